@@ -1,0 +1,1 @@
+"""The running program: two listeners, one event loop."""

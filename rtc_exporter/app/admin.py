@@ -1,0 +1,121 @@
+"""
+The listener for operators: ``/metrics``, health, the start page and the OpenAPI document.
+"""
+
+import asyncio
+import zlib
+from collections.abc import AsyncIterator, Callable, Iterator
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from rtc_exporter.app import landing, openapi
+from rtc_exporter.app.intake import Intake
+from rtc_exporter.export import prometheus
+from rtc_exporter.metric import Tier
+
+#: Level 1 of gzip: five times cheaper than level 9 for 13 % more bytes (measured on 12.7 MB of exposition).
+GZIP_LEVEL = 1
+GZIP_WINDOW = 16 + zlib.MAX_WBITS
+
+
+class Admin:
+    """The ASGI application of the listener for operators."""
+
+    def __init__(self, intake: Intake, clock: Callable[[], float]) -> None:
+        self._intake = intake
+        self._clock = clock
+        self._started = clock()
+        #: One rendering at a time: a second scraper waits, it does not double the work.
+        self._rendering = asyncio.Lock()
+        self.is_ready = False
+        #: The addresses in use, for the start page.
+        self.ingest_address = self.admin_address = ""
+        self._document = openapi.document()
+        self._routes = Starlette(
+            routes=[
+                Route("/", self._landing),
+                Route("/metrics", self._metrics),
+                Route("/-/healthy", self._healthy),
+                Route("/-/ready", self._ready),
+                Route("/openapi.json", self._openapi),
+            ]
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self._routes(scope, receive, send)
+        except OSError:
+            pass  # the scraper went
+        except Exception as exc:
+            # Starlette has answered 500, if there was still something to answer.
+            self._intake.fault(exc, self._clock())
+
+    async def _landing(self, request: Request) -> Response:
+        ingest, admin = self.ingest_address, self.admin_address
+        text = landing.page(self._intake, ingest, admin, self._started, self.is_ready, self._clock())
+        policy = "default-src 'none'; style-src 'unsafe-inline'"
+        return HTMLResponse(text, headers={"content-security-policy": policy, "cache-control": "no-store"})
+
+    async def _healthy(self, request: Request) -> Response:
+        return PlainTextResponse("healthy\n")
+
+    async def _ready(self, request: Request) -> Response:
+        return PlainTextResponse("ready\n") if self.is_ready else PlainTextResponse("not ready\n", 503)
+
+    async def _openapi(self, request: Request) -> Response:
+        return JSONResponse(self._document)
+
+    async def _metrics(self, request: Request) -> Response:
+        name = request.query_params.get("tier")
+        if name is not None and name not in [tier.value for tier in Tier]:
+            wanted = ", ".join(tier.value for tier in Tier)
+            return PlainTextResponse(f"tier is none of {wanted}\n", 400)
+        exposition = prometheus.choose(request.headers.get("accept"))
+        headers = {"content-type": exposition.content_type, "vary": "accept, accept-encoding"}
+        chunks = self._render(Tier(name) if name else None, exposition)
+        if request.method == "HEAD":
+            return Response(headers=headers)
+        if _takes_gzip(request.headers.get("accept-encoding", "")):
+            headers["content-encoding"] = "gzip"
+            chunks = _gzip(chunks)
+        return StreamingResponse(chunks, headers=headers)
+
+    async def _render(self, tier: Tier | None, exposition: prometheus.Exposition) -> AsyncIterator[bytes]:
+        async with self._rendering:
+            started = self._clock()
+            for chunk in self._chunks(tier, exposition):
+                yield chunk
+                await asyncio.sleep(0)  # whoever waits has a turn
+            if tier in (None, Tier.PARTICIPANT):
+                self._intake.pipeline.scraped()
+            now = self._clock()
+            store = self._intake.pipeline.store
+            store.observe("rtc.exporter.render.duration", (exposition.name,), now - started, now)
+
+    def _chunks(self, tier: Tier | None, exposition: prometheus.Exposition) -> Iterator[bytes]:
+        yield from prometheus.render(self._intake.pipeline.store.families(tier), exposition)
+        if tier in (None, Tier.SELF):
+            yield prometheus.process_metrics(exposition.openmetrics)
+        if exposition.end:
+            yield exposition.end
+
+
+async def _gzip(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    packer = zlib.compressobj(GZIP_LEVEL, zlib.DEFLATED, GZIP_WINDOW)
+    async for chunk in chunks:
+        if packed := packer.compress(chunk):
+            yield packed
+    yield packer.flush()
+
+
+def _takes_gzip(accept: str) -> bool:
+    """Whether the header allows gzip (RFC 9110 12.5.3)."""
+    weights = {}
+    for part in accept.lower().split(","):
+        coding, _, parameters = part.strip().partition(";")
+        weights[coding.strip()] = parameters.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
+    return weights.get("gzip", weights.get("*", False))

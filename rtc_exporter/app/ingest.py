@@ -1,0 +1,160 @@
+"""
+The listener for clients: WebSockets, ``POST /v1/reports`` and ``POST /v1/dumps``.
+
+It answers nothing else: metrics, health and the start page are on the other listener.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import BinaryIO
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from rtc_exporter import auth, wire
+from rtc_exporter.app import bodies
+from rtc_exporter.app.intake import Intake
+from rtc_exporter.app.sockets import Sockets
+from rtc_exporter.auth import Identity
+from rtc_exporter.errors import ClientError, LimitError, OriginError, Reason
+from rtc_exporter.model import Event, ParticipantKey, Report
+from rtc_exporter.wire.decoder import Description
+
+#: Dump files that are read at the same time: each is held in memory while it is.
+UPLOADS = 4
+#: Seconds of work on a dump before everybody else has a turn.
+TURN = 0.010
+#: Bytes of a file that say what it is.
+HEAD = 64 << 10
+
+
+class Ingest:
+    """The ASGI application of the listener for clients."""
+
+    def __init__(self, intake: Intake, clock: Callable[[], float]) -> None:
+        self._intake = intake
+        self._clock = clock
+        self._origins = frozenset(intake.config.ingest.allowed_origins)
+        self._uploads = 0
+        self._sockets = Sockets(intake, clock)
+        paths = (("/v1/reports", self._reports), ("/v1/dumps", self._dumps))
+        routes = [
+            Route(path + rest, answer, methods=["POST"]) for path, answer in paths for rest in ("", "/{rest:path}")
+        ]
+        cors = Middleware(
+            CORSMiddleware,
+            allow_origins=sorted(self._origins) or ["*"],
+            allow_methods=["POST"],
+            allow_headers=["authorization", "content-type", "content-encoding"],
+            max_age=3600,
+        )
+        self._routes = Starlette(routes=routes, middleware=[cors])
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await self._sockets(scope, receive, send)
+        else:
+            await self._routes(scope, receive, send)
+
+    async def _answer(self, request: Request, format: str, work: Callable[[Request], Awaitable[Response]]) -> Response:
+        """Do the work, and say in one shape what is wrong."""
+        try:
+            origin = request.headers.get("origin")
+            if self._origins and origin is not None and origin not in self._origins:
+                raise OriginError(Reason.BAD_ORIGIN, "a page from elsewhere")
+            return await work(request)
+        except ClientError as exc:
+            self._intake.refuse(exc, self._clock(), format)
+            status = 429 if exc.reason is Reason.TOO_MANY else exc.status
+            return JSONResponse({"error": exc.reason.value, "detail": exc.detail}, status)
+        except ClientDisconnect:
+            return Response(status_code=400)
+        except Exception as exc:
+            self._intake.fault(exc, self._clock())
+            return JSONResponse({"error": "internal", "detail": ""}, 500)
+
+    def _identity(self, request: Request) -> Identity:
+        scope = request.scope
+        query = auth.parameters(scope["query_string"].decode("latin-1"))
+        path = scope["raw_path"].decode("latin-1")
+        authorization = request.headers.get("authorization", "")
+        return auth.resolve(path, query, authorization, self._intake.config, self._clock())
+
+    # ── reports
+
+    async def _reports(self, request: Request) -> Response:
+        return await self._answer(request, "json", self._take_reports)
+
+    async def _take_reports(self, request: Request) -> Response:
+        identity = self._identity(request)
+        body, is_lines = await bodies.text(request, self._intake.limits.body_bytes)
+        documents = [line for line in body.splitlines() if line.strip()] if is_lines else [body]
+        agent = request.headers.get("user-agent", "")
+        accepted, rejected = 0, []
+        turn = self._clock()
+        for index, document in enumerate(documents):
+            now = self._clock()
+            try:
+                accepted += self._intake.post(identity, self._plain, agent, document, now)
+            except ClientError as exc:
+                self._intake.refuse(exc, now, "json")
+                rejected.append({"index": index, "reason": exc.reason.value})
+                if len(documents) == 1:
+                    return JSONResponse({"error": exc.reason.value, "detail": exc.detail}, exc.status)
+            if now - turn > TURN:
+                await asyncio.sleep(0)
+                turn = self._clock()
+        return JSONResponse({"accepted": accepted, "rejected": rejected}, 202)
+
+    # ── dumps
+
+    async def _dumps(self, request: Request) -> Response:
+        return await self._answer(request, "dump", self._take_dump)
+
+    async def _take_dump(self, request: Request) -> Response:
+        identity = self._identity(request)
+        if self._uploads >= UPLOADS:
+            raise LimitError(Reason.TOO_MANY, "too many files at the same time")
+        self._uploads += 1
+        try:
+            stream = await bodies.file(request, self._intake.limits.dump_bytes)
+            return await self._play(stream, identity)
+        finally:
+            self._uploads -= 1
+
+    async def _play(self, stream: BinaryIO, identity: Identity) -> Response:
+        """Read the file in turns, so that live clients do not wait for it."""
+        head = stream.read(HEAD)
+        stream.seek(0)
+        reader = wire.detect_file(head)
+        told = reader.describe(head)
+        key = identity.key if identity.claimed else self._described(identity.key, told)
+        start = self._clock()
+        connection = self._intake.upload(wire.name_of(reader), told.user_agent)
+        reports = events = 0
+        source = reader(stream, key, start, self._intake.limits)
+        for record in source:
+            now = self._clock()
+            connection.take((record,), now)
+            reports += isinstance(record, Report)
+            events += isinstance(record, Event)
+            if now - start > TURN:
+                await asyncio.sleep(0)
+                start = self._clock()
+        return JSONResponse(
+            {"session": key.session, "participant": key.participant, "reports": reports, "events": events}
+        )
+
+    def _described(self, key: ParticipantKey, told: Description) -> ParticipantKey:
+        """Whose file it is, as far as the file says so."""
+        names = auth.claimed_names(told.token, self._intake.config.claims)
+        length = self._intake.limits.id_length
+        return ParticipantKey(
+            auth.identifier(names.session or told.session or key.session, length),
+            auth.identifier(names.participant or told.participant or key.participant, length),
+        )

@@ -1,0 +1,296 @@
+"""
+Everything that comes in, on its way to the pipeline.
+
+A ``Connection`` is one WebSocket: its decoder, and whom it speaks for.  The ``Intake`` knows all of them: it
+says when a participant has come and gone, keeps the decoder of a lost connection for whoever comes back, and
+is the one place that counts what was refused.  Nothing here touches a socket.
+"""
+
+import logging
+import traceback
+from collections import Counter, OrderedDict
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple, Protocol, TypeAlias, runtime_checkable
+
+from rtc_exporter import useragent, wire
+from rtc_exporter.auth import Identity
+from rtc_exporter.catalog import FORMAT_NAMES
+from rtc_exporter.config import Config
+from rtc_exporter.errors import ClientError, FrameError, LimitError, Reason
+from rtc_exporter.model import Joined, Left, ParticipantKey, Record, Report
+from rtc_exporter.pipeline import Pipeline
+from rtc_exporter.wire.decoder import Decoder
+
+logger = logging.getLogger("rtc_exporter")
+
+#: Frames refused one after the other before a connection is closed: not one of our clients.
+PATIENCE = 100
+#: Close codes after which nobody comes back: the page left, the client closed.  RFC 6455 7.4.1.
+GOING_AWAY = 1001
+CLOSED = (1000, 1005)
+#: Decoders kept for clients that may come back, and for clients that post.
+PARKED = 10_000
+POSTERS = 10_000
+
+
+#: Where a connection goes on: the same participant in the same format.
+Place: TypeAlias = tuple[ParticipantKey, str]
+
+
+@runtime_checkable
+class Resumable(Protocol):
+    """A decoder that can go on where another one ended."""
+
+    def adopt(self, previous: Decoder) -> None:
+        """Take over what ``previous`` knows, if it turns out to be the same client."""
+
+
+class Refusal(NamedTuple):
+    """The newest thing that was refused, in our own words."""
+
+    reason: Reason
+    detail: str
+    time: float
+
+
+class Tally:
+    """What came in one format."""
+
+    __slots__ = ("accepted", "dropped", "last", "open", "opened", "refused")
+
+    def __init__(self) -> None:
+        self.open = 0
+        self.opened = 0
+        self.accepted = 0
+        self.dropped = 0
+        self.refused: Counter[Reason] = Counter()
+        self.last: Refusal | None = None
+
+
+class Parked(NamedTuple):
+    """The decoder of a connection that was lost."""
+
+    decoder: Decoder
+    until: float
+    reason: str
+
+
+class Connection:
+    """One client's connection: frames in, records on to the pipeline."""
+
+    __slots__ = ("_intake", "_seen", "attributes", "decoder", "format", "is_open", "keys", "refused")
+
+    def __init__(self, intake: "Intake", format: str, attributes: Mapping[str, str], is_open: bool = True) -> None:
+        self._intake = intake
+        self._seen: set[tuple[str, str]] = set()
+        self.format = format
+        self.attributes = attributes
+        #: Whether its participants are here as long as it is, or only heard of, as those that post.
+        self.is_open = is_open
+        #: What reads the frames; who only posts brings records.
+        self.decoder: Decoder | None = None
+        #: Participants that this connection speaks for: one, unless the payload names several.
+        self.keys: list[ParticipantKey] = []
+        #: Frames refused since the last one that was fine.
+        self.refused = 0
+
+    def receive(self, frame: str | bytes, now: float) -> bool:
+        """Take one frame.  False: too many were refused in a row, and it is no use to go on."""
+        try:
+            if not isinstance(frame, str):
+                raise FrameError(Reason.BAD_FRAME, "a binary frame")
+            if self.decoder is not None:
+                self.take(self.decoder.receive(frame, now), now)
+        except ClientError as exc:
+            self._intake.refuse(exc, now, self.format)
+            self.refused += 1
+            return self.refused < PATIENCE
+        self.refused = 0
+        return True
+
+    def take(self, records: Iterable[Record], now: float) -> int:
+        """Feed records; returns how many reports were among them."""
+        accepted = dropped = 0
+        feed = self._intake.pipeline.feed
+        for record in records:
+            if isinstance(record, Joined):
+                # What the handshake said stands: clients tell the same in other words.
+                record = record._replace(attributes={**useragent.refine(record.attributes), **self.attributes})
+            elif not isinstance(record, Left) and record.key[:2] not in self._seen:
+                self.speak_for(ParticipantKey(*record.key[:2]), now)
+            if not feed(record, now):
+                dropped += 1
+            elif isinstance(record, Report):
+                accepted += 1
+        if accepted or dropped:
+            self._intake.count_reports(self.format, accepted, dropped, now)
+        return accepted + dropped
+
+    def speak_for(self, key: ParticipantKey, now: float) -> int:
+        """The participant is here while this connection is open.  Returns the number of its page load."""
+        pipeline = self._intake.pipeline
+        pipeline.feed(Joined(key, now, self.attributes), now)
+        self._seen.add(key)
+        if not self.is_open:
+            return 1
+        self.keys.append(key)
+        return pipeline.attach(key, now)
+
+
+class Intake:
+    """All connections, and what they have in common."""
+
+    def __init__(self, config: Config, pipeline: Pipeline) -> None:
+        self.config = config
+        self.pipeline = pipeline
+        self.limits = config.bounds
+        self.tallies: dict[str, Tally] = {name: Tally() for name in (*FORMAT_NAMES, "")}
+        self.connections = 0
+        self.is_closing = False
+        self._parked: OrderedDict[Place, Parked] = OrderedDict()
+        self._newest: dict[Place, Connection] = {}
+        self._posters: OrderedDict[ParticipantKey, tuple[Decoder, float]] = OrderedDict()
+
+    # ── connections
+
+    def open(self, identity: Identity, format: "wire.Format", user_agent: str, now: float) -> Connection:
+        """A client has connected; raises ``LimitError`` when there is no room for its participant."""
+        attributes = self._attributes(identity, user_agent)
+        key, claimed = identity.key, identity.claimed
+        connection = Connection(self, format.name, attributes)
+        # Nobody has come yet where the payload may say who it is.
+        page = connection.speak_for(key, now) if claimed or format.name != "json" else 1
+        connection.decoder = self._decoder(format, key, page, claimed)
+        self._resume(connection, (key, format.name))
+        tally = self.tallies[format.name]
+        tally.open += 1
+        tally.opened += 1
+        self.pipeline.store.set("rtc.exporter.connections", (format.name,), tally.open, now)
+        self.pipeline.count("rtc.exporter.connections.opened", (format.name,), now=now)
+        return connection
+
+    def _resume(self, connection: Connection, place: Place) -> None:
+        """Hand over what is known of this client's last connection: lost, or not yet known to be lost."""
+        parked = self._parked.pop(place, None)
+        last = self._newest.get(place)
+        decoder = connection.decoder
+        if isinstance(decoder, Resumable):
+            if parked is not None:
+                decoder.adopt(parked.decoder)
+            elif last is not None and last.decoder is not None:
+                decoder.adopt(last.decoder)
+        self._newest[place] = connection
+
+    def close(self, connection: Connection, code: int, now: float) -> None:
+        """The connection is gone: its participants leave, or may still come back."""
+        tally = self.tallies[connection.format]
+        tally.open -= 1
+        self.pipeline.store.set("rtc.exporter.connections", (connection.format,), tally.open, now)
+        for key in connection.keys:
+            if self._newest.get((key, connection.format)) is connection:
+                del self._newest[key, connection.format]
+            others = self.pipeline.detach(key, now)
+            if self.is_closing:
+                continue
+            if code == GOING_AWAY:
+                if not others:
+                    self.pipeline.feed(Left(key, now, "page_hide"), now)
+            elif code in CLOSED and not others and not self.pipeline.is_connected(key):
+                self.pipeline.feed(Left(key, now, "closed"), now)
+            else:
+                self._park(connection, key, "closed" if code in CLOSED else "error", now)
+
+    def _park(self, connection: Connection, key: ParticipantKey, reason: str, now: float) -> None:
+        place = (key, connection.format)
+        if connection.decoder is None:
+            return
+        self._parked[place] = Parked(connection.decoder, now + self.config.ingest.resume, reason)
+        self._parked.move_to_end(place)
+        if len(self._parked) > PARKED:
+            self._give_up(*self._parked.popitem(last=False), now)
+
+    def _give_up(self, place: Place, parked: Parked, now: float) -> None:
+        participant = self.pipeline.sessions.get(place[0])
+        if participant is not None and not participant.sockets:
+            self.pipeline.feed(Left(place[0], now, parked.reason), now)
+
+    # ── clients that post
+
+    def post(self, identity: Identity, format: "wire.Format", user_agent: str, document: bytes, now: float) -> int:
+        """Take one document that came by POST; returns how many reports it held.  Raises ``ClientError``."""
+        decoder = self._posters.get(identity.key, (None, 0.0))[0]
+        records = None
+        if decoder is None:
+            decoder = self._decoder(format, identity.key, 1, identity.claimed)
+            records = decoder.receive(document, now)
+            if not identity.claimed and decoder.key in self._posters:
+                # Now that the payload has said whose it is: the decoder that knows what came before.
+                decoder, records = self._posters[decoder.key][0], None
+        if records is None:
+            records = decoder.receive(document, now)
+        self._remember(decoder, now)
+        connection = Connection(self, format.name, self._attributes(identity, user_agent), is_open=False)
+        return connection.take(records, now)
+
+    def _remember(self, decoder: Decoder, now: float) -> None:
+        self._posters.pop(decoder.key, None)
+        self._posters[decoder.key] = decoder, now
+        if len(self._posters) > POSTERS:
+            self._posters.popitem(last=False)
+
+    def upload(self, format: str, user_agent: str) -> Connection:
+        """The connection in all but name of a file: it has a reader where others have a decoder."""
+        return Connection(self, format, useragent.parse(user_agent), is_open=False)
+
+    # ── counting
+
+    def refuse(self, error: ClientError, now: float, format: str = "") -> None:
+        """Count something that cannot be used."""
+        tally = self.tallies[format]
+        tally.refused[error.reason] += 1
+        tally.last = Refusal(error.reason, error.detail, now)
+        self.pipeline.count("rtc.exporter.reports.dropped", (error.reason.value,), now=now)
+
+    def count_reports(self, format: str, accepted: int, dropped: int, now: float) -> None:
+        """Count reports that were understood: taken, or dropped as repetitions."""
+        tally = self.tallies[format]
+        tally.accepted += accepted
+        tally.dropped += dropped
+        if accepted:
+            self.pipeline.count("rtc.exporter.reports", (format, "accepted"), accepted, now=now)
+        if dropped:
+            self.pipeline.count("rtc.exporter.reports", (format, "dropped"), dropped, now=now)
+
+    def fault(self, error: BaseException, now: float) -> None:
+        """Log and count a bug of ours: where it happened, never what the client sent."""
+        trace = "".join(traceback.format_tb(error.__traceback__))
+        logger.error("internal error, please report it: %s\n%s", type(error).__name__, trace)
+        self.pipeline.count("rtc.exporter.errors.internal", now=now)
+
+    # ── time
+
+    def tick(self, now: float) -> None:
+        """Once a second: who did not come back has left; who has not posted for long is forgotten."""
+        while self._parked and next(iter(self._parked.values())).until <= now:
+            self._give_up(*self._parked.popitem(last=False), now)
+        expiry = self.config.participants.expiry
+        while self._posters and next(iter(self._posters.values()))[1] + expiry <= now:
+            self._posters.popitem(last=False)
+
+    def shutdown(self, now: float) -> None:
+        """The process ends: everybody leaves."""
+        self.is_closing = True
+        self._parked.clear()
+        self.pipeline.shutdown(now)
+
+    def admit(self) -> None:
+        """Make room for one more connection, or raise ``LimitError``."""
+        if self.connections >= self.limits.connections:
+            raise LimitError(Reason.TOO_MANY, "connections")
+        self.connections += 1
+
+    def _decoder(self, format: "wire.Format", key: ParticipantKey, page: int, claimed: bool) -> Decoder:
+        return format.decoder(key, page=page, claimed=claimed, limits=self.limits)
+
+    def _attributes(self, identity: Identity, user_agent: str) -> dict[str, str]:
+        return {**useragent.parse(user_agent), **identity.attributes}

@@ -1,0 +1,104 @@
+"""
+The server's protocols, with the deadlines and bounds that uvicorn has no setting for.
+
+A head has five seconds and 16 KiB, a body one minute; a message has 64 fragments at most.  A client whose
+frames we have stopped reading on purpose is not blamed for the pong that waits behind them.
+"""
+
+import asyncio
+import logging
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Frame
+
+#: As nginx and HAProxy have it, give or take.
+HEAD_BYTES = 16 << 10
+HEAD_SECONDS = 5.0
+#: Long enough for a 64 MB dump at 10 Mbit/s.
+BODY_SECONDS = 60.0
+FRAGMENTS = 64
+#: What is not worth a line, since any client can cause it.
+NOISE = ("Invalid UTF-8 sequence", "Invalid HTTP request")
+
+
+class Http(HttpToolsProtocol):
+    """HTTP/1.1 that does not wait for ever."""
+
+    _deadline: asyncio.TimerHandle | None = None
+    _head = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._expect(HEAD_SECONDS)
+
+    def data_received(self, data: bytes) -> None:
+        if self._head >= 0:
+            self._head += len(data)
+        super().data_received(data)
+        if self._head > HEAD_BYTES and not self.transport.is_closing():
+            self.transport.write(b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\n\r\n")
+            self.transport.close()
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        if self._head < 0:
+            self._head = 0
+            self._expect(HEAD_SECONDS)
+
+    def on_headers_complete(self) -> None:
+        size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+        if size > HEAD_BYTES:
+            raise ValueError("head too large")
+        self._head = -1
+        self._expect(BODY_SECONDS)
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._expect(None)
+        super().on_message_complete()
+
+    def handle_websocket_upgrade(self) -> None:
+        self._expect(None)
+        super().handle_websocket_upgrade()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._expect(None)
+        super().connection_lost(exc)
+
+    def _expect(self, seconds: float | None) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self._deadline = self.loop.call_later(seconds, self.transport.close) if seconds else None
+
+
+class WebSocket(WebSocketsSansIOProtocol):
+    """WebSockets with a bound on fragments, and patience while we are the slow side."""
+
+    def handle_cont(self, event: Frame) -> None:
+        if len(self.frames) >= FRAGMENTS:
+            self.conn.fail(1008, "too many fragments")
+            self.handle_parser_exception()
+            return
+        super().handle_cont(event)
+
+    def keepalive_timeout(self) -> None:
+        if self.read_paused and self.ping_timeout is not None:
+            self.pong_timer = self.loop.call_later(self.ping_timeout, self.keepalive_timeout)
+            return
+        super().keepalive_timeout()
+
+
+class Quiet(logging.Filter):
+    """Drops the lines of the server that a client can cause at will."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not str(record.msg).startswith(NOISE)
+
+
+def quiet() -> None:
+    """Let the server log its faults alone: its other lines hold URLs, and with them tokens."""
+    log: Any = logging.getLogger("uvicorn.error")
+    log.setLevel(logging.ERROR)
+    log.filters[:] = [Quiet()]

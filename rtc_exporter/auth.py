@@ -1,0 +1,156 @@
+"""
+Who a client is: the token, the URL, or a name made up here.
+
+A verified token outranks everything; the URL names what the token does not; what nobody names is generated.
+Without a secret nothing can be verified: the listener is then bound to loopback, and a token is read for
+the names in it alone.  Neither token nor URL is kept.
+"""
+
+import math
+import re
+import secrets
+from collections.abc import Mapping
+from typing import Any, NamedTuple, TypeGuard
+from urllib.parse import parse_qsl, unquote
+
+import jwt
+
+from rtc_exporter.catalog import FORMAT_NAMES
+from rtc_exporter.config import Claims, Config
+from rtc_exporter.errors import AuthError, FrameError, Reason
+from rtc_exporter.model import ParticipantKey
+
+#: Where clients put the token: rtcstats-js in the first.
+TOKEN_PARAMETERS = ("rtcstats-token", "token")
+#: A token is read before its signature is checked, so its size is bounded first.
+TOKEN_LENGTH = 4096
+#: How far the clocks of whoever signs and this host may be apart, in seconds.
+LEEWAY = 30.0
+QUERY_FIELDS = 64
+#: The first segments of a path that names session and participant; clients append the path of their page.
+PATH = re.compile(rf"/*v1/(?:{'|'.join((*FORMAT_NAMES, 'reports', 'dumps'))})/([^/]+)/([^/]+)(?:/|$)")
+
+
+class Identity(NamedTuple):
+    """Who sends.  ``claimed`` is false where the payload itself may still say it."""
+
+    key: ParticipantKey
+    claimed: bool
+    attributes: Mapping[str, str]
+
+
+def verify(token: str, config: Config, now: float) -> dict[str, Any]:
+    """The claims of a token that was signed with our key and is not over."""
+    options = {"verify_exp": False, "verify_nbf": False, "verify_iat": False, "verify_aud": False}
+    claims = _decode(token, config.ingest.token_secret.get_secret_value(), options)
+    expires = claims.get("exp")
+    if not _is_time(expires):
+        raise AuthError(Reason.BAD_TOKEN, "a token needs an exp claim")
+    if expires <= now - LEEWAY:
+        raise AuthError(Reason.BAD_TOKEN, "the token has expired")
+    begins = claims.get("nbf", now)
+    if not _is_time(begins) or begins > now + LEEWAY:
+        raise AuthError(Reason.BAD_TOKEN, "the token is not valid yet")
+    return claims
+
+
+def unverified(token: str) -> dict[str, Any]:
+    """The claims of any token, for where nothing is trusted anyway."""
+    return _decode(token, "", {"verify_signature": False})
+
+
+class Names(NamedTuple):
+    """Who a recorded token was made for; empty where it does not say."""
+
+    session: str = ""
+    participant: str = ""
+
+
+def claimed_names(token: str, names: Claims | None = None) -> Names:
+    """What the token in a file says.  Servers blank it out before they store it: that is no error."""
+    names = names or Claims()
+    try:
+        claims = unverified(token) if token else {}
+        return Names(claim(claims, names.session), claim(claims, names.participant))
+    except AuthError:
+        return Names()
+
+
+def resolve(raw_path: str, query: Mapping[str, str], authorization: str, config: Config, now: float) -> Identity:
+    """Claims, else URL, else generated names; raises ``AuthError`` or, for unusable names, ``FrameError``."""
+    token = next((query[name] for name in TOKEN_PARAMETERS if query.get(name)), "") or _bearer(authorization)
+    trusted = bool(config.ingest.token_secret.get_secret_value())
+    if trusted and not token:
+        raise AuthError(Reason.BAD_TOKEN, "a token is wanted")
+    claims: dict[str, Any] = {}
+    if token:
+        claims = verify(token, config, now) if trusted else unverified(token)
+    names = config.claims
+    path = PATH.match(raw_path)
+    in_path = (unquote(path[1]), unquote(path[2])) if path else ("", "")
+    session = claim(claims, names.session) or in_path[0] or query.get("session", "")
+    participant = claim(claims, names.participant) or in_path[1] or query.get("participant", "")
+    attributes = {
+        "rtc.app.name": claim(claims, names.app) or query.get("app", ""),
+        "rtc.app.version": claim(claims, names.version) or query.get("version", ""),
+        "rtc.client.session.id": claim(claims, names.client),
+    }
+    limits = config.limits
+    key = ParticipantKey(
+        identifier(session or f"session-{secrets.token_hex(8)}", limits.id_length),
+        identifier(participant or f"participant-{secrets.token_hex(8)}", limits.id_length),
+    )
+    kept = {name: value[: limits.text_length] for name, value in attributes.items() if value}
+    return Identity(key, trusted or bool(session and participant), kept)
+
+
+def identifier(value: str, length: int) -> str:
+    """An id fit for a label: printable (so without control, bidi and surrogate characters) and not too long."""
+    if len(value) > length:
+        raise FrameError(Reason.BAD_IDENTITY, f"an id has at most {length} characters")
+    if not value.isprintable() or not value.strip():
+        raise FrameError(Reason.BAD_IDENTITY, "an id has printable characters alone")
+    return value
+
+
+def parameters(query: str) -> dict[str, str]:
+    """The query of a URL; of a repeated name, the first."""
+    try:
+        pairs = parse_qsl(query, max_num_fields=QUERY_FIELDS)
+    except ValueError:
+        raise FrameError(Reason.BAD_IDENTITY, f"a query has at most {QUERY_FIELDS} fields") from None
+    return dict(reversed(pairs))
+
+
+def claim(claims: Mapping[str, Any], path: str) -> str:
+    """The text at a dotted path, empty where there is none."""
+    value: Any = claims
+    for step in path.split("."):
+        if value is None:
+            return ""
+        if not isinstance(value, Mapping):
+            raise AuthError(Reason.BAD_IDENTITY, f"the claim {path} is not inside an object")
+        value = value.get(step)
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise AuthError(Reason.BAD_IDENTITY, f"the claim {path} is not a text")
+    return value
+
+
+def _decode(token: str, key: str, options: dict[str, Any]) -> dict[str, Any]:
+    if len(token) > TOKEN_LENGTH:
+        raise AuthError(Reason.BAD_TOKEN, f"a token has at most {TOKEN_LENGTH} characters")
+    try:
+        return jwt.decode(token, key, algorithms=["HS256"], options=options)  # type: ignore[arg-type]
+    except (jwt.PyJWTError, ValueError, RecursionError):
+        raise AuthError(Reason.BAD_TOKEN, "the token is not one of ours") from None
+
+
+def _is_time(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _bearer(authorization: str) -> str:
+    scheme, _, token = authorization.partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""

@@ -1,0 +1,184 @@
+"""
+The command ``rtc-exporter``: serve, check, metrics, import, demo, docs.
+
+Flags of ``serve`` and ``check`` are the settings table.  A wrong setting prints one sentence and exits with
+status 2 before any port is opened.
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
+
+from rich.console import Console
+from rich.table import Table
+
+from rtc_exporter import __version__, docs, importer, player
+from rtc_exporter.app import server
+from rtc_exporter.catalog import METRICS
+from rtc_exporter.config import FILE_VARIABLE, Config, settings_table
+from rtc_exporter.errors import ConfigError, RtcExporterError
+from rtc_exporter.metric import Metric, Profile
+
+#: Exit status for a wrong setting or argument, as argparse has it; and for a command that failed.
+WRONG = 2
+FAILED = 1
+#: Interrupted from the keyboard: 128 and the number of the signal.
+INTERRUPTED = 130
+
+EXAMPLES = """\
+examples:
+  rtc-exporter serve
+      listen on this machine: clients on port 8080, Prometheus on port 9464
+  rtc-exporter serve --ingest.listen :8080 --ingest.token-secret-file /run/secrets/rtc
+      listen for everybody who has a token
+  rtc-exporter check --config /etc/rtc-exporter.toml
+      say what is wrong with a configuration, or what it amounts to
+  rtc-exporter demo
+      play recorded calls into a running exporter
+"""
+SETTINGS = f"""\
+Each setting is a flag, a variable, or a line of a TOML file (--config, or {FILE_VARIABLE}).
+Flags win over variables, variables over the file.  Variables are in brackets below.
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit status."""
+    args = parser().parse_args(argv)
+    run: Callable[[argparse.Namespace], int] = args.run
+    try:
+        return run(args)
+    except RtcExporterError as exc:
+        print(f"rtc-exporter: {exc}", file=sys.stderr)
+        return WRONG if isinstance(exc, ConfigError) else FAILED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; keep the interpreter from complaining at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of all commands."""
+    result = argparse.ArgumentParser(
+        prog="rtc-exporter",
+        description="Turns what WebRTC clients report about a call into metrics for Prometheus.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    result.add_argument("--version", action="version", version=f"rtc-exporter {__version__}")
+    commands = result.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    for name, (help, add_arguments, run) in COMMANDS.items():
+        command = commands.add_parser(
+            name,
+            help=help,
+            description=help[0].upper() + help[1:] + ".",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        add_arguments(command)
+        command.set_defaults(run=run)
+    return result
+
+
+# ── serve and check
+
+
+def add_settings(command: argparse.ArgumentParser) -> None:
+    """One flag for each setting."""
+    command.description = f"{command.description}\n\n{SETTINGS}"
+    command.add_argument("--config", metavar="FILE", help=f"TOML file with settings [{FILE_VARIABLE}]")
+    for section, rows in groupby(settings_table(), lambda row: row.section):
+        group = command.add_argument_group(section)
+        for row in rows:
+            default = f" Default: {row.default}." if row.default else ""
+            group.add_argument(
+                row.flag,
+                dest=row.name,
+                default=argparse.SUPPRESS,
+                metavar=row.type.upper().replace(", ", "|"),
+                help=f"{row.meaning}{default} [{row.variable}]".replace("%", "%%"),
+            )
+
+
+def load(args: argparse.Namespace, environ: Mapping[str, str]) -> Config:
+    """The configuration that the arguments and the environment make."""
+    names = {row.name for row in settings_table()}
+    return Config.load({name: value for name, value in vars(args).items() if name in names}, environ, args.config)
+
+
+def serve(args: argparse.Namespace) -> int:
+    """Run the exporter until a signal."""
+    server.serve(load(args, os.environ))
+    return 0
+
+
+def check(args: argparse.Namespace) -> int:
+    """Say what a configuration amounts to."""
+    config = load(args, os.environ)
+    table = Table("setting", "value", "from", box=None, pad_edge=False)
+    for name, value, origin in config.effective():
+        style = "dim" if origin == "default" else ""
+        table.add_row(name, value, origin, style=style)
+    _console().print(table)
+    return 0
+
+
+# ── metrics
+
+
+def add_metrics(command: argparse.ArgumentParser) -> None:
+    """What to list, and how."""
+    names = [profile.name.lower() for profile in Profile]
+    command.add_argument("--profile", choices=names, default="full", help="those of a profile (default: %(default)s)")
+    command.add_argument("--json", action="store_true", help="as JSON")
+
+
+def metrics(args: argparse.Namespace) -> int:
+    """List every metric that a profile publishes."""
+    profile = Profile[args.profile.upper()]
+    rows = [metric for metric in METRICS if metric.profile <= profile]
+    if args.json:
+        print(json.dumps([_row(metric) for metric in rows], indent=2))
+        return 0
+    table = Table("Prometheus", "type", "labels", "meaning", box=None, pad_edge=False)
+    for metric in rows:
+        table.add_row(metric.prometheus, metric.kind.value, " ".join(metric.labels), metric.help)
+    _console().print(table)
+    return 0
+
+
+def _row(metric: Metric) -> dict[str, object]:
+    return {
+        "name": metric.name,
+        "prometheus": metric.prometheus,
+        "type": metric.kind.value,
+        "unit": metric.unit,
+        "tier": metric.tier.value,
+        "profile": metric.profile.name.lower(),
+        "labels": list(metric.labels),
+        "sources": [str(source) for source in metric.sources],
+        "buckets": list(metric.buckets),
+        "help": metric.help,
+    }
+
+
+def _console() -> Console:
+    """A terminal as wide as it is; a pipe as wide as the table."""
+    return Console() if sys.stdout.isatty() else Console(width=400, file=sys.stdout)
+
+
+#: Command -> what it does, its arguments, and the function that does it.
+COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace], int]]] = {
+    "serve": ("receive reports and publish metrics", add_settings, serve),
+    "check": ("check a configuration and show what it amounts to", add_settings, check),
+    "metrics": ("list the metrics", add_metrics, metrics),
+    "import": ("read dump files into metrics", importer.add_arguments, importer.run),
+    "demo": ("play recorded calls into a running exporter", player.add_arguments, player.run),
+    "docs": ("render the tables in the documentation", docs.add_arguments, docs.run),
+}

@@ -1,0 +1,197 @@
+"""
+Renders the tables in README.md and docs/ from the tables in the code: ``rtc-exporter docs``.
+
+A block begins with ``<!-- table:NAME -->`` and ends with ``<!-- /table -->``; what stands between is made
+here, what stands outside is prose.  A test renders every page and compares, so a page cannot fall behind.
+To add a table, add a function and a row of ``TABLES``.
+"""
+
+import argparse
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from itertools import groupby
+from pathlib import Path
+
+from rtc_exporter import config, wire
+from rtc_exporter.attributes import ATTRIBUTES
+from rtc_exporter.catalog import METRICS
+from rtc_exporter.errors import ConfigError, Reason
+from rtc_exporter.labels import RULES, Capped, Closed, Text
+from rtc_exporter.metric import Metric, Profile, Tier, label
+
+BLOCK = re.compile(r"(<!-- table:([\w-]+) -->\n).*?(<!-- /table -->)", re.DOTALL)
+
+#: Values that are listed; of more than these, the number and the first three.
+FEW = 12
+
+TIERS = {
+    Tier.COHORT: "Cohorts of participants",
+    Tier.PARTICIPANT: "Live participants",
+    Tier.SELF: "The exporter itself",
+}
+
+#: Why something is refused -> what happened, and what to do about it.
+REASONS = {
+    Reason.BAD_JSON: ("A frame or body is not JSON.", "Look at the client's version; nothing of it was counted."),
+    Reason.BAD_FRAME: ("It is JSON, or a frame, of a shape that the format does not have.", "As above."),
+    Reason.BAD_TIME: ("A time is missing or is none.", "As above."),
+    Reason.BAD_STATS: ("A report is not made of stats objects.", "As above."),
+    Reason.BAD_DUMP: ("A file is none of the known dumps, or is cut short.", "Save it again; see the formats."),
+    Reason.BAD_ENCODING: ("Bytes are not UTF-8, or not what the content encoding says.", "Look for a proxy between."),
+    Reason.BAD_IDENTITY: (
+        "An id of session or participant is too long, or not printable.",
+        "Shorten it in the client.",
+    ),
+    Reason.BAD_TOKEN: ("A token is missing, expired, or signed with another key.", "Compare the keys and the clocks."),
+    Reason.BAD_ORIGIN: ("The page comes from an origin that is not allowed.", "Set `ingest.allowed_origins`."),
+    Reason.UNKNOWN_FORMAT: ("Neither subprotocol nor first frame is of a known format.", "See the formats."),
+    Reason.TOO_LARGE: ("A frame, body or file is over its limit.", "Raise the limit, if the client is honest."),
+    Reason.TOO_MANY: ("Too many connections, participants or stats objects.", "Raise the limit, or add a process."),
+    Reason.TOO_FAST: ("One connection sends more frames than a second may have.", "Look at its report interval."),
+}
+
+
+def render(text: str) -> str:
+    """The page with every block made anew."""
+
+    def block(found: re.Match[str]) -> str:
+        table = TABLES.get(found[2])
+        if table is None:
+            raise ConfigError(f"the table {found[2]} is not one of {', '.join(TABLES)}")
+        return found[1] + "\n".join(table()) + "\n" + found[3]
+
+    return BLOCK.sub(block, text)
+
+
+def pages(root: Path) -> list[Path]:
+    """The pages that can hold blocks."""
+    return [root / "README.md", *sorted((root / "docs").glob("*.md"))]
+
+
+# ── the tables, line by line
+
+
+def _table(*rows: Iterable[str]) -> Iterator[str]:
+    """The first row is the head."""
+    for number, row in enumerate(rows):
+        cells = [cell.replace("|", "\\|") for cell in row]
+        yield f"| {' | '.join(cells)} |"
+        if number == 0:
+            yield "|---" * len(cells) + "|"
+
+
+def _code(*words: str) -> str:
+    return ", ".join(f"`{word}`" for word in words if word)
+
+
+def _metrics() -> Iterator[str]:
+    for tier, title in TIERS.items():
+        yield from (f"### {title}", "")
+        rows = (
+            (
+                _code(metric.prometheus),
+                metric.kind.value,
+                metric.unit,
+                _code(*metric.labels),
+                _code(*(str(source) for source in metric.sources)),
+                metric.profile.name.lower(),
+                metric.help,
+            )
+            for metric in METRICS
+            if metric.tier is tier
+        )
+        yield from _table(("Name", "Type", "Unit", "Labels", "From", "Profile", "Meaning"), *rows)
+        yield ""
+
+
+def _core() -> Iterator[str]:
+    return _short(metric for metric in METRICS if metric.tier is Tier.COHORT and metric.profile is Profile.CORE)
+
+
+def _participants() -> Iterator[str]:
+    return _short(metric for metric in METRICS if metric.tier is Tier.PARTICIPANT)
+
+
+def _short(metrics: Iterable[Metric]) -> Iterator[str]:
+    rows = ((_code(metric.prometheus), metric.kind.value, metric.help) for metric in metrics)
+    return _table(("Name", "Type", "Meaning"), *rows)
+
+
+def _attributes() -> Iterator[str]:
+    rows = ((_code(name), _code(label(name)), meaning, _values(name)) for name, meaning in ATTRIBUTES.items())
+    return _table(("Attribute", "Label", "Meaning", "Values"), *rows)
+
+
+def _values(attribute: str) -> str:
+    """What the label rules let through."""
+    match RULES.get(attribute):
+        case Closed(names=names, other=other):
+            known = list(dict.fromkeys(names.values()))
+            few = _code(*known) if len(known) <= FEW else f"{len(known)} known ones such as {_code(*known[:3])}"
+            return f"{few}; else `{other}`"
+        case Capped(limit=limit):
+            return f"the first {limit} in use; else `other`"
+        case Text(length=length):
+            return f"up to {length} characters"
+        case None:
+            return ""
+
+
+def _formats() -> Iterator[str]:
+    rows = ((_code(form.name), _code(form.subprotocol), form.media, form.help) for form in wire.FORMATS)
+    return _table(("Format", "Subprotocol", "Comes as", "What it is"), *rows)
+
+
+def _settings() -> Iterator[str]:
+    for section, group in groupby(config.settings_table(), lambda row: row.section):
+        rows = ((_code(row.name), row.type, _code(row.default), row.meaning) for row in group)
+        yield from (f"{section}:", "")
+        yield from _table(("Setting", "Takes", "Default", "Meaning"), *rows)
+        yield ""
+
+
+def _reasons() -> Iterator[str]:
+    rows = ((_code(reason), meaning, advice) for reason, (meaning, advice) in REASONS.items())
+    return _table(("Reason", "What happened", "What to do"), *rows)
+
+
+TABLES: dict[str, Callable[[], Iterator[str]]] = {
+    "metrics": _metrics,
+    "core": _core,
+    "participants": _participants,
+    "attributes": _attributes,
+    "formats": _formats,
+    "settings": _settings,
+    "reasons": _reasons,
+}
+
+
+# ── the command
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What the command takes."""
+    action = parser.add_mutually_exclusive_group(required=True)
+    action.add_argument("--write", action="store_true", help="write the tables into the pages")
+    action.add_argument("--check", action="store_true", help="fail if a page is behind the code")
+    parser.add_argument("--root", type=Path, default=Path(), help="folder of README.md (the working directory)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write or check; 1 when a page is behind."""
+    if not (args.root / "README.md").is_file():
+        raise ConfigError(f"--root is {str(args.root)!r}, where there is no README.md")
+    behind = 0
+    for page in pages(args.root):
+        text = page.read_text(encoding="utf-8")
+        made = render(text)
+        if made == text:
+            continue
+        behind += 1
+        if args.write:
+            page.write_text(made, encoding="utf-8")
+            print(f"{page}: written")
+        else:
+            print(f"{page}: behind the code, run rtc-exporter docs --write", file=sys.stderr)
+    return 1 if behind and args.check else 0

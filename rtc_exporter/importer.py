@@ -1,0 +1,304 @@
+"""
+Reads finished calls from files: ``rtc-exporter import FILE…``.
+
+The same decoders and the same pipeline as for live clients, with the records' own times for a clock.
+Several files are read side by side in time order, so the two ends of a call meet in one session as
+they did when it happened.  History cannot be scraped: ``--openmetrics`` writes what a scrape every
+``--step`` seconds would have seen, for ``promtool tsdb create-blocks-from openmetrics``.
+"""
+
+import argparse
+import contextlib
+import heapq
+import json
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from rtc_exporter import auth, useragent, wire
+from rtc_exporter.errors import ClientError, Reason, RtcExporterError
+from rtc_exporter.export import prometheus
+from rtc_exporter.metric import Profile, Tier
+from rtc_exporter.model import Joined, Left, ParticipantKey, Record, Report
+from rtc_exporter.pipeline import Pipeline, PipelineSettings
+from rtc_exporter.sessions import Participant
+from rtc_exporter.summary import Summary, summarise
+
+#: Enough of a file to tell its format and whose it is.
+HEAD = 1 << 16
+#: Endings that say nothing about the call, removed to get a participant's name from a file's.
+ENDINGS = (".gz", ".jsonl", ".json", ".txt", ".frames", ".rtcstats-dump", ".webrtc-internals", ".dump")
+#: Seconds between two samples of ``--openmetrics``; Prometheus' own default is 60.
+STEP = 15.0
+
+
+@dataclass
+class Source:
+    """One file on its way in."""
+
+    path: str
+    key: ParticipantKey
+    reader: "wire.Reader"
+    stream: BinaryIO
+    user_agent: str
+    reports: int = 0
+
+
+@dataclass
+class Outcome:
+    """What came of the files."""
+
+    summaries: list[Summary] = field(default_factory=list)
+    reports: int = 0
+    refused: Counter[Reason] = field(default_factory=Counter)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of ``rtc-exporter import``."""
+    parser.add_argument(
+        "files", nargs="+", metavar="FILE", help="dump or recording, gzipped or not; - is standard input"
+    )
+    parser.add_argument("--session", default="", help="session id (default: what the file says, else its name)")
+    parser.add_argument("--participant", default="", help="participant id, for a single file (default: likewise)")
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="how the summary is printed")
+    parser.add_argument(
+        "--profile", choices=[p.name.lower() for p in Profile], default="standard", help="families in --openmetrics"
+    )
+    parser.add_argument("--openmetrics", metavar="FILE", help="also write OpenMetrics with timestamps, for promtool")
+    parser.add_argument(
+        "--step", type=float, default=STEP, metavar="SECONDS", help="time between two samples (default: 15)"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Read the files and print what the calls were like; 1 when a file could not be read."""
+    console = Console(stderr=True)
+    if args.participant and len(args.files) > 1:
+        console.print("--participant names one participant, so it takes one file")
+        return 2
+    if args.step <= 0:
+        console.print(f"--step is {args.step}, and has to be above 0 seconds")
+        return 2
+    try:
+        with contextlib.ExitStack() as stack:
+            sources = [_open(path, args.session, args.participant, stack) for path in args.files]
+            outcome = _play(sources, args, console)
+    except (OSError, RtcExporterError) as exc:
+        console.print(f"import failed: {exc}", style="red", markup=False)
+        return 1
+    print_json(outcome) if args.format == "json" else print_text(outcome)
+    return 0
+
+
+def _open(path: str, session: str, participant: str, stack: contextlib.ExitStack) -> Source:
+    """Find out what a file is and whose."""
+    stream: BinaryIO = sys.stdin.buffer if path == "-" else stack.enter_context(open(path, "rb"))  # noqa: SIM115
+    if path == "-":
+        spooled = stack.enter_context(tempfile.SpooledTemporaryFile(max_size=1 << 24))
+        spooled.write(stream.read())
+        spooled.seek(0)
+        stream = spooled  # type: ignore[assignment]  # a SpooledTemporaryFile is a BinaryIO in all but name
+    head = stream.read(HEAD)
+    stream.seek(0)
+    try:
+        reader = wire.detect_file(head)
+        description = reader.describe(head)
+        claims = auth.claimed_names(description.token)
+    except ClientError as exc:
+        raise RtcExporterError(f"{path}: {exc}") from exc
+    name = _stem(path)
+    key = ParticipantKey(
+        session or claims.session or description.session or name,
+        participant or claims.participant or description.participant or name,
+    )
+    return Source(path, key, reader(stream, key, description.started or 0.0), stream, description.user_agent)
+
+
+def _stem(path: str) -> str:
+    name = "stdin" if path == "-" else Path(path).name
+    shorter = next((name.removesuffix(ending) for ending in ENDINGS if name.endswith(ending) and name != ending), name)
+    return name if shorter == name else _stem(shorter)
+
+
+def _records(source: Source) -> Iterator[tuple[float, int, Record, Source]]:
+    """The records of a file with their times; what the user agent says joins the first of them."""
+    for number, record in enumerate(source.reader):
+        if isinstance(record, Joined):
+            user_agent = record.attributes.get("user_agent.original") or source.user_agent
+            record = record._replace(attributes={**record.attributes, **useragent.parse(user_agent)})
+        time = record.sent if isinstance(record, Report) else record.time
+        yield time, number, record, source
+
+
+def _play(sources: list[Source], args: argparse.Namespace, console: Console) -> Outcome:
+    """Feed everything in time order."""
+    merged = heapq.merge(*map(_records, sources), key=lambda row: row[0])
+    outcome = Outcome()
+    participants: dict[ParticipantKey, Participant] = {}
+    pipeline: Pipeline | None = None
+    samples: Samples | None = None
+    now = ticked = 0.0
+    total = sum(_size(source.stream) for source in sources)
+    with contextlib.ExitStack() as stack:
+        progress = stack.enter_context(Progress(console=console, transient=True, disable=not console.is_terminal))
+        task = progress.add_task("reading", total=total or None)
+        for time, _number, record, source in merged:
+            now = max(now, time)
+            if pipeline is None:
+                limit = 1_000_000 if args.openmetrics else 0
+                settings = PipelineSettings(
+                    profile=Profile[args.profile.upper()], participants_limit=limit, expiry=float("inf")
+                )
+                pipeline, ticked = Pipeline(settings, now), now
+                samples = Samples(args.step, now) if args.openmetrics else None
+            if samples is not None:
+                samples.take(pipeline, now)
+            if now - ticked >= 1:
+                pipeline.tick(now)
+                ticked = now
+                progress.update(task, completed=sum(_position(source.stream) for source in sources))
+            _remember(pipeline, record, participants)
+            pipeline.feed(record, now)
+            _remember(pipeline, record, participants)
+            if isinstance(record, Report):
+                source.reports += 1
+            if isinstance(record, Left) and record.key in participants:
+                outcome.summaries.append(summarise(participants.pop(record.key), now))
+        if pipeline is not None:
+            pipeline.shutdown(now)
+            outcome.summaries += [summarise(participant, now) for participant in participants.values()]
+        if samples is not None and pipeline is not None:
+            samples.finish(pipeline, now, args.openmetrics)
+    outcome.reports = sum(source.reports for source in sources)
+    for source in sources:
+        outcome.refused.update(source.reader.refused)
+    outcome.summaries.sort(key=lambda summary: (summary.session, summary.start, summary.participant))
+    return outcome
+
+
+def _remember(pipeline: Pipeline, record: Record, participants: dict[ParticipantKey, Participant]) -> None:
+    """Keep hold of participants, so that they can be summarised after they left."""
+    key = ParticipantKey(record.key.session, record.key.participant)
+    participant = pipeline.sessions.get(key)
+    if participant is not None:
+        participants[key] = participant
+
+
+def _size(stream: BinaryIO) -> int:
+    position = stream.tell()
+    size = stream.seek(0, 2)
+    stream.seek(position)
+    return size
+
+
+def _position(stream: BinaryIO) -> int:
+    return 0 if stream.closed else stream.tell()
+
+
+class Samples:
+    """What scrapes would have seen of everything but the exporter itself."""
+
+    def __init__(self, step: float, now: float) -> None:
+        self._history = prometheus.History()
+        self._step = step
+        self._due = now + step
+
+    def take(self, pipeline: Pipeline, now: float) -> None:
+        """Scrape at each step that has passed by ``now``."""
+        while self._due <= now:
+            pipeline.tick(self._due)
+            self._scrape(pipeline, self._due)
+            self._due += self._step
+
+    def finish(self, pipeline: Pipeline, now: float, path: str) -> None:
+        """The final counts, after everybody has left; then everything goes into the file."""
+        self._scrape(pipeline, now)
+        with open(path, "wb") as out:
+            out.writelines(self._history.render())
+
+    def _scrape(self, pipeline: Pipeline, time: float) -> None:
+        store = pipeline.store
+        self._history.add([*store.families(Tier.COHORT), *store.families(Tier.PARTICIPANT)], time)
+        pipeline.scraped()
+
+
+def print_json(outcome: Outcome) -> None:
+    """The summaries as one JSON document, for scripts."""
+    rows = [{**s._asdict(), "peer_connections": [c._asdict() for c in s.peer_connections]} for s in outcome.summaries]
+    document = {"reports": outcome.reports, "refused": dict(outcome.refused), "participants": rows}
+    print(json.dumps(document, indent=2))
+
+
+def print_text(outcome: Outcome) -> None:
+    """The summaries as a table for each session."""
+    console = Console()
+    by_session: dict[str, list[Summary]] = {}
+    for summary in outcome.summaries:
+        by_session.setdefault(summary.session, []).append(summary)
+    for session, summaries in by_session.items():
+        table = Table(title=f"session {session}", title_justify="left", caption_justify="left")
+        for column in COLUMNS:
+            table.add_column(column)
+        for summary in summaries:
+            table.add_row(*_cells(summary))
+        console.print(table)
+    refused = ", ".join(f"{number} {reason}" for reason, number in outcome.refused.items())
+    console.print(f"{outcome.reports} reports" + (f"; skipped: {refused}" if refused else ""), highlight=False)
+
+
+COLUMNS = (
+    "participant",
+    "client",
+    "duration",
+    "outcome",
+    "path",
+    "codecs in",
+    "loss in",
+    "loss out",
+    "RTT mean / max",
+    "freezes",
+    "concealed",
+    "errors",
+)
+
+
+def _cells(summary: Summary) -> list[str]:
+    connections = summary.peer_connections
+    return [
+        summary.participant,
+        summary.client or "-",
+        f"{summary.duration:.0f} s",
+        _each(
+            f"{c.outcome or c.state}"
+            + (f", then {c.state}" if c.outcome == "connected" and c.state != "connected" else "")
+            for c in connections
+        ),
+        _each(c.path or "-" for c in connections),
+        _each(" ".join(c.codecs_in) or "-" for c in connections),
+        _percent(summary.inbound_loss_ratio),
+        _percent(summary.outbound_loss_ratio),
+        "-"
+        if summary.round_trip_time_mean is None
+        else f"{summary.round_trip_time_mean * 1000:.0f} / {(summary.round_trip_time_max or 0) * 1000:.0f} ms",
+        "-" if summary.freezes is None else f"{summary.freezes:.0f} ({summary.freeze_time or 0:.1f} s)",
+        _percent(summary.concealment_ratio),
+        ", ".join(f"{text} ×{number}" if number > 1 else text for text, number in summary.errors.items()) or "-",
+    ]
+
+
+def _each(cells: Iterator[str]) -> str:
+    """One line for each peer connection, and one for all when they are alike."""
+    lines = list(cells)
+    return "\n".join(lines[:1] if len(set(lines)) == 1 else lines) or "-"
+
+
+def _percent(ratio: float | None) -> str:
+    return "-" if ratio is None else f"{ratio:.2%}"

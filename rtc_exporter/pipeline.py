@@ -1,0 +1,335 @@
+"""
+The order of things: the one place that calls the mechanisms, record by record.
+
+``feed`` takes records as they come, synchronously; ``tick`` is called once a second.  Merging a
+report is cheap and judging it is not, so a peer connection is *folded* once per fold interval of
+its own stats clock, and at once when an object is removed, it closes, or its participant leaves:
+fold before you forget.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import inf
+from typing import NamedTuple
+
+from rtc_exporter import catalog
+from rtc_exporter.errors import LimitError, Reason
+from rtc_exporter.events import Events
+from rtc_exporter.labels import Labels
+from rtc_exporter.limits import Limits
+from rtc_exporter.live import Live
+from rtc_exporter.meter import Meter
+from rtc_exporter.metric import Profile
+from rtc_exporter.model import Event, Joined, Left, ParticipantKey, PeerConnectionKey, Record, Report
+from rtc_exporter.series import SeriesStore
+from rtc_exporter.sessions import Participant, PeerConnection, Sessions
+from rtc_exporter.setup import Step
+
+#: Seconds between two looks for participants that went without a word.
+SWEEP_INTERVAL = 5.0
+#: Seconds between two looks for series that nothing has changed for a day.
+EXPIRE_INTERVAL = 600.0
+#: A peer connection whose reports stop while its participant is still heard of has been dropped by its page.
+ABANDONED = 60.0
+#: Reports come a little early or late: a fold is due when this share of the interval has passed.
+DUE = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineSettings:
+    """What the operator may choose; seconds."""
+
+    profile: Profile = Profile.STANDARD
+    fold_interval: float = 5.0
+    budget: int = 2000
+    participants_series: str = "worst"
+    participants_limit: int = 500
+    pinned: tuple[str, ...] = ()
+    expiry: float = 60.0
+    limits: Limits = field(default_factory=Limits)
+
+
+class Status(NamedTuple):
+    """What is held now."""
+
+    sessions: int
+    participants: int
+    peer_connections: int
+    series: int
+
+
+class Pipeline:
+    """Records in, series out."""
+
+    def __init__(self, settings: PipelineSettings, now: float) -> None:
+        self.store = SeriesStore(catalog.METRICS, profile=settings.profile, budget=settings.budget, now=now)
+        self._settings = settings
+        self._labels = Labels()
+        self._sessions = Sessions()
+        self._meter = Meter(self.store, self._labels)
+        self._events = Events(self.store, self._labels)
+        self._live = Live(self.store, settings.participants_series, settings.participants_limit, settings.pinned)
+        self._undecided: set[PeerConnection] = set()
+        self._open = 0
+        self._next_sweep = -inf
+        self._next_expiry = now + EXPIRE_INTERVAL
+
+    # ── records
+
+    def feed(self, record: Record, now: float) -> bool:
+        """Take one record; False when a report was dropped as a repetition.  Raises LimitError, nothing else."""
+        match record:
+            case Report():
+                return self._report(record, now)
+            case Event():
+                self._event(record, now)
+            case Joined():
+                self._joined(record, now)
+            case Left():
+                participant = self._sessions.get(record.key)
+                if participant is not None:
+                    self._leave(participant, record.reason, now)
+        return True
+
+    def _report(self, report: Report, now: float) -> bool:
+        participant, connection = self._find(report.key, None, now)
+        verdict = connection.cadence.admit(report.time) if connection.is_open else "out_of_order"
+        if verdict == "gap":
+            connection.gap = True
+            self.store.add("rtc.exporter.report.gaps", (), 1, now)
+        elif verdict != "ok":
+            self.store.add("rtc.exporter.reports.dropped", (verdict,), 1, now)
+            return False
+        participant.seen = connection.seen = now
+        participant.sent = report.sent
+        connection.report = report
+        if report.removed or report.time - connection.folded >= self._settings.fold_interval * DUE:
+            self._fold(participant, connection, now)
+            self._watch_clock(participant, report.sent, now)
+        if connection.setup.awaits_media:
+            self._steps(participant, connection, connection.setup.report(report.stats, report.sent), now)
+        return True
+
+    def _event(self, event: Event, now: float) -> None:
+        if event.name == "other":
+            self.store.add("rtc.exporter.events.unknown", (), 1, now)
+        if not event.key.peer_connection:
+            participant = self._participant(ParticipantKey(event.key.session, event.key.participant), now)
+            participant.seen, participant.sent = now, event.time
+            self._events.record(participant, None, event, now)
+            return
+        created = event.time if event.name == "create" else None
+        participant, connection = self._find(event.key, created, now)
+        participant.seen, participant.sent = now, event.time
+        self._events.record(participant, connection, event, now)
+        self._steps(participant, connection, connection.setup.on(event.name, event.facts, event.time, now), now)
+        if event.name == "connectionstatechange":
+            self._show_state(participant, connection, now)
+        elif event.name == "close":
+            self._close(participant, connection, now)
+
+    def _joined(self, joined: Joined, now: float) -> None:
+        participant = self._sessions.get(joined.key)
+        if participant is None:
+            self._join(joined.key, now, joined)
+        else:
+            participant.seen = now
+            if any(participant.attributes.get(name) != value for name, value in joined.attributes.items()):
+                self._describe(participant, joined, now)
+
+    # ── participants
+
+    def attach(self, key: ParticipantKey, now: float) -> int:
+        """A socket of the participant opens: it is here while the socket is.  Returns the number of its page load."""
+        participant = self._participant(key, now)
+        participant.sockets += 1
+        participant.pages += 1
+        return participant.pages
+
+    def detach(self, key: ParticipantKey, now: float) -> int:
+        """A socket of the participant has closed.  Returns how many are left."""
+        participant = self._sessions.get(key)
+        if participant is None:
+            return 0
+        participant.sockets -= 1
+        participant.seen = now
+        return participant.sockets
+
+    def is_connected(self, key: ParticipantKey) -> bool:
+        """Whether the participant has an open peer connection."""
+        participant = self._sessions.get(key)
+        return participant is not None and participant.is_connected
+
+    def _participant(self, key: ParticipantKey, now: float) -> Participant:
+        return self._sessions.get(key) or self._join(key, now, None)
+
+    def _join(self, key: ParticipantKey, now: float, joined: Joined | None) -> Participant:
+        if len(self._sessions.participants) >= self._settings.limits.participants:
+            raise LimitError(Reason.TOO_MANY, "participants")
+        participant = Participant(key, now)
+        participant.describe(joined.attributes if joined else {}, self._labels, now)
+        session = self._sessions.join(participant, now)
+        if session.active is None:
+            session.active = self.store.gauge("rtc.sessions.active", session.device, now)
+            session.active.add(1)
+        participant.present = self.store.gauge("rtc.participants.active", participant.event, now)
+        participant.present.add(1)
+        self._events.prepare(participant, now)
+        self._count_of(participant, "rtc.participant.joins", now)
+        self._live.join(participant, now)
+        return participant
+
+    def _describe(self, participant: Participant, joined: Joined, now: float) -> None:
+        """A client told more about itself: the participant moves to another cohort."""
+        participant.describe(joined.attributes, self._labels, now)
+        if participant.present is not None:
+            participant.present.add(-1)
+        participant.present = self.store.gauge("rtc.participants.active", participant.event, now)
+        participant.present.add(1)
+        self._events.prepare(participant, now)
+
+    def _leave(self, participant: Participant, reason: str, now: float) -> None:
+        for connection in list(participant.peer_connections.values()):
+            self._close(participant, connection, now)
+        self._events.finish(participant, now)
+        self._live.leave(participant, now)
+        if participant.present is not None:
+            participant.present.add(-1)
+        self._count_of(participant, "rtc.participant.leaves", now, {"rtc.leave.reason": reason})
+        self.store.observe("rtc.participant.duration", participant.event, now - participant.joined, now)
+        session = self._sessions.leave(participant)
+        if session is not None:
+            self.store.observe("rtc.session.duration", session.device, now - session.started, now)
+            if session.active is not None:
+                session.active.add(-1)
+
+    # ── peer connections
+
+    def _find(self, key: PeerConnectionKey, created: float | None, now: float) -> tuple[Participant, PeerConnection]:
+        participant = self._participant(ParticipantKey(key.session, key.participant), now)
+        connection = participant.peer_connections.get(key.peer_connection)
+        if connection is not None and created is not None and not connection.is_pristine:
+            self._close(participant, connection, now)
+            connection = None
+        if connection is None:
+            connection = self._open_connection(participant, key, created, now)
+        elif created is not None:
+            connection.setup.created = created
+        return participant, connection
+
+    def _open_connection(
+        self, participant: Participant, key: PeerConnectionKey, created: float | None, now: float
+    ) -> PeerConnection:
+        known = participant.peer_connections
+        if len(known) >= self._settings.limits.peer_connections:
+            closed = next((name for name, connection in known.items() if not connection.is_open), None)
+            if closed is None:
+                raise LimitError(Reason.TOO_MANY, "peer connections of one participant")
+            del known[closed]
+        connection = known[key.peer_connection] = PeerConnection(key, created, now)
+        self._open += 1
+        if created is not None:
+            self._undecided.add(connection)
+        self._show_state(participant, connection, now)
+        return connection
+
+    def _close(self, participant: Participant, connection: PeerConnection, now: float) -> None:
+        if not connection.is_open:
+            return
+        self._fold(participant, connection, now)
+        self._steps(participant, connection, connection.setup.close(), now)
+        connection.end()
+        self._undecided.discard(connection)
+        self._open -= 1
+        self._meter.forget(connection)
+
+    def _fold(self, participant: Participant, connection: PeerConnection, now: float) -> None:
+        report = connection.report
+        if report is None or report.time <= connection.folded:
+            return
+        fold = connection.deltas.fold(report, connection.gap, connection.muted)
+        connection.folded, connection.gap = report.time, False
+        if fold.rejected:
+            self.store.add("rtc.exporter.reports.dropped", ("rejected_value",), fold.rejected, now)
+        self._meter.record(participant, connection, fold, now)
+        self._live.publish(participant, now)
+
+    def _steps(self, participant: Participant, connection: PeerConnection, steps: Sequence[Step], now: float) -> None:
+        for step in steps:
+            self._events.step(participant, step, now)
+        if steps and connection.setup.is_decided:
+            self._undecided.discard(connection)
+
+    def _show_state(self, participant: Participant, connection: PeerConnection, now: float) -> None:
+        """Move the peer connection to the gauge of its state."""
+        if connection.active is not None:
+            connection.active.add(-1)
+        metric = catalog.BY_NAME["rtc.peer_connections.active"]
+        extra = self._labels.admit_all({"rtc.peer_connection.state": connection.state}, now)
+        connection.active = self.store.gauge(metric.name, participant.values(metric.attributes, extra), now)
+        connection.active.add(1)
+
+    def _watch_clock(self, participant: Participant, sent: float, now: float) -> None:
+        offset, delay = participant.clock.update(sent, now)
+        self.store.observe("rtc.exporter.client.clock_offset", (), abs(offset), now)
+        self.store.observe("rtc.exporter.report.delay", (), delay, now)
+
+    def _count_of(self, participant: Participant, name: str, now: float, extra: dict[str, str] | None = None) -> None:
+        self.store.add(name, participant.values(catalog.BY_NAME[name].attributes, extra), 1, now)
+
+    # ── time
+
+    def tick(self, now: float) -> None:
+        """Once a second: attempts time out, the silent leave, live series are chosen, old ones expire."""
+        for connection in [connection for connection in self._undecided if connection.setup.tick_due(now)]:
+            participant = self._sessions.get(ParticipantKey(connection.key.session, connection.key.participant))
+            if participant is not None:
+                self._steps(participant, connection, connection.setup.tick(now), now)
+        self._live.tick(self._sessions, now)
+        if now >= self._next_sweep:
+            self._next_sweep = now + SWEEP_INTERVAL
+            self._sweep(now)
+        if now >= self._next_expiry:
+            self._next_expiry = now + EXPIRE_INTERVAL
+            self.store.expire(now)
+        self._count_limited(now)
+
+    def _sweep(self, now: float) -> None:
+        for participant in self._sessions.silent(now - self._settings.expiry):
+            self.store.add("rtc.exporter.participants.evicted", (), 1, now)
+            self._leave(participant, "timeout", now)
+        for participant in self._sessions.participants.values():
+            if now - participant.seen < ABANDONED and len(participant.peer_connections) > 1:
+                for connection in list(participant.peer_connections.values()):
+                    if connection.is_open and connection.report is not None and now - connection.seen > ABANDONED:
+                        self._close(participant, connection, now)
+                        # Should it speak again, it is a late join: what it counted meanwhile is not ours to count.
+                        del participant.peer_connections[connection.key.peer_connection]
+
+    def _count_limited(self, now: float) -> None:
+        for attribute, number in self._labels.take_limited().items():
+            self.store.add("rtc.exporter.label_values.limited", (attribute,), number, now)
+
+    def scraped(self) -> None:
+        """The participant tier was rendered wholly: series of participants that had left before may go."""
+        self._live.scraped()
+
+    def shutdown(self, now: float) -> None:
+        """The process ends: every participant leaves, so that what was not folded yet is counted."""
+        for participant in list(self._sessions.participants.values()):
+            self._leave(participant, "closed", now)
+
+    # ── for the shell
+
+    def count(self, name: str, values: tuple[str, ...] = (), amount: float = 1.0, *, now: float) -> None:
+        """Count something about the exporter itself."""
+        self.store.add(name, values, amount, now)
+
+    @property
+    def sessions(self) -> Sessions:
+        """Who is here; for reading only."""
+        return self._sessions
+
+    def status(self) -> Status:
+        """What is held now."""
+        return Status(len(self._sessions), len(self._sessions.participants), self._open, self.store.size)

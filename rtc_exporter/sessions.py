@@ -1,0 +1,272 @@
+"""
+Who is here: sessions, their participants, and the participants' peer connections.
+
+Plain state with one owner, the pipeline.  What a participant's labels are (its *cohort*) is
+decided here once, when it joins or tells more about itself, and never on the hot path.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from math import inf
+
+from rtc_exporter import catalog
+from rtc_exporter.delta import Cadence, Deltas
+from rtc_exporter.labels import Labels
+from rtc_exporter.model import ParticipantKey, PeerConnectionKey, Report
+from rtc_exporter.series import Gauge
+from rtc_exporter.setup import Calls, Setup
+
+#: Attributes that a client may tell and that describe its cohort, or its info series.
+COHORT = (*catalog.EVENT, "user_agent.version", "geo.country.iso_code")
+
+#: What is summed for a participant, by stats type: what a summary of its call says.
+TOTALS: dict[str, tuple[str, ...]] = {
+    "inbound-rtp": (
+        "packetsReceived", "packetsLost", "bytesReceived", "framesDecoded", "freezeCount", "totalFreezesDuration",
+        "pauseCount", "totalPausesDuration", "totalSamplesReceived", "concealedSamples", "silentConcealedSamples",
+    ),
+    "outbound-rtp": ("packetsSent", "bytesSent", "framesEncoded"),
+    "remote-inbound-rtp": ("packetsLost",),
+}  # fmt: skip
+
+#: The minimum of a client's delay is taken over five to ten minutes (two windows of five).
+CLOCK_WINDOW = 300.0
+
+
+class Clock:
+    """How far a client's clock is behind ours: the least delay seen lately (the rest is the network)."""
+
+    __slots__ = ("_before", "_began", "_least")
+
+    def __init__(self) -> None:
+        self._least = inf
+        self._before = inf
+        self._began = -inf
+
+    def update(self, sent: float, now: float) -> tuple[float, float]:
+        """A frame that says ``sent`` came ``now``: the offset of the clock, and the delay left without it, in seconds."""
+        behind = now - sent
+        if now - self._began > CLOCK_WINDOW:
+            self._before, self._least, self._began = self._least, behind, now
+        elif behind < self._least:
+            self._least = behind
+        offset = min(self._before, self._least)
+        return offset, behind - offset
+
+
+class PeerConnection:
+    """One RTCPeerConnection: how it came about, what it counted last, what it shows now."""
+
+    __slots__ = (
+        "active", "cadence", "certificates", "codecs", "deltas", "folded", "gap", "has_events", "is_open", "key", "live",
+        "muted", "path", "report", "seen", "setup", "streams", "tracks",
+    )  # fmt: skip
+
+    def __init__(self, key: PeerConnectionKey, created: float | None, now: float) -> None:
+        self.key = key
+        self.setup = Setup(created)
+        self.deltas = Deltas(created=created is not None)
+        self.cadence = Cadence()
+        self.report: Report | None = None
+        self.folded = -inf
+        self.gap = False
+        self.seen = now
+        self.is_open = True
+        self.has_events = False
+        #: Ids of remote tracks that are muted now.
+        self.muted: frozenset[str] = frozenset()
+        #: Media kind of the tracks that were named with it.
+        self.tracks: dict[str, str] = {}
+        #: Labels of the selected path, once it is known.
+        self.path: Mapping[str, str] = {}
+        #: Newest value, and its time, of each live gauge: (metric name, media kind) -> (value, time).
+        self.live: dict[tuple[str, str], tuple[float, float]] = {}
+        #: The gauge of its state, and those of its streams' codecs, which it gives back when it ends.
+        self.active: Gauge | None = None
+        self.streams: dict[str, tuple[str, Gauge | None]] = {}
+        self.certificates: frozenset[str] = frozenset()
+        self.codecs: frozenset[tuple[str, str, str]] = frozenset()
+
+    @property
+    def state(self) -> str:
+        """connectionState, as far as it was told."""
+        return self.setup.state
+
+    @property
+    def is_pristine(self) -> bool:
+        """Whether nothing has happened to it yet: a creation that comes late is still its own."""
+        return self.is_open and self.report is None and self.setup.created is None
+
+    def end(self) -> None:
+        """It is closed; what is left serves the summary of its participant."""
+        self.is_open = False
+        self.report = None
+        self.live = {}
+        self.deltas = Deltas(created=False)
+        if self.active is not None:
+            self.active.add(-1)
+            self.active = None
+
+
+class Participant:
+    """One person or agent in one session, from the first sign of a client to the last."""
+
+    __slots__ = (
+        "attributes", "calls", "clock", "cohort", "device", "errors", "event", "exported", "info", "info_since",
+        "joined", "key", "live", "pages", "peer_connections", "present", "rtt", "seen", "sent", "since", "sockets", "totals",
+        "worst",
+    )  # fmt: skip
+
+    def __init__(self, key: ParticipantKey, now: float) -> None:
+        self.key = key
+        self.joined = now
+        self.seen = now
+        self.sent = now
+        #: What its clients told, as they told it.
+        self.attributes: dict[str, str] = {}
+        #: What became of that as labels; and the label values of the two most used attribute sets.
+        self.cohort: dict[str, str] = {}
+        self.device: tuple[str, ...] = ()
+        self.event: tuple[str, ...] = ()
+        #: Page loads so far, and sockets open now: who has a socket is here, however silent.
+        self.pages = 0
+        self.sockets = 0
+        self.peer_connections: dict[str, PeerConnection] = {}
+        self.calls = Calls()
+        self.clock = Clock()
+        self.present: Gauge | None = None
+        #: Since when the page is hidden, or on battery, on the client's event clock: state -> time.
+        self.since: dict[str, float] = {}
+        #: What failed, and how often: "getUserMedia NotAllowedError" -> 1.
+        self.errors: dict[str, int] = {}
+        #: Summed members, by "stats type/kind"; see TOTALS.
+        self.totals: dict[str, dict[str, float]] = {}
+        #: Round trip times of its selected paths: sum, count, largest.
+        self.rtt = (0.0, 0, 0.0)
+        # Live gauges (see the live module).
+        self.exported = False
+        self.live: dict[tuple[str, str], Gauge] = {}
+        self.info: tuple[str, ...] = ()
+        self.info_since = -inf
+        self.worst = 0.0
+
+    def describe(self, attributes: Mapping[str, str], labels: Labels, now: float) -> None:
+        """A client told about itself: admit what may become a label."""
+        self.attributes.update({name: value for name, value in attributes.items() if name in COHORT})
+        self.cohort = {name: labels.admit(name, self.attributes.get(name), now) for name in COHORT}
+        self.device = self.values(catalog.DEVICE)
+        self.event = self.values(catalog.EVENT)
+
+    def values(self, attributes: Iterable[str], extra: Mapping[str, str] | None = None) -> tuple[str, ...]:
+        """Label values for an attribute set: the cohort's, with ``extra`` over it."""
+        cohort, more = self.cohort, extra or {}
+        return tuple(more.get(name) or cohort.get(name, "") for name in attributes)
+
+    @property
+    def path(self) -> Mapping[str, str]:
+        """Labels of a path that the participant uses now: of its newest open peer connection that has one."""
+        for connection in reversed(self.peer_connections.values()):
+            if connection.path:
+                return connection.path
+        return {}
+
+    @property
+    def reported(self) -> float:
+        """When one of its peer connections was last heard of, on our clock; 0 when none was."""
+        return max((connection.seen for connection in self.peer_connections.values()), default=0.0)
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether one of its peer connections is open."""
+        return any(connection.is_open for connection in self.peer_connections.values())
+
+    def kind_of(self, track: str) -> str:
+        """The media kind of a track, as far as a peer connection was told it."""
+        found = (connection.tracks.get(track) for connection in self.peer_connections.values())
+        return next((kind for kind in found if kind), "")
+
+    def add_totals(self, group: str, increments: Mapping[str, float], members: Iterable[str]) -> None:
+        """Add what a stats object gained to the participant's sums."""
+        sums = self.totals.setdefault(group, {})
+        for member in members:
+            amount = increments.get(member)
+            if amount is not None:
+                sums[member] = sums.get(member, 0.0) + amount
+
+    def add_error(self, text: str) -> None:
+        """Something failed; the words come from closed sets, so there are few."""
+        self.errors[text] = self.errors.get(text, 0) + 1
+
+    def add_round_trip(self, seconds: float) -> None:
+        """One round trip time of a selected path."""
+        total, count, largest = self.rtt
+        self.rtt = (total + seconds, count + 1, max(largest, seconds))
+
+
+class Session:
+    """One call or room, while it has participants."""
+
+    __slots__ = ("active", "device", "name", "participants", "started")
+
+    def __init__(self, name: str, now: float, device: tuple[str, ...]) -> None:
+        self.name = name
+        self.started = now
+        self.participants: dict[str, Participant] = {}
+        #: The cohort of its first participant stands for the session.
+        self.device = device
+        self.active: Gauge | None = None
+
+
+class Sessions:
+    """All live sessions; participants in the order in which they were last heard of."""
+
+    def __init__(self) -> None:
+        self._sessions: dict[str, Session] = {}
+        self._participants: dict[ParticipantKey, Participant] = {}
+
+    def __len__(self) -> int:
+        return len(self._sessions)
+
+    def __iter__(self) -> Iterator[Session]:
+        return iter(self._sessions.values())
+
+    @property
+    def participants(self) -> Mapping[ParticipantKey, Participant]:
+        """Live participants by key."""
+        return self._participants
+
+    def get(self, key: ParticipantKey) -> Participant | None:
+        """The live participant of this key."""
+        return self._participants.get(key)
+
+    def session(self, name: str) -> Session | None:
+        """The live session of this name."""
+        return self._sessions.get(name)
+
+    def join(self, participant: Participant, now: float) -> Session:
+        """A new participant: its session, which may be new as well."""
+        session = self._sessions.get(participant.key.session)
+        if session is None:
+            session = self._sessions[participant.key.session] = Session(
+                participant.key.session, now, participant.device
+            )
+        session.participants[participant.key.participant] = participant
+        self._participants[participant.key] = participant
+        return session
+
+    def leave(self, participant: Participant) -> Session | None:
+        """The participant is gone: its session when that ends with it."""
+        del self._participants[participant.key]
+        session = self._sessions[participant.key.session]
+        del session.participants[participant.key.participant]
+        if session.participants:
+            return None
+        del self._sessions[session.name]
+        return session
+
+    def silent(self, since: float) -> list[Participant]:
+        """Participants without a socket that nothing was heard of after ``since``."""
+        return [
+            participant
+            for participant in self._participants.values()
+            if participant.seen < since and not participant.sockets
+        ]

@@ -1,0 +1,120 @@
+"""
+What kinds of value a setting may have, and how an operator writes them.
+
+Each kind carries a ``Wanted``: the word for the tables and the words of the error message.
+"""
+
+import ipaddress
+import re
+from pathlib import Path
+from typing import Annotated, Literal, NamedTuple, TypeAlias
+
+from pydantic import BeforeValidator, ByteSize, Field, SecretStr
+from pydantic_settings import NoDecode
+
+#: A key as long as the hash that it feeds (RFC 7518 3.2).
+SECRET_LENGTH = 32
+
+
+class Wanted(NamedTuple):
+    """What a setting takes: one word for the tables, and the words of the error message."""
+
+    type: str
+    text: str
+
+
+class Address(NamedTuple):
+    """Where a listener binds."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def is_loopback(self) -> bool:
+        """Only this machine can reach it."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+
+def address(value: object) -> object:
+    """Read ``127.0.0.1:8080``, ``[::1]:8080``, ``name:8080`` or ``:8080`` (every interface)."""
+    if not isinstance(value, str):
+        return value
+    host, colon, port = value.rpartition(":")
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    elif ":" in host:
+        raise ValueError("an IPv6 address without brackets")
+    if not colon or not (port.isascii() and port.isdecimal()) or int(port) > 65535:
+        raise ValueError("no port")
+    return Address(host or "0.0.0.0", int(port))
+
+
+def words(value: object) -> object:
+    """Read a list that was written as one string, separated by commas."""
+    return tuple(word.strip() for word in value.split(",") if word.strip()) if isinstance(value, str) else value
+
+
+def origins(value: object) -> object:
+    """A list of origins as browsers send them: scheme, host, and the port where it is not the usual one."""
+    result = words(value)
+    for origin in result if isinstance(result, (tuple, list)) else ():
+        if not re.fullmatch(r"[a-z][a-z0-9+.-]*://[^/?#\s@]+", str(origin)):
+            raise ValueError("not an origin")
+    return result
+
+
+Listen: TypeAlias = Annotated[
+    Address, NoDecode, BeforeValidator(address), Wanted("address", "host:port, [address]:port or :port")
+]
+Words: TypeAlias = Annotated[tuple[str, ...], NoDecode, BeforeValidator(words), Wanted("list", "a list of texts")]
+Origins: TypeAlias = Annotated[
+    tuple[str, ...],
+    NoDecode,
+    BeforeValidator(origins),
+    Wanted("list", "origins such as https://app.example, without a path"),
+]
+Text: TypeAlias = Annotated[str, Field(min_length=1), Wanted("text", "a text that is not empty")]
+Secret: TypeAlias = Annotated[SecretStr, Wanted("secret", f"at least {SECRET_LENGTH} characters")]
+File: TypeAlias = Annotated[Path | None, Wanted("file", "a file that can be read")]
+Seconds: TypeAlias = Annotated[float, Field(ge=0, allow_inf_nan=False), Wanted("seconds", "seconds, 0 or more")]
+Rate: TypeAlias = Annotated[float, Field(gt=0, allow_inf_nan=False), Wanted("number", "a number over 0")]
+Count: TypeAlias = Annotated[int, Field(ge=1), Wanted("count", "a whole number, 1 or more")]
+Size: TypeAlias = Annotated[ByteSize, Field(ge=1), Wanted("size", "bytes, such as 1048576 or 1MiB")]
+ProfileName: TypeAlias = Annotated[
+    Literal["core", "standard", "full"], Wanted("core, standard, full", "core, standard or full")
+]
+Selection: TypeAlias = Annotated[
+    Literal["worst", "all", "pinned", "off"], Wanted("worst, all, pinned, off", "worst, all, pinned or off")
+]
+Level: TypeAlias = Annotated[
+    Literal["debug", "info", "warning", "error"],
+    BeforeValidator(lambda value: value.lower() if isinstance(value, str) else value),
+    Wanted("debug, info, warning, error", "debug, info, warning or error"),
+]
+
+
+def show(value: object) -> str:
+    """A value as the operator would write it; never a secret."""
+    match value:
+        case SecretStr():
+            return "***" if value.get_secret_value() else ""
+        case Address():
+            return str(value)
+        case tuple():
+            return ",".join(map(str, value))
+        case None:
+            return ""
+        case ByteSize():
+            return value.human_readable(separator="").replace(".0", "")
+        case float():
+            return f"{value:g}"
+        case _:
+            return str(value)

@@ -1,0 +1,236 @@
+"""
+What W3C webrtc-stats says about each stats type, and which words events are made of.
+
+One row per stats type.  The wire keeps no member that is not named here (so a new
+browser field costs nothing and nothing private slips through), the delta engine reads
+which members count up, and the tests hold the catalogue against it.
+
+Columns of a row:
+
+- ``identity``: if one of these changes under the same stats id, it is another object.
+- ``anchors``: counters of the transport side.  One that falls means that the object restarted.
+- ``counters``: counters of the decoder, encoder or audio side, which browsers restart one by one.
+- ``signed``: may go down in normal life (``packetsLost``, RFC 3550 6.4.1).
+- ``gauges``: numbers that go up and down.
+- ``words``: strings and booleans: labels, states, references to other objects.
+
+Sources: W3C webrtc-stats; for restarts in place, webrtc bug 5361; for members outside
+the W3C text, what Chromium 156 and Firefox 153 send.
+"""
+
+from typing import NamedTuple
+
+
+class StatsType(NamedTuple):
+    """What the members of one stats type are."""
+
+    identity: tuple[str, ...] = ()
+    anchors: tuple[str, ...] = ()
+    counters: tuple[str, ...] = ()
+    signed: tuple[str, ...] = ()
+    gauges: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """Members that hold a number."""
+        return (*self.anchors, *self.counters, *self.signed, *self.gauges)
+
+    @property
+    def members(self) -> frozenset[str]:
+        """Every member that is kept."""
+        return frozenset((*self.identity, *self.numbers, *self.words))
+
+
+STATS: dict[str, StatsType] = {
+    "inbound-rtp": StatsType(
+        identity=("ssrc",),
+        anchors=(
+            "packetsReceived", "bytesReceived", "headerBytesReceived", "packetsDiscarded",
+            "retransmittedPacketsReceived", "retransmittedBytesReceived",
+            "fecPacketsReceived", "fecPacketsDiscarded", "fecBytesReceived", "nackCount",
+            "packetsReportedAsLost", "packetsReportedAsLostButRecovered",
+            "packetsReceivedWithEct1", "packetsReceivedWithCe",
+        ),
+        counters=(
+            "pliCount", "firCount",
+            "framesReceived", "framesDecoded", "keyFramesDecoded", "framesRendered", "framesDropped",
+            "framesAssembledFromMultiplePackets", "totalAssemblyTime", "totalDecodeTime", "totalProcessingDelay",
+            "totalInterFrameDelay", "totalSquaredInterFrameDelay", "qpSum",
+            "freezeCount", "totalFreezesDuration", "pauseCount", "totalPausesDuration",
+            "corruptionMeasurements", "totalCorruptionProbability",
+            "jitterBufferDelay", "jitterBufferTargetDelay", "jitterBufferMinimumDelay", "jitterBufferEmittedCount",
+            "totalSamplesReceived", "concealedSamples", "silentConcealedSamples", "concealmentEvents",
+            "insertedSamplesForDeceleration", "removedSamplesForAcceleration",
+            "totalAudioEnergy", "totalSamplesDuration",
+        ),
+        signed=("packetsLost",),
+        gauges=("jitter", "framesPerSecond", "frameWidth", "frameHeight", "audioLevel"),
+        words=(
+            "kind", "codecId", "remoteId", "transportId", "playoutId", "trackIdentifier", "mid",
+            "decoderImplementation", "powerEfficientDecoder",
+        ),
+    ),
+    "outbound-rtp": StatsType(
+        identity=("ssrc",),
+        anchors=(
+            "packetsSent", "bytesSent", "headerBytesSent", "retransmittedPacketsSent", "retransmittedBytesSent",
+            "totalPacketSendDelay", "nackCount", "packetsSentWithEct1",
+        ),
+        counters=(
+            "pliCount", "firCount",
+            "framesEncoded", "keyFramesEncoded", "framesSent", "hugeFramesSent",
+            "totalEncodeTime", "totalEncodedBytesTarget", "qpSum", "psnrMeasurements",
+            "psnrSum.y", "psnrSum.u", "psnrSum.v",
+            "qualityLimitationResolutionChanges",
+            "qualityLimitationDurations.none", "qualityLimitationDurations.cpu",
+            "qualityLimitationDurations.bandwidth", "qualityLimitationDurations.other",
+        ),
+        gauges=("targetBitrate", "framesPerSecond", "frameWidth", "frameHeight", "encodingIndex"),
+        words=(
+            "kind", "codecId", "remoteId", "transportId", "mediaSourceId", "mid", "rid", "active",
+            "qualityLimitationReason", "scalabilityMode", "encoderImplementation", "powerEfficientEncoder",
+        ),
+    ),
+    "remote-inbound-rtp": StatsType(
+        identity=("ssrc",),
+        anchors=(
+            "packetsReceived", "packetsReportedAsLost", "packetsReportedAsLostButRecovered",
+            "packetsReceivedWithEct1", "packetsReceivedWithCe", "packetsWithBleachedEct1Marking",
+        ),
+        counters=("totalRoundTripTime", "roundTripTimeMeasurements"),
+        signed=("packetsLost",),
+        gauges=("jitter", "roundTripTime", "fractionLost"),
+        words=("kind", "codecId", "localId", "transportId"),
+    ),
+    "remote-outbound-rtp": StatsType(
+        identity=("ssrc",),
+        anchors=("packetsSent", "bytesSent", "reportsSent"),
+        counters=("totalRoundTripTime", "roundTripTimeMeasurements"),
+        gauges=("roundTripTime",),
+        words=("kind", "codecId", "localId", "transportId"),
+    ),
+    "media-source": StatsType(
+        identity=("trackIdentifier",),
+        counters=("frames", "totalAudioEnergy", "totalSamplesDuration"),
+        gauges=("framesPerSecond", "width", "height", "audioLevel", "echoReturnLoss", "echoReturnLossEnhancement"),
+        words=("kind",),
+    ),
+    "media-playout": StatsType(
+        counters=(
+            "synthesizedSamplesDuration", "synthesizedSamplesEvents", "totalSamplesDuration",
+            "totalPlayoutDelay", "totalSamplesCount",
+        ),
+        words=("kind",),
+    ),
+    "candidate-pair": StatsType(
+        identity=("localCandidateId", "remoteCandidateId"),
+        anchors=(
+            "packetsSent", "packetsReceived", "bytesSent", "bytesReceived",
+            "packetsDiscardedOnSend", "bytesDiscardedOnSend",
+            "requestsSent", "requestsReceived", "responsesSent", "responsesReceived", "consentRequestsSent",
+        ),
+        counters=("totalRoundTripTime",),
+        gauges=(
+            "currentRoundTripTime", "availableOutgoingBitrate", "availableIncomingBitrate",
+            "lastPacketReceivedTimestamp",
+        ),
+        words=("state", "nominated", "selected", "transportId"),
+    ),
+    "transport": StatsType(
+        anchors=("packetsSent", "packetsReceived", "bytesSent", "bytesReceived"),
+        counters=("selectedCandidatePairChanges", "ccfbMessagesSent", "ccfbMessagesReceived"),
+        words=(
+            "dtlsState", "iceState", "iceRole", "dtlsRole", "selectedCandidatePairId",
+            "tlsVersion", "dtlsCipher", "srtpCipher",
+        ),
+    ),
+    "peer-connection": StatsType(counters=("dataChannelsOpened", "dataChannelsClosed")),
+    "data-channel": StatsType(
+        identity=("dataChannelIdentifier",),
+        anchors=("messagesSent", "messagesReceived", "bytesSent", "bytesReceived"),
+        words=("state",),
+    ),
+    "local-candidate": StatsType(words=("candidateType", "protocol", "relayProtocol", "networkType")),
+    "remote-candidate": StatsType(words=("candidateType", "protocol")),
+    "codec": StatsType(gauges=("clockRate", "channels"), words=("mimeType",)),
+    "certificate": StatsType(words=("fingerprintAlgorithm",)),
+    #: Not W3C: rtcstats-js adds what the Compute Pressure API says (4 nominal .. 1 critical).
+    "compute-pressure": StatsType(gauges=("cpuState",)),
+}  # fmt: skip
+
+#: Objects that repeat what the other side reported a while ago, or that the client samples on its
+#: own clock: they keep their timestamp when a delta does not mention them.
+OWN_CLOCK = frozenset({"remote-inbound-rtp", "remote-outbound-rtp", "compute-pressure"})
+
+#: API calls that settle later, with ``OnSuccess`` or ``OnFailure`` appended.
+PROMISES = (
+    "createOffer", "createAnswer", "setLocalDescription", "setRemoteDescription", "addIceCandidate",
+    "getUserMedia", "getDisplayMedia",
+)  # fmt: skip
+
+#: API calls that do not settle, or whose result nobody traces.
+CALLS = (
+    "addTrack", "addTransceiver", "removeTrack", "replaceTrack", "createDataChannel", "restartIce", "setConfiguration",
+    "setParameters", "setCodecPreferences", "setHeaderExtensionsToNegotiate", "enumerateDevices", "applyConstraints",
+)  # fmt: skip
+
+#: Every event name.  Clients' own spellings (``navigator.mediaDevices.getUserMedia``, ``connectionstatechange``)
+#: become these at the wire; what is not listed becomes ``other``.
+EVENTS = frozenset({
+    *PROMISES, *(f"{name}OnSuccess" for name in PROMISES), *(f"{name}OnFailure" for name in PROMISES),
+    *CALLS, "addTrackOnSuccess", "addTransceiverOnSuccess",
+    # the page, with what the client tells about itself
+    "createPage", "visibilitychange", "networkchange", "memory", "longtask", "battery", "devicechange", "feedback",
+    # the peer connection
+    "create", "close", "connectionstatechange", "iceconnectionstatechange", "icegatheringstatechange",
+    "signalingstatechange", "negotiationneeded", "icecandidate", "icecandidateerror", "track", "datachannel",
+    # tracks and elements
+    "mute", "unmute", "ended", "stop", "enabled", "resize",
+    # the connection to us
+    "websocket", "other",
+})  # fmt: skip
+
+#: What an event may carry, and of which type; all else stays in the parser.
+FACTS: dict[str, type] = {
+    "call": str,  # the client's id that ties a call to its result
+    "state": str,  # the new state, a W3C enumeration value
+    "error": str,  # a DOMException name, or a STUN error code
+    "audio": bool,  # what was asked for, or got
+    "video": bool,
+    "kind": str,  # audio or video
+    "track": str,  # a track id, random per page load
+    "type": str,  # offer, answer, pranswer, rollback; host, srflx, prflx, relay; wifi, cell, ...
+    "protocol": str,  # udp or tcp; for a relay, the protocol to the TURN server
+    "scheme": str,  # stun, turn or turns
+    "relay_only": bool,  # iceTransportPolicy
+    "ice_restart": bool,  # asked for with createOffer
+    "reloads": int,  # how often the page was loaded before
+    "value": float,  # one number: a rating, bytes, seconds
+    "downlink": float,  # bytes per second
+    "rtt": float,  # seconds
+    "flag": bool,  # hidden, muted, charging
+    "issue": str,  # what the user complains about
+}
+
+LEAVE_REASONS = ("left", "closed", "page_hide", "timeout", "error")
+
+CONNECTION_STATES = ("new", "connecting", "connected", "disconnected", "failed", "closed")
+ICE_STATES = ("new", "checking", "connected", "completed", "disconnected", "failed", "closed")
+DTLS_STATES = ("new", "connecting", "connected", "closed", "failed")
+DATA_CHANNEL_STATES = ("connecting", "open", "closing", "closed")
+CANDIDATE_TYPES = ("host", "srflx", "prflx", "relay")
+LIMITATION_REASONS = ("none", "cpu", "bandwidth", "other")
+MEDIA_KINDS = ("audio", "video")
+
+#: Error names of the media capture and peer connection APIs (W3C mediacapture-main, webrtc, WebIDL).
+ERROR_NAMES = frozenset({
+    "AbortError", "DataError", "EncodingError", "InvalidAccessError", "InvalidModificationError", "InvalidStateError",
+    "NetworkError", "NotAllowedError", "NotFoundError", "NotReadableError", "NotSupportedError", "OperationError",
+    "OverconstrainedError", "SecurityError", "SyntaxError", "TimeoutError", "TypeError", "RangeError", "UnknownError",
+})  # fmt: skip
+
+#: STUN and TURN error codes (RFC 8489 18.2, RFC 8656 18) and 701, "server not reached" (W3C webrtc 4.8.1.3).
+STUN_ERRORS = frozenset(
+    ["300", "400", "401", "403", "420", "437", "438", "440", "441", "442", "443", "486", "500", "508", "600", "701"]
+)

@@ -1,0 +1,107 @@
+"""
+The formats that are understood, and how each is recognised.
+
+``FORMATS`` is the table: the shell picks a decoder or a reader from it, and the documentation prints it.  To add a
+format, write a module with a ``Decoder`` or a ``Reader`` and add a row.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rtc_exporter.errors import FrameError, Reason
+from rtc_exporter.limits import Limits
+from rtc_exporter.wire import dump, internals, plain, rtcstats
+from rtc_exporter.wire.decoder import DEFAULTS, Decoder, Description, Reader, items, parse
+from rtc_exporter.wire.files import beginning, json_line
+
+__all__ = [
+    "FORMATS", "Decoder", "Description", "Format", "Reader", "choose", "detect_file", "name_of", "sniff",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One format: a stream has a decoder, a file has readers."""
+
+    #: The value of the ``format`` label.
+    name: str
+    #: The WebSocket subprotocols that announce it, as a regular expression; "" for none.
+    subprotocol: str
+    #: How it comes: websocket, post, file.
+    media: str
+    help: str
+    stream: type[Decoder] | None = None
+    readers: tuple[type[Reader], ...] = ()
+    #: Whether the payload may say whose it is.
+    names_itself: bool = False
+
+    @property
+    def decoder(self) -> type[Decoder]:
+        """What decodes a stream of it."""
+        if self.stream is None:
+            raise FrameError(Reason.UNKNOWN_FORMAT, f"{self.name} is not a stream")
+        return self.stream
+
+
+FORMATS: tuple[Format, ...] = (
+    Format(
+        "rtcstats", r"rtcstats#\d+\.\d+", "websocket",
+        "rtcstats-js 1.x and 2.x.",
+        stream=rtcstats.Decoder,
+    ),
+    Format(
+        "json", "", "websocket, post",
+        "Plain JSON: getStats() reports as they are, for native applications and agents.",
+        stream=plain.Decoder, names_itself=True,
+    ),
+    Format(
+        "dump", "", "file",
+        "RTCStatsDump files of rtcstats-server and of Chrome, and recordings of rtcstats frames.",
+        readers=(dump.Reader, dump.RecordingReader),
+    ),
+    Format(
+        "internals", "", "file",
+        "What chrome://webrtc-internals saves.",
+        readers=(internals.Reader,),
+    ),
+)  # fmt: skip
+
+_BY_NAME = {form.name: form for form in FORMATS}
+
+
+def choose(subprotocols: Sequence[str]) -> Format | None:
+    """The format that a WebSocket announces with the subprotocol it offers first; None: its first frame tells."""
+    offered = subprotocols[0] if subprotocols else ""
+    return next((form for form in FORMATS if form.subprotocol and re.fullmatch(form.subprotocol, offered)), None)
+
+
+def sniff(first_frame: str | bytes, limits: Limits = DEFAULTS) -> Format:
+    """The format of a stream without a known subprotocol."""
+    document = parse(first_frame, limits)
+    if isinstance(document, dict) and plain.MARKS & document.keys():
+        return _BY_NAME["json"]
+    row = items(document)
+    if len(row) >= 4 and (type(row[0]) is int or row[0] == "g"):
+        return _BY_NAME["rtcstats"]
+    if row and isinstance(row[0], dict) and plain.MARKS & row[0].keys():
+        return _BY_NAME["json"]
+    raise FrameError(Reason.UNKNOWN_FORMAT, "the first frame is of no known format")
+
+
+def detect_file(head: bytes) -> type[Reader]:
+    """The reader for a file that begins like this (64 kB are plenty), gzipped or not."""
+    start = beginning(head)
+    first = start.split(b"\n", 1)[0].strip()
+    if first == dump.MAGIC:
+        return dump.Reader
+    if "connected_at" in json_line(first):
+        return dump.RecordingReader
+    if start.lstrip().startswith(b"{") and any(mark in start for mark in (b'"PeerConnections"', b'"getUserMedia"')):
+        return internals.Reader
+    raise FrameError(Reason.UNKNOWN_FORMAT, "a file of no known format")
+
+
+def name_of(reader: type[Reader]) -> str:
+    """The name of a reader's format."""
+    return reader.name

@@ -1,0 +1,163 @@
+"""
+What every wire format shares: the shape of a decoder and of a file reader, the one JSON
+parser, and the few functions through which client values become ours.
+
+Bytes go in and records come out.  Time is told by the caller, nothing is logged and nothing
+is counted: what cannot be used raises a ``ClientError`` with its reason.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import BinaryIO, ClassVar, NamedTuple, Protocol
+
+import orjson
+
+from rtc_exporter.errors import FrameError, LimitError, Reason
+from rtc_exporter.limits import Limits
+from rtc_exporter.model import ParticipantKey, Record
+
+#: What holds where the caller sets no limits.
+DEFAULTS = Limits()
+
+#: 2100-01-01 in milliseconds.  A clock that is ahead of that is not a clock.
+LATEST = 4_102_444_800_000
+
+#: The exact types of a JSON number; ``bool`` is a subclass of ``int`` and stays outside.
+NUMBERS = frozenset((int, float))
+
+#: WebSocket close codes (RFC 6455 7.4.1) by what they say about a participant.  rtcstats-js closes
+#: without a code (1005), browsers close with 1001 when the page goes, 3001 is the Jitsi client's good-bye.
+LEAVE_CODES = {1000: "left", 1005: "left", 3001: "left", 1001: "page_hide", 1006: "closed", 1012: "closed"}
+
+
+class Decoder(Protocol):
+    """
+    One client's stream, frame by frame.
+
+    ``key`` says whose telemetry it is, ``page`` how many pages this participant has loaded before
+    and with this one: peer connections of the second page are named ``2:PC_0``.  ``claimed`` is
+    False where nobody vouched for the key, so that a format which names its participant may do so;
+    ``key`` then becomes what the payload says.
+    """
+
+    key: ParticipantKey
+
+    def __init__(
+        self, key: ParticipantKey, *, page: int = 1, claimed: bool = True, limits: Limits = DEFAULTS
+    ) -> None: ...
+
+    def receive(self, frame: str | bytes, now: float) -> list[Record]:
+        """What one frame tells; raises ClientError and stays usable."""
+
+    def adopt(self, previous: "Decoder") -> None:
+        """
+        Go on where this client's last connection ended, as far as the frames bear it out.
+
+        Called before the first frame, and ``previous`` is not used again.
+        """
+
+
+class Description(NamedTuple):
+    """What the head of a file says about its origin; "" and None where it is silent."""
+
+    session: str = ""
+    participant: str = ""
+    #: A JSON Web Token from a recorded URL.  The shell reads its claims; here nothing is verified.
+    token: str = ""
+    user_agent: str = ""
+    started: float | None = None
+
+
+class Reader(Protocol):
+    """
+    One file, gzipped or not, as records in order: a Joined first and a Left last.
+
+    What cannot be used is skipped and counted in ``refused``.  Iterating raises ClientError only
+    where nothing can be read at all, or where the file unpacks to more than the limit.
+    """
+
+    #: Which format this is, for labels.
+    name: ClassVar[str]
+    refused: Counter[Reason]
+
+    def __init__(self, stream: BinaryIO, key: ParticipantKey, now: float, limits: Limits = DEFAULTS) -> None: ...
+
+    def __iter__(self) -> Iterator[Record]: ...
+
+    @staticmethod
+    def describe(head: bytes) -> Description:
+        """Whose file this is, from its first bytes (64 kB are plenty)."""
+
+
+def parse(frame: str | bytes, limits: Limits, size: int | None = None) -> object:
+    """
+    The document in ``frame``.
+
+    orjson refuses what JSON does not have (``NaN``, ``Infinity``, numbers beyond a double,
+    broken UTF-8) and nesting beyond 1024; ours is a tighter bound.
+    """
+    if len(frame) > (limits.frame_bytes if size is None else size):
+        raise LimitError(Reason.TOO_LARGE, f"{len(frame)} bytes")
+    try:
+        document: object = orjson.loads(frame)
+    except (ValueError, RecursionError) as exc:
+        raise FrameError(Reason.BAD_JSON, "not JSON") from exc
+    # Fewer openings than allowed levels: most frames are done here.
+    openings = frame.count("{") + frame.count("[") if isinstance(frame, str) else frame.count(b"{") + frame.count(b"[")
+    if openings > limits.depth and _is_deeper(document, limits.depth):
+        raise FrameError(Reason.BAD_JSON, f"nested deeper than {limits.depth}")
+    return document
+
+
+def _is_deeper(document: object, depth: int) -> bool:
+    level = [document]
+    for _ in range(depth):
+        inner: list[object] = []
+        for node in level:
+            children = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+            inner += [child for child in children if isinstance(child, dict | list)]
+        if not inner:
+            return False
+        level = inner
+    return True
+
+
+def milliseconds(value: object) -> float:
+    """A client's time in milliseconds as seconds."""
+    if type(value) not in NUMBERS or not 0 <= value <= LATEST:  # type: ignore[operator]  # a number by now
+        raise FrameError(Reason.BAD_TIME, "not a time in milliseconds")
+    return value / 1000  # type: ignore[operator]
+
+
+def is_time(value: object) -> bool:
+    """Whether ``milliseconds`` takes it."""
+    return type(value) in NUMBERS and 0 <= value <= LATEST  # type: ignore[operator]
+
+
+def text(value: object, length: int) -> str | None:
+    """The string, or None if it is none, is empty or is longer than allowed: what is cut may mean something else."""
+    return value if isinstance(value, str) and 0 < len(value) <= length else None
+
+
+def mapping(value: object) -> dict[str, object]:
+    """The object, or an empty one where something else stands: its members are then absent."""
+    return value if isinstance(value, dict) else {}
+
+
+def items(value: object) -> list[object]:
+    """The array, or an empty one where something else stands."""
+    return value if isinstance(value, list) else []
+
+
+def paged(page: int, peer_connection: str) -> str:
+    """The name of a peer connection that stays unique when the page is loaded again."""
+    return peer_connection if page <= 1 else f"{page}:{peer_connection}"
+
+
+def leave_reason(code: object) -> str:
+    """Why a participant left, from the close code of its WebSocket."""
+    if code is None:
+        return "left"
+    if type(code) is not int:
+        return "closed"
+    return LEAVE_CODES.get(code, "error" if 1002 <= code < 1016 else "closed")

@@ -1,0 +1,194 @@
+"""
+rtcstats-js 1.x and 2.x (subprotocols ``rtcstats#4.0`` and ``rtcstats#5.0``): one JSON array per frame.
+
+    [method, peer connection or null, value, ...extra, milliseconds since the frame before]
+
+Methods are numbers, and reports hold only what changed (``compact``).  SDP is compressed against earlier
+SDP; nothing that is kept comes from SDP, so it is not rebuilt.
+"""
+
+import re
+
+from rtc_exporter.errors import FrameError, LimitError, Reason
+from rtc_exporter.limits import Limits
+from rtc_exporter.model import (
+    NOTHING,
+    Event,
+    Joined,
+    ParticipantKey,
+    PeerConnectionKey,
+    Record,
+    Report,
+)  # fmt: skip
+from rtc_exporter.wire.compact import Base, continues
+from rtc_exporter.wire.decoder import DEFAULTS, LATEST, NUMBERS, mapping, paged, parse
+from rtc_exporter.wire.decoder import Decoder as AnyDecoder
+from rtc_exporter.wire.events import agent, event_name, facts
+from rtc_exporter.wire.stats import Whole, read
+
+#: Method codes; the clients' table only grows, "numbers must not be reassigned".
+METHODS: dict[int, str] = {
+    1: "getStats",
+    2: "createOffer", 3: "createOfferOnSuccess", 12: "createOfferOnFailure",
+    4: "createAnswer", 5: "createAnswerOnSuccess", 13: "createAnswerOnFailure",
+    6: "setLocalDescription", 7: "setLocalDescriptionOnSuccess", 14: "setLocalDescriptionOnFailure",
+    8: "setRemoteDescription", 9: "setRemoteDescriptionOnSuccess", 15: "setRemoteDescriptionOnFailure",
+    10: "addIceCandidate", 11: "addIceCandidateOnSuccess", 16: "addIceCandidateOnFailure",
+    20: "onicecandidate", 21: "onicecandidateerror", 22: "ontrack", 23: "onsignalingstatechange",
+    24: "oniceconnectionstatechange", 25: "onconnectionstatechange", 26: "onicegatheringstatechange",
+    27: "onnegotiationneeded", 28: "ondatachannel",
+    30: "addTrack", 31: "addTrackOnSuccess", 32: "addTransceiver", 33: "addTransceiverOnSuccess", 34: "removeTrack",
+    35: "createDataChannel", 36: "close", 37: "restartIce", 38: "setConfiguration", 39: "create", 40: "constraints",
+    41: "setCodecPreferences", 42: "setHeaderExtensionsToNegotiate",
+    50: "setParameters", 51: "replaceTrack",
+    60: "navigator.mediaDevices.getUserMedia", 61: "navigator.mediaDevices.getUserMediaOnSuccess",
+    65: "navigator.mediaDevices.getUserMediaOnFailure",
+    63: "navigator.mediaDevices.getDisplayMedia", 64: "navigator.mediaDevices.getDisplayMediaOnSuccess",
+    68: "navigator.mediaDevices.getDisplayMediaOnFailure",
+    66: "navigator.mediaDevices.enumerateDevices", 67: "navigator.mediaDevices.ondevicechange",
+    70: "MediaStreamTrack.stop", 71: "MediaStreamTrack.applyConstraints", 72: "MediaStreamTrack.onended",
+    73: "MediaStreamTrack.onmute", 74: "MediaStreamTrack.onunmute", 80: "HTMLMediaElement.resize",
+}  # fmt: skip
+
+#: A time beyond this many milliseconds (1973) is a date, below it is a difference.
+ABSOLUTE = 1e11
+
+
+class _Connection:
+    """What is known of one RTCPeerConnection."""
+
+    __slots__ = ("base", "is_closed", "key", "parked", "whole")
+
+    def __init__(self, key: PeerConnectionKey, limits: Limits) -> None:
+        self.key = key
+        self.base = Base(limits=limits)
+        self.whole = Whole()
+        self.is_closed = False
+        #: The base from before a reconnect, until the first report tells whether it goes on.
+        self.parked: Base | None = None
+
+
+class Decoder:
+    """
+    Decodes one client's frames.
+
+    ``whole`` is set for Chrome's own dumps, which have the same frames but write every report in full, and the
+    page as peer connection ``<renderer>-0``.
+    """
+
+    def __init__(
+        self, key: ParticipantKey, *, page: int = 1, claimed: bool = True, limits: Limits = DEFAULTS
+    ) -> None:
+        self.key = key
+        self.page = page
+        self.whole = False
+        #: The time of the last event, in milliseconds of the client's clock.
+        self.time: float | None = None
+        self._limits = limits
+        self._connections: dict[str, _Connection] = {}
+        self._previous: Decoder | None = None
+
+    def adopt(self, previous: AnyDecoder) -> None:
+        """
+        Go on where this client's last connection ended, if it turns out to be the same page.
+
+        After a reconnect the client sends neither ``create`` nor full reports.  So a peer connection
+        that was not created here and that ``previous`` knows keeps its name, and keeps its stats if its first
+        report has no types and only known ids.
+        """
+        if isinstance(previous, Decoder):
+            self._previous = previous
+
+    def receive(self, frame: str | bytes, now: float) -> list[Record]:
+        """What one frame tells."""
+        row = parse(frame, self._limits)
+        if not isinstance(row, list) or len(row) < 4:
+            raise FrameError(Reason.BAD_FRAME, "not [method, peer connection, value, ..., time]")
+        # The clock first: the next frame counts from here even if the rest of this one is refused.
+        sent = self._tell(row[-1], now)
+        method, peer = row[0], row[1]
+        if type(method) is not str and type(method) is not int:
+            raise FrameError(Reason.BAD_FRAME, "a method is neither a string nor an integer")
+        if self.whole and isinstance(peer, str) and _CHROME_PAGE.fullmatch(peer):
+            peer = None
+        if peer is not None and not (type(peer) is str and 0 < len(peer) <= self._limits.id_length):
+            raise FrameError(Reason.BAD_FRAME, "a peer connection is not a short string")
+        if method == "g" or method == 1 or method == "getStats":
+            return self._report(peer, row[2], sent, self.whole or method == "getStats")
+        method = METHODS.get(method, "other") if isinstance(method, int) else method
+        return self._event(method, peer, row[2], row[3:-1], sent)
+
+    def _tell(self, value: object, now: float) -> float:
+        """
+        The event clock, in seconds.
+
+        The first frame of a page has a date, the others a difference, but some versions send a date
+        or a small first difference after a reconnect.
+        """
+        if type(value) not in NUMBERS:
+            raise FrameError(Reason.BAD_TIME, "a frame without a time")
+        number: float = value  # type: ignore[assignment]  # a number, as checked above
+        if number >= ABSOLUTE:
+            time = number
+        elif self.time is None:
+            time = now * 1000
+        else:
+            time = self.time + number
+        if not 0 <= time <= LATEST:
+            raise FrameError(Reason.BAD_TIME, "an absurd time")
+        self.time = time
+        return time / 1000
+
+    def _report(self, peer: str | None, value: object, sent: float, whole: bool) -> list[Record]:
+        if peer is None or type(value) is not dict:
+            raise FrameError(Reason.BAD_STATS, "getStats without a peer connection or without stats")
+        connection = self._connections.get(peer) or self._meet(peer, delta=value)
+        if connection.is_closed:
+            return []
+        if whole:
+            time, stats, gone = connection.whole.take(*read(value, None, self._limits))
+            return [Report(connection.key, time, sent, stats, gone)]
+        if connection.parked is not None:
+            if continues(value, connection.parked):
+                connection.base = connection.parked
+            connection.parked = None
+        base = connection.base
+        removed = base.merge(value)
+        return [Report(connection.key, base.time or sent, sent, base, removed or NOTHING)]
+
+    def _event(self, method: str, peer: str | None, value: object, extra: list[object], sent: float) -> list[Record]:
+        name = event_name(method, peer)
+        told = facts(name, value, extra)
+        if peer is None:
+            event = Event(PeerConnectionKey(*self.key, ""), sent, name, told)
+            attributes = agent(mapping(value).get("userAgentData")) if name == "createPage" else {}
+            return [Joined(self.key, sent, attributes), event] if attributes else [event]
+        connection = self._connections.get(peer)
+        if connection is None or name == "create":
+            connection = self._meet(peer, created=name == "create")
+        if name == "close":
+            connection.is_closed = True
+            connection.base = Base(limits=self._limits)
+        return [Event(connection.key, sent, name, told)]
+
+    def _meet(self, peer: str, created: bool = False, delta: dict[str, object] | None = None) -> _Connection:
+        """Begin to follow a peer connection, or go on with one from before a reconnect."""
+        if peer not in self._connections and len(self._connections) >= self._limits.peer_connections:
+            self._connections = {name: kept for name, kept in self._connections.items() if not kept.is_closed}
+            if len(self._connections) >= self._limits.peer_connections:
+                raise LimitError(Reason.TOO_MANY, f"more than {self._limits.peer_connections} peer connections")
+        parked = None if created or self._previous is None else self._previous._connections.get(peer)
+        if parked is not None and (parked.is_closed or (delta is not None and not continues(delta, parked.base))):
+            parked = None
+        if parked is not None and self._previous is not None:
+            self.page = self._previous.page
+            del self._previous._connections[peer]
+        connection = _Connection(PeerConnectionKey(*self.key, paged(self.page, peer)), self._limits)
+        if parked is not None:
+            connection.parked = parked.base
+        self._connections[peer] = connection
+        return connection
+
+
+#: How Chrome's dumps write what belongs to a page; some versions write ``undefined-undefined``.
+_CHROME_PAGE = re.compile(r"\d+-0|undefined-undefined")

@@ -1,0 +1,149 @@
+"""An exporter that really runs, on ports of its own, and real clients for it."""
+
+import asyncio
+import contextlib
+import functools
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+
+
+import httpx2
+from prometheus_client.parser import text_string_to_metric_families
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+from websockets.typing import Origin, Subprotocol
+
+from rtc_exporter.app.server import Server
+from rtc_exporter.config import Config
+
+#: Longer than anything here takes, shorter than anybody waits.
+PATIENCE = 10.0
+RTCSTATS = "rtcstats#5.0"
+CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36"
+
+
+class Running:
+    """The exporter, its clock, and ways to talk to it."""
+
+    def __init__(self, server: Server, http: httpx2.AsyncClient, now: list[float]) -> None:
+        self.server = server
+        self.http = http
+        self._now = now
+
+    @property
+    def now(self) -> float:
+        """The exporter's clock."""
+        return self._now[0]
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass on the exporter's clock, and let it notice."""
+        self._now[0] += seconds
+        self.server.intake.tick(self.now)
+        self.server.pipeline.tick(self.now)
+
+    def ingest(self, path: str = "/", scheme: str = "http") -> str:
+        """A URL for clients."""
+        return f"{scheme}://{self.server.ingest_address}{path}"
+
+    def admin(self, path: str = "/metrics") -> str:
+        """A URL for operators."""
+        return f"http://{self.server.admin_address}{path}"
+
+    def client(
+        self, path: str = "/", subprotocols: Sequence[str] = (RTCSTATS,), origin: str | None = None
+    ) -> "connect":
+        """A WebSocket, to be used with ``async with``."""
+        return connect(
+            self.ingest(path, "ws"),
+            subprotocols=[Subprotocol(name) for name in subprotocols] or None,
+            origin=Origin(origin) if origin else None,
+            user_agent_header=CHROME,
+            compression=None,
+            open_timeout=PATIENCE,
+        )
+
+    def value(self, name: str, *values: str) -> float:
+        """What a counter or gauge of the exporter holds now; 0 where it has no such series."""
+        family = self.server.pipeline.store.family(name)
+        slot = family.series.get(values) if family else None
+        return getattr(slot, "value", 0.0)
+
+    def dropped(self, reason: str) -> float:
+        """How much was refused for this reason."""
+        return self.value("rtc.exporter.reports.dropped", reason)
+
+    def accepted(self, format: str = "rtcstats") -> float:
+        """How many reports of a format were counted."""
+        return self.value("rtc.exporter.reports", format, "accepted")
+
+    @property
+    def participants(self) -> set[tuple[str, str]]:
+        """Who is here."""
+        return set(self.server.pipeline.sessions.participants)
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        """Wait for something that is about to happen."""
+        async with asyncio.timeout(PATIENCE):
+            while not condition():
+                await asyncio.sleep(0.002)
+
+    async def samples(self, query: str = "") -> dict[str, float]:
+        """A scrape: name with labels -> value."""
+        text = (await self.http.get(self.admin(f"/metrics{query}"))).text
+        return {
+            sample.name + "".join(sorted(f" {name}={value}" for name, value in sample.labels.items() if value)): sample.value
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+        }
+
+
+async def closed(client: ClientConnection) -> tuple[int, str]:
+    """Wait until the server closes; the code and the reason."""
+    async with asyncio.timeout(PATIENCE):
+        with contextlib.suppress(ConnectionClosed):
+            while True:
+                await client.recv()
+    assert client.close_code is not None
+    return client.close_code, client.close_reason or ""
+
+
+@contextlib.asynccontextmanager
+async def running(**settings: str) -> AsyncIterator[Running]:
+    """Start an exporter and stop it; settings are written ``ingest__resume="1"``."""
+    args = {name.replace("__", "."): value for name, value in settings.items()}
+    config = Config.load({"ingest.listen": "127.0.0.1:0", "admin.listen": "127.0.0.1:0", **args}, {})
+    now = [1_795_171_686.0]
+    server = Server(config, lambda: now[0])
+    ready = asyncio.Event()
+    task = asyncio.create_task(server.run(ready.set))
+    try:
+        async with asyncio.timeout(PATIENCE):
+            await ready.wait()
+        async with httpx2.AsyncClient(timeout=PATIENCE, trust_env=False) as http:
+            yield Running(server, http, now)
+    finally:
+        server.stop()
+        async with asyncio.timeout(PATIENCE):
+            await task
+
+
+Test = Callable[[Running], Awaitable[None]]
+
+
+def with_exporter(**settings: str) -> Callable[[Test], Callable[[], None]]:
+    """Makes a test of a coroutine that is given a running exporter."""
+
+    def decorate(test: Test) -> Callable[[], None]:
+        async def run() -> None:
+            async with running(**settings) as exporter:
+                await test(exporter)
+
+        @functools.wraps(test)
+        def wrapped() -> None:
+            asyncio.run(run())
+
+        del wrapped.__wrapped__  # type: ignore[attr-defined]  # or pytest takes the parameter for a fixture
+        return wrapped
+
+    return decorate
+
+
