@@ -78,7 +78,7 @@ class Fold:
     )  # fmt: skip
 
     def __init__(self, report: Report, elapsed: float | None, gap: bool, muted: Set[str]) -> None:
-        #: Objects alive now; those of them, and of the ones just removed, that have a new sample.
+        #: Objects alive now, until the next fold; those of them, and of the ones just removed, with a new sample.
         self.objects: dict[str, MonitoredObject] = {}
         self.changed: list[MonitoredObject] = []
         self.stats: Stats = report.stats
@@ -97,7 +97,7 @@ class Fold:
         self.sources: dict[Member, list[MonitoredObject]] | None = None
 
     def settle(self) -> None:
-        """Everything has been read: let go of the increments, which take more memory than the state they came from."""
+        """All has been read: let go of the increments, which take more memory than what they came from."""
         for thing in self.changed:
             thing.increments = NO_INCREMENTS
 
@@ -115,7 +115,8 @@ class Deltas:
     def __init__(self, created: bool) -> None:
         self._alive: dict[str, MonitoredObject] = {}
         self._vanished: dict[str, MonitoredObject] = {}
-        self._forgotten: dict[str, tuple[Member | None, ...]] = {}
+        #: Identity and high-water marks, by id.
+        self._forgotten: dict[str, tuple[tuple[Member | None, ...], dict[int, float | None]]] = {}
         self._is_counted = created
         self._number = 0
         self._selected: str | None = None
@@ -180,11 +181,12 @@ class Deltas:
             thing.elapsed = None
             return thing
         thing = MonitoredObject(ident, members)
-        known = self._forgotten.pop(ident, None)
-        is_counted = self._is_counted and (known is None or differ(known, thing._identity))
+        identity, marks = self._forgotten.pop(ident, ((), {}))
+        is_known = bool(identity) and not differ(identity, thing._identity)
+        for index, mark in marks.items() if is_known else ():
+            thing._values[index] = mark
         thing.time = time_of(members, fold.time)
-        increments = _carefully(thing, members, burst, fold, is_counted)
-        thing.increments = increments if is_counted else NO_INCREMENTS
+        thing.increments = _carefully(thing, members, burst, fold, self._is_counted and not is_known)
         _watch(thing, members)
         fold.changed.append(thing)
         return thing
@@ -211,7 +213,8 @@ class Deltas:
     def _forget(self, thing: MonitoredObject) -> None:
         if len(self._forgotten) >= REMEMBERED:
             del self._forgotten[next(iter(self._forgotten))]
-        self._forgotten[thing.id] = thing._identity
+        marks = {index: thing._values[index] for index, name, _ in thing._plan.rows if name in thing._plan.signed}
+        self._forgotten[thing.id] = (thing._identity, marks)
 
     def _select(self, fold: Fold) -> None:
         """Find the candidate pair in use: what the transport says, else what the pairs say of themselves."""

@@ -128,8 +128,9 @@ def _values(attribute: str) -> str:
     match RULES.get(attribute):
         case Closed(names=names, other=other):
             known = list(dict.fromkeys(names.values()))
-            few = _code(*known) if len(known) <= FEW else f"{len(known)} known ones such as {_code(*known[:3])}"
-            return f"{few}; else `{other}`"
+            if len(known) > FEW:
+                return f"{len(known)} known ones such as {_code(*sorted(known)[:3])}; else `{other}`"
+            return _code(*known) if other in known else f"{_code(*known)}; else `{other}`"
         case Capped(limit=limit):
             return f"the first {limit} in use; else `other`"
         case Text(length=length):

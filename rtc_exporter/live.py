@@ -10,6 +10,7 @@ When a participant ends, its series are rendered once more, so that its last val
 gone at the scrape after.  Where nobody scrapes they go after two minutes.
 """
 
+from collections.abc import Mapping
 from heapq import nlargest
 from math import inf
 from typing import NamedTuple
@@ -17,6 +18,7 @@ from typing import NamedTuple
 from rtc_exporter import catalog
 from rtc_exporter.metric import Tier
 from rtc_exporter.model import ParticipantKey
+from rtc_exporter.routes import COMBINE
 from rtc_exporter.series import Gauge, SeriesStore
 from rtc_exporter.sessions import Participant, Sessions
 
@@ -45,6 +47,8 @@ BAD = {
 _METRICS = {metric.name: metric for metric in catalog.METRICS if metric.tier is Tier.PARTICIPANT}
 _INFO = "rtc.participant.info"
 _START, _LAST = "rtc.participant.start.timestamp", "rtc.participant.last_report.timestamp"
+#: Gauges that do not come and go with the values of peer connections.
+_CONSTANT = frozenset((_START, _LAST))
 
 
 class Ended(NamedTuple):
@@ -76,21 +80,22 @@ class Live:
     def publish(self, participant: Participant, now: float) -> None:
         """New values of a participant's live gauges."""
         values = _combine(participant)
-        participant.worst = max(
-            (values.get((name, kind), 0.0) / bad for name, bad in BAD.items() for kind in _KINDS), default=0.0
-        )
+        participant.worst = max((value / BAD[key[0]] for key, value in values.items() if key[0] in BAD), default=0.0)
         if not participant.exported:
             return
+        live = participant.live
         for key, value in values.items():
-            gauge = participant.live.get(key) or self._gauge(participant, *key, now=now)
+            gauge = live.get(key) or self._gauge(participant, *key, now=now)
             if gauge is not None:
                 gauge.set(value)
-        for key in [key for key in participant.live if key not in values and key[0] not in (_START, _LAST, _INFO)]:
-            self._remove(participant, key)
-        last = participant.live.get((_LAST, ""))
+        if len(live) > len(values) + len(_CONSTANT):
+            for key in [key for key in live if key not in values and key[0] not in _CONSTANT]:
+                self._remove(participant, key)
+        last = live.get((_LAST, ""))
         if last is not None:
             last.set(participant.seen)
-        self._describe(participant, now)
+        if now - participant.info_since >= INFO_INTERVAL or not participant.info:
+            self._describe(participant, now)
 
     def leave(self, participant: Participant, now: float) -> None:
         """The participant has ended; its series linger for one more scrape."""
@@ -184,7 +189,7 @@ class Live:
             return
         ids = {"session.id": participant.key.session, "rtc.participant.id": participant.key.participant}
         values = participant.values(family.metric.attributes, {**participant.path, **ids})
-        if values == participant.info or (participant.info and now - participant.info_since < INFO_INTERVAL):
+        if values == participant.info:
             return
         if participant.info:
             self._store.remove(_INFO, participant.info)
@@ -210,26 +215,19 @@ class Live:
         self._store.set("rtc.participants.exported", (rest,), len(self._exported) - pinned, now)
 
 
-_KINDS = ("", "audio", "video")
-
-
 def _values(participant: Participant, name: str, kind: str) -> tuple[str, ...]:
     return (*participant.key, kind) if catalog.KIND in _METRICS[name].attributes else tuple(participant.key)
 
 
-def _combine(participant: Participant) -> dict[tuple[str, str], float]:
+def _combine(participant: Participant) -> Mapping[tuple[str, str], float]:
     """The live values of all peer connections of a participant as one; what is old is left out."""
     together: dict[tuple[str, str], float] = {}
     for connection in participant.peer_connections.values():
-        newest = connection.report.time if connection.report else 0.0
+        if not connection.is_open or connection.report is None:
+            continue
+        oldest = connection.report.time - VALUE_AGE
         for key, (value, time) in connection.live.items():
-            if not connection.is_open or newest - time > VALUE_AGE:
-                continue
-            fold, before = _METRICS[key[0]].fold, together.get(key)
-            if before is None:
-                together[key] = value
-            elif fold == "sum":
-                together[key] = before + value
-            else:
-                together[key] = min(before, value) if fold == "min" else max(before, value)
+            if time >= oldest:
+                before = together.get(key)
+                together[key] = value if before is None else COMBINE[_METRICS[key[0]].fold](before, value)
     return together

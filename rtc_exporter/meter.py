@@ -1,10 +1,8 @@
 """
 From folds to series: the one place where the rows of ``catalog.METRICS`` meet stats objects.
 
-The hot part of the program after the socket.  Label values of a stats object are looked up once
-and kept in a ``Plan`` that all objects with the same labels share; a fold then only adds numbers
-to slots.  A plan fills itself: a series exists from the moment that a browser reports its member,
-so what a browser does not report is absent and not zero.
+The hot part of the program after the socket.  The labels of a stats object are looked up once and kept
+in a ``Route`` that all objects with the same labels share; a fold then only adds numbers to slots.
 """
 
 from collections.abc import Mapping
@@ -13,49 +11,38 @@ from typing import NamedTuple
 from rtc_exporter import catalog, signals, transitions
 from rtc_exporter.delta import Fold, MonitoredObject
 from rtc_exporter.labels import Labels
-from rtc_exporter.metric import Metric, Source, Tier
 from rtc_exporter.model import Member, Members, Stats
-from rtc_exporter.series import Counter, Gauge, Histogram, SeriesStore
+from rtc_exporter.routes import Route
+from rtc_exporter.series import Gauge, Histogram, SeriesStore
 from rtc_exporter.sessions import TOTALS, Participant, PeerConnection
 
-#: W3C RTCStats.type -> rows of the catalogue that count one of its members, and that read one of its signals.
-COUNTED: dict[tuple[str, str], tuple[Metric, Source]] = {}
-OBSERVED: dict[str, list[tuple[Metric, Source]]] = {}
-LIVE: dict[str, list[tuple[Metric, Source]]] = {}
-for _metric in catalog.METRICS:
-    for _source in _metric.sources:
-        if _metric.tier is Tier.PARTICIPANT:
-            LIVE.setdefault(_source.stats, []).append((_metric, _source))
-        elif _source.member:
-            COUNTED[_source.stats, _source.member] = (_metric, _source)
-        else:
-            OBSERVED.setdefault(_source.stats, []).append((_metric, _source))
+#: Routes that are kept.  Real clients need some hundreds; one that makes words up only makes us look them up again.
+ROUTES = 10_000
 
-_DIRECTIONS = {"inbound-rtp": "inbound", "outbound-rtp": "outbound"}
-_NO_SLOT = None
+#: Members of a local candidate that the labels of a path are made of.
+PATH_MEMBERS = ("candidateType", "protocol", "relayProtocol", "networkType")
 
+#: Stats types whose series carry media kind and codec; and the ones of them that are streams of this participant.
+STREAMS = frozenset(("inbound-rtp", "outbound-rtp", "remote-inbound-rtp", "remote-outbound-rtp", "media-source"))
+DIRECTIONS = {"inbound-rtp": "inbound", "outbound-rtp": "outbound"}
 
-class Observed(NamedTuple):
-    """A signal on its way into a series: ``family`` is None where the profile leaves it out."""
+#: Where an encoder or decoder says whether it is one that saves power.
+POWERED = {"inbound-rtp": "powerEfficientDecoder", "outbound-rtp": "powerEfficientEncoder"}
 
-    signal: signals.Signal
-    metric: Metric | None
-    source: Source
-    live: tuple[Metric, ...]
+#: What the labels of an object hang on.
+Key = tuple[object, ...]
+#: Live values of one fold: (metric name, media kind) -> value.
+Values = dict[tuple[str, str], float]
 
 
-class Plan:
-    """Where the members and signals of objects with the same labels go."""
+class Followed(NamedTuple):
+    """The route that an object took, and what has to stay for it to take it again."""
 
-    __slots__ = ("counters", "generation", "labels", "observed", "slots", "stats")
-
-    def __init__(self, stats: str, labels: Mapping[str, str], observed: tuple[Observed, ...], generation: int) -> None:
-        self.stats = stats
-        self.labels = labels
-        self.observed = observed
-        self.generation = generation
-        self.counters: dict[str, Counter | None] = {}
-        self.slots: dict[int, Counter | Histogram] = {}
+    route: Route
+    event: tuple[str, ...]
+    members: int
+    codec: Member | None
+    powered: Member | None
 
 
 class Meter:
@@ -64,224 +51,176 @@ class Meter:
     def __init__(self, store: SeriesStore, labels: Labels) -> None:
         self._store = store
         self._labels = labels
-        self._generation = store.generation
-        self._plans: dict[tuple[object, ...], Plan] = {}
-        self._observed = {stats: self._observe(stats) for stats in OBSERVED.keys() | LIVE.keys()}
+        self._routes: dict[Key, Route] = {}
 
     def record(self, participant: Participant, connection: PeerConnection, fold: Fold, now: float) -> None:
         """Everything that a fold of this peer connection says goes into the store."""
-        self._find_path(participant, connection, fold, now)
-        if self._generation != self._store.generation:
-            self._plans.clear()
-            self._generation = self._store.generation
-        values: dict[tuple[str, str], list[float]] = {}
+        self._find_path(connection, fold, now)
+        values: Values = {}
         is_late = connection.setup.created is None
         for thing in fold.changed:
-            plan = thing.notes
-            key = self._key(participant, connection, thing, fold.stats)
-            if not isinstance(plan, tuple) or plan[0] != key or plan[1].generation != self._generation:
-                plan = thing.notes = (key, self._plan(participant, connection, thing, key, fold.stats, now))
-            self._count(plan[1], thing, participant, now)
-            self._judge(plan[1], thing, fold, values, now)
-            for name, extra, amount in transitions.of(thing, is_late and thing.first):
-                metric = catalog.BY_NAME[name]
-                self._store.add(
-                    name, participant.values(metric.attributes, self._labels.admit_all(extra, now)), amount, now
-                )
-        self._live(participant, connection, fold, values)
-        self._certificates(participant, connection, fold, now)
-        self._streams(participant, connection, fold, now)
+            if thing.type == "candidate-pair" and thing.notes is not None and _is_idle(thing, fold):
+                continue
+            route = self._route(participant, thing, fold.stats, now)
+            self._count(route, thing, participant, now)
+            self._judge(route, thing, fold, values, now)
+            if thing.type in DIRECTIONS:
+                self._follow_codec(participant, connection, thing, route, now)
+            if thing.type in transitions.TYPES:
+                for name, extra, amount in transitions.of(thing, is_late and thing.first):
+                    self._add(participant, name, extra, amount, now)
+        _update_live(participant, connection, fold, values)
+        self._count_certificates(participant, connection, fold, now)
+        for ident in [ident for ident in connection.streams if ident not in fold.objects]:
+            connection.streams.pop(ident)[1].add(-1)
         fold.settle()
 
     def forget(self, connection: PeerConnection) -> None:
         """The peer connection has ended: its streams are no longer live."""
         for _codec, gauge in connection.streams.values():
-            if gauge is not None:
-                gauge.add(-1)
+            gauge.add(-1)
         connection.streams.clear()
 
-    def _count(self, plan: Plan, thing: MonitoredObject, participant: Participant, now: float) -> None:
-        counters = plan.counters
-        for member, amount in thing.increments.items():
+    def _count(self, route: Route, thing: MonitoredObject, participant: Participant, now: float) -> None:
+        counters = route.counters
+        increments = thing.increments
+        for member, amount in increments.items():
             try:
                 counter = counters[member]
             except KeyError:
-                counter = counters[member] = self._counter(plan, member, now)
+                counter = route.counter(member, now)
             if counter is not None and amount:
-                counter.add(amount)
-        totals = TOTALS.get(plan.stats)
+                counter.value += amount  # an increment is finite and not negative: ``add`` would ask again
+        totals = TOTALS.get(route.stats)
         if totals:
-            participant.add_totals(f"{plan.stats}/{plan.labels.get(catalog.KIND, '')}", thing.increments, totals)
+            participant.add_totals(route.group, increments, totals)
         if thing.restarted:
-            self._store.add("rtc.exporter.stats_object.resets", (plan.stats,), 1, now)
+            self._store.add("rtc.exporter.stats_object.resets", (route.stats,), 1, now)
 
-    def _judge(
-        self, plan: Plan, thing: MonitoredObject, fold: Fold, values: dict[tuple[str, str], list[float]], now: float
-    ) -> None:
-        for index, (signal, metric, source, live) in enumerate(plan.observed):
-            value = signal.formula(thing, fold)
+    def _judge(self, route: Route, thing: MonitoredObject, fold: Fold, values: Values, now: float) -> None:
+        for sink in route.sinks:
+            value = sink.formula(thing, fold)
             if value is None:
                 continue
-            if metric is not None:
-                slot = plan.slots.get(index)
-                if slot is None:
-                    slot = plan.slots[index] = self._slot(plan, metric, source, now)
-                if isinstance(slot, Histogram):
-                    times = int(thing.increments.get(source.times, 0)) if source.times else 1
-                    if times:
-                        slot.observe(value, times)
-                elif value:
+            if sink.metric is not None:
+                slot = sink.slot or route.fill(sink, now)
+                if not isinstance(slot, Histogram):
                     slot.add(value)
-            for gauge in live:
-                kind = plan.labels.get(catalog.KIND, "") if catalog.KIND in gauge.attributes else ""
-                values.setdefault((gauge.name, kind), []).append(value)
+                elif not sink.times:
+                    slot.observe(value)
+                elif thing.increments.get(sink.times):
+                    slot.observe(value, int(thing.increments[sink.times]))
+            for key, combine in sink.live:
+                before = values.get(key)
+                values[key] = value if before is None else combine(before, value)
 
-    def _live(
-        self,
-        participant: Participant,
-        connection: PeerConnection,
-        fold: Fold,
-        values: dict[tuple[str, str], list[float]],
-    ) -> None:
-        """What the live gauges of this peer connection say now."""
-        for key, several in values.items():
-            metric = catalog.BY_NAME[key[0]]
-            value = max(several) if metric.fold == "max" else min(several) if metric.fold == "min" else sum(several)
-            if metric.smooth and key in connection.live and fold.elapsed is not None:
-                before = connection.live[key][0]
-                # First-order low-pass over uneven steps; the rational form needs no exponential and is as good.
-                value = before + (value - before) * fold.elapsed / (fold.elapsed + metric.smooth)
-            connection.live[key] = (value, fold.time)
-            if metric.name == "rtc.participant.round_trip_time":
-                participant.add_round_trip(value)
-
-    def _observe(self, stats: str) -> tuple[Observed, ...]:
-        """The signals of a stats type that anything published reads, each with the row that it feeds and its live gauges."""
-        rows: list[Observed] = []
-        by_name = {signal.name: signal for signal in signals.BY_TYPE.get(stats, ())}
-        live: dict[str, list[Metric]] = {}
-        for metric, source in LIVE.get(stats, ()):
-            live.setdefault(source.signal, []).append(metric)
-        for metric, source in OBSERVED.get(stats, ()):
-            if self._store.family(metric.name) is not None:
-                rows.append(Observed(by_name[source.signal], metric, source, tuple(live.pop(source.signal, ()))))
-        rows += [Observed(by_name[name], None, Source(stats), tuple(gauges)) for name, gauges in live.items()]
-        return tuple(rows)
-
-    def _key(
-        self, participant: Participant, connection: PeerConnection, thing: MonitoredObject, stats: Stats
-    ) -> tuple[object, ...]:
-        """What the labels of an object hang on; while it is unchanged the plan holds."""
+    def _route(self, participant: Participant, thing: MonitoredObject, stats: Stats, now: float) -> Route:
+        """The route of an object, which holds while what its labels hang on does."""
+        known = thing.notes
         members = thing.members
+        if (
+            isinstance(known, Followed)
+            and known.members == len(members)
+            and known.event is participant.event
+            and known.route.generation == self._store.generation
+            and known.codec == members.get("codecId")
+            and known.powered == members.get(POWERED.get(thing.type, ""))
+        ):
+            return known.route
+        key = _key(participant, thing, stats)
+        route = self._routes.get(key)
+        if route is None or route.generation != self._store.generation:
+            if len(self._routes) >= ROUTES:
+                self._routes.clear()
+            labels = {**participant.cohort, **self._labels_of(thing, key, stats, now)}
+            route = self._routes[key] = Route(self._store, thing.type, labels, members)
+        # Without a codec of its own, a stream has that of another object, which may change unseen.
+        is_sure = "codecId" in members or thing.type not in STREAMS or thing.type == "media-source"
+        codec, powered = members.get("codecId"), members.get(POWERED.get(thing.type, ""))
+        thing.notes = Followed(route, participant.event, len(members), codec, powered) if is_sure else ()
+        return route
+
+    def _labels_of(self, thing: MonitoredObject, key: Key, stats: Stats, now: float) -> dict[str, str]:
         if thing.type == "candidate-pair":
-            local = stats.get(str(members.get("localCandidateId", "")), {})
-            return (thing.type, participant.event, *map(local.get, PATH_MEMBERS))
-        if thing.type in STREAMS:
-            codec = signals.codec_of(thing, stats)
-            powered = members.get("powerEfficientDecoder", members.get("powerEfficientEncoder"))
-            return (thing.type, participant.event, members.get("kind"), codec, powered)
-        return (thing.type, participant.event)
+            return self._labels.admit_all(_path(thing.members, stats), now)
+        if thing.type not in STREAMS:
+            return {}
+        kind, codec, powered = key[3:]
+        labels = self._labels.admit_all({catalog.KIND: str(kind or ""), catalog.CODEC: str(codec or "")}, now)
+        if isinstance(powered, bool):
+            labels["rtc.hardware_accelerated"] = "true" if powered else "false"
+        return labels
 
-    def _plan(
-        self,
-        participant: Participant,
-        connection: PeerConnection,
-        thing: MonitoredObject,
-        key: tuple[object, ...],
-        stats: Stats,
-        now: float,
-    ) -> Plan:
-        plan = self._plans.get(key)
-        if plan is not None:
-            return plan
-        extra: dict[str, str] = {}
-        if thing.type == "candidate-pair":
-            extra = self._labels.admit_all(_path(thing.members, stats), now)
-        elif thing.type in STREAMS:
-            kind, codec, powered = key[2], key[3], key[4]
-            extra = self._labels.admit_all({catalog.KIND: str(kind or ""), catalog.CODEC: str(codec or "")}, now)
-            if isinstance(powered, bool):
-                extra["rtc.hardware_accelerated"] = "true" if powered else "false"
-        plan = Plan(thing.type, {**participant.cohort, **extra}, self._observed.get(thing.type, ()), self._generation)
-        self._plans[key] = plan
-        return plan
-
-    def _counter(self, plan: Plan, member: str, now: float) -> Counter | None:
-        row = COUNTED.get((plan.stats, member))
-        if row is None or self._store.family(row[0].name) is None:
-            return _NO_SLOT
-        slot = self._slot(plan, *row, now)
-        return slot if isinstance(slot, Counter) else _NO_SLOT
-
-    def _slot(self, plan: Plan, metric: Metric, source: Source, now: float) -> Counter | Histogram:
-        family = self._store.family(metric.name)
-        assert family is not None, "only published rows come here"
-        fixed = dict(source.attributes)
-        slot = family.slot(tuple(fixed.get(name) or plan.labels.get(name, "") for name in metric.attributes), now)
-        assert isinstance(slot, Counter | Histogram), "gauges are not fed by signals"
-        return slot
-
-    def _find_path(self, participant: Participant, connection: PeerConnection, fold: Fold, now: float) -> None:
+    def _find_path(self, connection: PeerConnection, fold: Fold, now: float) -> None:
         pair = fold.stats.get(fold.selected) if fold.selected else None
-        if pair is not None:
+        if pair is not None and (connection.pair != fold.selected or not connection.path):
             path = _path(pair, fold.stats)
             if any(path.values()):
-                connection.path = self._labels.admit_all(path, now)
+                connection.pair, connection.path = fold.selected, self._labels.admit_all(path, now)
 
-    def _certificates(self, participant: Participant, connection: PeerConnection, fold: Fold, now: float) -> None:
-        name = "rtc.certificate.connections"
-        if self._store.family(name) is None:
+    def _follow_codec(
+        self, participant: Participant, connection: PeerConnection, thing: MonitoredObject, route: Route, now: float
+    ) -> None:
+        """Keep the gauge of live streams by codec: one per RTP stream, moved when its codec changes."""
+        codec = route.labels.get(catalog.CODEC, "")
+        before = connection.streams.get(thing.id)
+        if not codec or (before is not None and before[0] == codec):
+            return
+        if before is not None:
+            before[1].add(-1)
+        metric = catalog.BY_NAME["rtc.codec.streams"]
+        direction, kind = DIRECTIONS[thing.type], route.labels.get(catalog.KIND, "")
+        connection.codecs |= {(direction, kind, codec)}
+        extra = {"rtc.media.direction": direction, catalog.CODEC: codec, catalog.KIND: kind}
+        gauge: Gauge = self._store.gauge(metric.name, participant.values(metric.attributes, extra), now)
+        gauge.add(1)
+        connection.streams[thing.id] = (codec, gauge)
+
+    def _count_certificates(self, participant: Participant, connection: PeerConnection, fold: Fold, now: float) -> None:
+        if self._store.family("rtc.certificate.connections") is None:
             return
         for ident, members in fold.stats.items():
             if members.get("type") == "certificate" and ident not in connection.certificates:
-                connection.certificates = connection.certificates | {ident}
+                connection.certificates |= {ident}
                 extra = {"rtc.certificate.algorithm": str(members.get("fingerprintAlgorithm", ""))}
-                self._store.add(
-                    name,
-                    participant.values(catalog.BY_NAME[name].attributes, self._labels.admit_all(extra, now)),
-                    1,
-                    now,
-                )
+                self._add(participant, "rtc.certificate.connections", extra, 1, now)
 
-    def _streams(self, participant: Participant, connection: PeerConnection, fold: Fold, now: float) -> None:
-        """Keep the gauge of live streams by codec: one per RTP stream, moved when its codec changes."""
-        family = self._store.family("rtc.codec.streams")
-        streams = connection.streams
-        for ident in [ident for ident in streams if ident not in fold.objects]:
-            gauge = streams.pop(ident)[1]
-            if gauge is not None:
-                gauge.add(-1)
-        if family is None:
-            return
-        for thing in fold.changed:
-            direction = _DIRECTIONS.get(thing.type)
-            codec = signals.codec_of(thing, fold.stats) if direction else None
-            if codec is None or streams.get(thing.id, ("",))[0] == codec:
-                continue
-            before = streams.get(thing.id)
-            if before is not None and before[1] is not None:
-                before[1].add(-1)
-            connection.codecs |= {(str(direction), _text(thing.members.get("kind")), codec)}
-            extra = {
-                "rtc.media.direction": str(direction),
-                catalog.CODEC: codec,
-                catalog.KIND: _text(thing.members.get("kind")),
-            }
-            slot = family.slot(participant.values(family.metric.attributes, self._labels.admit_all(extra, now)), now)
-            if isinstance(slot, Gauge):
-                slot.add(1)
-                streams[thing.id] = (codec, slot)
+    def _add(self, participant: Participant, name: str, extra: Mapping[str, str], amount: float, now: float) -> None:
+        attributes = catalog.BY_NAME[name].attributes
+        self._store.add(name, participant.values(attributes, self._labels.admit_all(extra, now)), amount, now)
 
 
-#: Members of a local candidate that the labels of a path are made of.
-PATH_MEMBERS = ("candidateType", "protocol", "relayProtocol", "networkType")
+def _update_live(participant: Participant, connection: PeerConnection, fold: Fold, values: Values) -> None:
+    """What the live gauges of this peer connection say now."""
+    live = connection.live
+    for key, value in values.items():
+        smooth = catalog.BY_NAME[key[0]].smooth
+        if smooth and key in live and fold.elapsed is not None:
+            before = live[key][0]
+            # First-order low-pass over uneven steps; the rational form needs no exponential and is as good.
+            value = before + (value - before) * fold.elapsed / (fold.elapsed + smooth)
+        live[key] = (value, fold.time)
+    round_trip = values.get(("rtc.participant.round_trip_time", ""))
+    if round_trip is not None:
+        participant.add_round_trip(round_trip)
 
-#: Stats types whose series carry media kind and codec.
-STREAMS = frozenset(("inbound-rtp", "outbound-rtp", "remote-inbound-rtp", "remote-outbound-rtp", "media-source"))
+
+def _key(participant: Participant, thing: MonitoredObject, stats: Stats) -> Key:
+    """What the labels of an object hang on, and how many members it has: which ones can be judged hangs on that."""
+    members = thing.members
+    if thing.type in STREAMS:
+        powered = members.get(POWERED.get(thing.type, ""))
+        codec = signals.codec_of(thing, stats)
+        return (thing.type, len(members), participant.event, members.get("kind"), codec, powered)
+    if thing.type == "candidate-pair":
+        local = stats.get(str(members.get("localCandidateId", "")), {})
+        return (thing.type, len(members), participant.event, *map(local.get, PATH_MEMBERS))
+    return (thing.type, len(members), participant.event)
 
 
-def _text(value: Member | None) -> str:
-    return value if isinstance(value, str) else ""
+def _is_idle(pair: MonitoredObject, fold: Fold) -> bool:
+    """Whether there is nothing to say about a pair, as about most: it is not in use and counted nothing."""
+    return pair.id != fold.selected and not any(pair.increments.values())
 
 
 def _path(pair: Members, stats: Stats) -> dict[str, str]:

@@ -151,7 +151,7 @@ class Pipeline:
         participant = self._sessions.get(key)
         if participant is None:
             return 0
-        participant.sockets -= 1
+        participant.sockets = max(0, participant.sockets - 1)
         participant.seen = now
         return participant.sockets
 
@@ -292,6 +292,9 @@ class Pipeline:
         if now >= self._next_expiry:
             self._next_expiry = now + EXPIRE_INTERVAL
             self.store.expire(now)
+            for participant in self._sessions.participants.values():
+                # What is in use keeps its place among the capped label values.
+                participant.describe({}, self._labels, now)
         self._count_limited(now)
 
     def _sweep(self, now: float) -> None:

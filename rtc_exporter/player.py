@@ -13,6 +13,7 @@ import gzip
 import importlib.resources
 import itertools
 import json
+import os
 import re
 import secrets
 import sys
@@ -235,7 +236,9 @@ async def _reach(plan: Plan, recording: Recording, session: str) -> ClientConnec
         except InvalidHandshake as exc:
             why, again = str(exc), False
         except OSError as exc:
-            why, again = (exc.strerror or type(exc).__name__), True
+            # The text of a refused connection repeats the address; a failed look-up has no errno of the system.
+            text = os.strerror(exc.errno) if exc.errno and exc.errno > 0 else exc.strerror
+            why, again = text or type(exc).__name__, True
         if not again:
             raise UnreachableError(f"{plan.url} refused the connection: {why}")
         if time.monotonic() + delay > deadline:
@@ -274,11 +277,13 @@ def run(args: argparse.Namespace) -> int:
     cases = tuple(args.case or CASES)
     plan = Plan(args.url, cases, args.calls, args.repeat, args.duration, args.speed, args.secret, args.patience)
     tally = Tally()
-    if args.quiet:
-        asyncio.run(play(plan, tally))
-    else:
-        with Live(get_renderable=lambda: str(tally), console=Console(stderr=True)):
+    console = Console(stderr=True, quiet=args.quiet)
+    if console.is_terminal and not args.quiet:
+        with Live(get_renderable=lambda: str(tally), console=console, transient=True):
             asyncio.run(play(plan, tally))
+    else:
+        asyncio.run(play(plan, tally))
+    console.print(str(tally))
     for why, times in tally.cut.most_common():
         print(f"the exporter closed {times:,} connections before their end: {why}", file=sys.stderr)
     return 1 if tally.cut else 0

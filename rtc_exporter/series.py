@@ -323,17 +323,14 @@ class SeriesStore:
         if not self._names.issuperset(_OWN):
             return
         used = [family for name, family in self._families.items() if family.size or family.expired or name in _OWN]
-        rows = [
-            (family, self._own(_SERIES, family), self._own(_LIMITED, family), self._own(_EXPIRED, family))
-            for family in used
-        ]
+        for name in _OWN:
+            for family in used:
+                self._own(name, family)
         # Only now are the rows themselves all there to be counted.
-        for family, series, limited, expired in rows:
-            series.value, limited.value, expired.value = (
-                float(family.size),
-                float(family.limited),
-                float(family.expired),
-            )
+        for family in used:
+            self._own(_SERIES, family).value = float(family.size)
+            self._own(_LIMITED, family).value = float(family.limited)
+            self._own(_EXPIRED, family).value = float(family.expired)
 
     def _own(self, name: str, family: Family) -> Counter | Gauge:
         slot = self._families[name].slot((family.metric.prometheus,), self._start)

@@ -58,7 +58,7 @@ class PeerConnection:
 
     __slots__ = (
         "active", "cadence", "certificates", "codecs", "deltas", "folded", "gap", "has_events", "is_open", "key", "live",
-        "muted", "path", "report", "seen", "setup", "streams", "tracks",
+        "muted", "pair", "path", "report", "seen", "setup", "streams", "tracks",
     )  # fmt: skip
 
     def __init__(self, key: PeerConnectionKey, created: float | None, now: float) -> None:
@@ -76,13 +76,14 @@ class PeerConnection:
         self.muted: frozenset[str] = frozenset()
         #: Media kind of the tracks that were named with it.
         self.tracks: dict[str, str] = {}
-        #: Labels of the selected path, once it is known.
+        #: The selected pair, and the labels of its path, once they are known.
+        self.pair: str | None = None
         self.path: Mapping[str, str] = {}
         #: Newest value, and its time, of each live gauge: (metric name, media kind) -> (value, time).
         self.live: dict[tuple[str, str], tuple[float, float]] = {}
         #: The gauge of its state, and those of its streams' codecs, which it gives back when it ends.
         self.active: Gauge | None = None
-        self.streams: dict[str, tuple[str, Gauge | None]] = {}
+        self.streams: dict[str, tuple[str, Gauge]] = {}
         self.certificates: frozenset[str] = frozenset()
         self.codecs: frozenset[tuple[str, str, str]] = frozenset()
 
@@ -186,10 +187,12 @@ class Participant:
 
     def add_totals(self, group: str, increments: Mapping[str, float], members: Iterable[str]) -> None:
         """Add what a stats object gained to the participant's sums."""
-        sums = self.totals.setdefault(group, {})
+        sums = self.totals.get(group)
+        if sums is None:
+            sums = self.totals[group] = {}
         for member in members:
             amount = increments.get(member)
-            if amount is not None:
+            if amount or (amount is not None and member not in sums):
                 sums[member] = sums.get(member, 0.0) + amount
 
     def add_error(self, text: str) -> None:

@@ -274,7 +274,7 @@ def _remote_loss(thing: MonitoredObject, fold: Fold) -> float | None:
         share = _number(thing.members.get("fractionLost"))
         return share if share is not None and 0 <= share <= 1 else None
     sent *= thing.elapsed / local.elapsed
-    return lost / (sent + lost) if sent + lost else None
+    return min(1.0, lost / sent) if sent else None
 
 
 def _reported_lost(thing: MonitoredObject, fold: Fold) -> float | None:

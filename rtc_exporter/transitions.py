@@ -75,3 +75,6 @@ def _number(value: object) -> int:
 
 
 _BY_TYPE = {"transport": _transport, "data-channel": _data_channel, "compute-pressure": _pressure}
+
+#: The stats types that have transitions.
+TYPES = frozenset(_BY_TYPE)

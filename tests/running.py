@@ -5,7 +5,6 @@ import contextlib
 import functools
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
-
 import httpx2
 from prometheus_client.parser import text_string_to_metric_families
 from websockets.asyncio.client import ClientConnection, connect
@@ -48,9 +47,7 @@ class Running:
         """A URL for operators."""
         return f"http://{self.server.admin_address}{path}"
 
-    def client(
-        self, path: str = "/", subprotocols: Sequence[str] = (RTCSTATS,), origin: str | None = None
-    ) -> "connect":
+    def client(self, path: str = "/", subprotocols: Sequence[str] = (RTCSTATS,), origin: str | None = None) -> connect:
         """A WebSocket, to be used with ``async with``."""
         return connect(
             self.ingest(path, "ws"),
@@ -83,14 +80,15 @@ class Running:
     async def until(self, condition: Callable[[], object]) -> None:
         """Wait for something that is about to happen."""
         async with asyncio.timeout(PATIENCE):
-            while not condition():
+            while not condition():  # noqa: ASYNC110 - what is waited for has no event
                 await asyncio.sleep(0.002)
 
     async def samples(self, query: str = "") -> dict[str, float]:
         """A scrape: name with labels -> value."""
         text = (await self.http.get(self.admin(f"/metrics{query}"))).text
         return {
-            sample.name + "".join(sorted(f" {name}={value}" for name, value in sample.labels.items() if value)): sample.value
+            sample.name
+            + "".join(sorted(f" {name}={value}" for name, value in sample.labels.items() if value)): sample.value
             for family in text_string_to_metric_families(text)
             for sample in family.samples
         }
@@ -141,9 +139,7 @@ def with_exporter(**settings: str) -> Callable[[Test], Callable[[], None]]:
         def wrapped() -> None:
             asyncio.run(run())
 
-        del wrapped.__wrapped__  # type: ignore[attr-defined]  # or pytest takes the parameter for a fixture
+        del wrapped.__wrapped__  # or pytest takes the parameter for a fixture
         return wrapped
 
     return decorate
-
-

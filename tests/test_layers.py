@@ -24,7 +24,7 @@ FLOORS = (
     ("wire",),
     ("delta", "series", "labels", "setup"),
     ("signals", "transitions"),
-    ("sessions",),
+    ("sessions", "routes"),
     ("meter", "events", "live", "summary"),
     ("pipeline",),
     ("export.*", "export"),

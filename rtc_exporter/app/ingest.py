@@ -41,6 +41,7 @@ class Ingest:
         self._clock = clock
         self._origins = frozenset(intake.config.ingest.allowed_origins)
         self._uploads = 0
+        self._plain = next(form for form in wire.FORMATS if "post" in form.media)
         self._sockets = Sockets(intake, clock)
         paths = (("/v1/reports", self._reports), ("/v1/dumps", self._dumps))
         routes = [
@@ -137,8 +138,13 @@ class Ingest:
         start = self._clock()
         connection = self._intake.upload(wire.name_of(reader), told.user_agent)
         reports = events = 0
-        source = reader(stream, key, start, self._intake.limits)
-        for record in source:
+        records = iter(reader(stream, key, start, self._intake.limits))
+        while True:
+            # Some files have to be read to their end before the first record is known: not in our thread.
+            is_begun = reports or events
+            record = next(records, None) if is_begun else await asyncio.to_thread(next, records, None)
+            if record is None:
+                break
             now = self._clock()
             connection.take((record,), now)
             reports += isinstance(record, Report)

@@ -10,7 +10,7 @@ import logging
 import traceback
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple, Protocol, TypeAlias, runtime_checkable
+from typing import NamedTuple, TypeAlias
 
 from rtc_exporter import useragent, wire
 from rtc_exporter.auth import Identity
@@ -19,6 +19,7 @@ from rtc_exporter.config import Config
 from rtc_exporter.errors import ClientError, FrameError, LimitError, Reason
 from rtc_exporter.model import Joined, Left, ParticipantKey, Record, Report
 from rtc_exporter.pipeline import Pipeline
+from rtc_exporter.wire import plain
 from rtc_exporter.wire.decoder import Decoder
 
 logger = logging.getLogger("rtc_exporter")
@@ -35,14 +36,6 @@ POSTERS = 10_000
 
 #: Where a connection goes on: the same participant in the same format.
 Place: TypeAlias = tuple[ParticipantKey, str]
-
-
-@runtime_checkable
-class Resumable(Protocol):
-    """A decoder that can go on where another one ended."""
-
-    def adopt(self, previous: Decoder) -> None:
-        """Take over what ``previous`` knows, if it turns out to be the same client."""
 
 
 class Refusal(NamedTuple):
@@ -116,7 +109,9 @@ class Connection:
             if isinstance(record, Joined):
                 # What the handshake said stands: clients tell the same in other words.
                 record = record._replace(attributes={**useragent.refine(record.attributes), **self.attributes})
-            elif not isinstance(record, Left) and record.key[:2] not in self._seen:
+            elif isinstance(record, Left):
+                self._forget(record.key)
+            elif record.key[:2] not in self._seen:
                 self.speak_for(ParticipantKey(*record.key[:2]), now)
             if not feed(record, now):
                 dropped += 1
@@ -125,6 +120,12 @@ class Connection:
         if accepted or dropped:
             self._intake.count_reports(self.format, accepted, dropped, now)
         return accepted + dropped
+
+    def _forget(self, key: ParticipantKey) -> None:
+        """The participant says that it goes; should it go on after all, it has come anew."""
+        self._seen.discard(key)
+        if key in self.keys:
+            self.keys.remove(key)
 
     def speak_for(self, key: ParticipantKey, now: float) -> int:
         """The participant is here while this connection is open.  Returns the number of its page load."""
@@ -153,15 +154,15 @@ class Intake:
 
     # ── connections
 
-    def open(self, identity: Identity, format: "wire.Format", user_agent: str, now: float) -> Connection:
+    def open(self, identity: Identity, format: wire.Format, user_agent: str, now: float) -> Connection:
         """A client has connected; raises ``LimitError`` when there is no room for its participant."""
         attributes = self._attributes(identity, user_agent)
         key, claimed = identity.key, identity.claimed
         connection = Connection(self, format.name, attributes)
         # Nobody has come yet where the payload may say who it is.
-        page = connection.speak_for(key, now) if claimed or format.name != "json" else 1
-        connection.decoder = self._decoder(format, key, page, claimed)
-        self._resume(connection, (key, format.name))
+        page = connection.speak_for(key, now) if claimed or not format.names_itself else 1
+        decoder = format.decoder(key, page=page, claimed=claimed, limits=self.limits)
+        self._resume(connection, decoder, (key, format.name))
         tally = self.tallies[format.name]
         tally.open += 1
         tally.opened += 1
@@ -169,16 +170,15 @@ class Intake:
         self.pipeline.count("rtc.exporter.connections.opened", (format.name,), now=now)
         return connection
 
-    def _resume(self, connection: Connection, place: Place) -> None:
+    def _resume(self, connection: Connection, decoder: Decoder, place: Place) -> None:
         """Hand over what is known of this client's last connection: lost, or not yet known to be lost."""
         parked = self._parked.pop(place, None)
         last = self._newest.get(place)
-        decoder = connection.decoder
-        if isinstance(decoder, Resumable):
-            if parked is not None:
-                decoder.adopt(parked.decoder)
-            elif last is not None and last.decoder is not None:
-                decoder.adopt(last.decoder)
+        if parked is not None:
+            decoder.adopt(parked.decoder)
+        elif last is not None and last.decoder is not None:
+            decoder.adopt(last.decoder)
+        connection.decoder = decoder
         self._newest[place] = connection
 
     def close(self, connection: Connection, code: int, now: float) -> None:
@@ -216,27 +216,24 @@ class Intake:
 
     # ── clients that post
 
-    def post(self, identity: Identity, format: "wire.Format", user_agent: str, document: bytes, now: float) -> int:
-        """Take one document that came by POST; returns how many reports it held.  Raises ``ClientError``."""
-        decoder = self._posters.get(identity.key, (None, 0.0))[0]
-        records = None
+    def post(self, identity: Identity, format: wire.Format, user_agent: str, body: bytes, now: float) -> int:
+        """Take a document that came by POST; returns how many reports it held.  Raises ``ClientError``."""
+        place = identity.key if identity.claimed else self._first_named(body)
+        decoder, _ = self._posters.get(place, (None, 0.0)) if place else (None, 0.0)
         if decoder is None:
-            decoder = self._decoder(format, identity.key, 1, identity.claimed)
-            records = decoder.receive(document, now)
-            if not identity.claimed and decoder.key in self._posters:
-                # Now that the payload has said whose it is: the decoder that knows what came before.
-                decoder, records = self._posters[decoder.key][0], None
-        if records is None:
-            records = decoder.receive(document, now)
-        self._remember(decoder, now)
+            decoder = format.decoder(identity.key, claimed=identity.claimed, limits=self.limits)
+        records = decoder.receive(body, now)
+        if place is not None:
+            self._posters[place] = decoder, now
+            self._posters.move_to_end(place)
+            if len(self._posters) > POSTERS:
+                self._posters.popitem(last=False)
         connection = Connection(self, format.name, self._attributes(identity, user_agent), is_open=False)
         return connection.take(records, now)
 
-    def _remember(self, decoder: Decoder, now: float) -> None:
-        self._posters.pop(decoder.key, None)
-        self._posters[decoder.key] = decoder, now
-        if len(self._posters) > POSTERS:
-            self._posters.popitem(last=False)
+    def _first_named(self, body: bytes) -> ParticipantKey | None:
+        """Whose decoder a body is for that says itself whose it is."""
+        return min((key for key, _ in plain.documents(body, self.limits) if key), default=None)
 
     def upload(self, format: str, user_agent: str) -> Connection:
         """The connection in all but name of a file: it has a reader where others have a decoder."""
@@ -288,9 +285,6 @@ class Intake:
         if self.connections >= self.limits.connections:
             raise LimitError(Reason.TOO_MANY, "connections")
         self.connections += 1
-
-    def _decoder(self, format: "wire.Format", key: ParticipantKey, page: int, claimed: bool) -> Decoder:
-        return format.decoder(key, page=page, claimed=claimed, limits=self.limits)
 
     def _attributes(self, identity: Identity, user_agent: str) -> dict[str, str]:
         return {**useragent.parse(user_agent), **identity.attributes}

@@ -33,7 +33,8 @@ dt { color: var(--soft); font-size: .85rem } dd { margin: 0; font-size: 1.4rem; 
 th, td { text-align: left; padding: .35rem .75rem .35rem 0; border-bottom: 1px solid var(--line); vertical-align: top }
 th { font-weight: 600; font-size: .85rem; color: var(--soft) }
 td.n, th.n { text-align: right; font-variant-numeric: tabular-nums }
-pre { padding: .75rem 1rem; overflow-x: auto; font-size: .85rem; margin: .5rem 0 } code { font-family: ui-monospace, monospace; font-size: .9em }
+pre { padding: .75rem 1rem; overflow-x: auto; font-size: .85rem; margin: .5rem 0 }
+code { font-family: ui-monospace, monospace; font-size: .9em }
 """
 
 
@@ -101,12 +102,12 @@ def _connect(intake: Intake, ingest: str) -> str:
     if has_secret:
         how = "The token names session and participant; it is signed with the exporter's key (HS256)."
         browser = f"trace.connect(`ws://{ingest}/?rtcstats-token=${{token}}`);"
-        post = f"curl -H 'Authorization: Bearer TOKEN' --data-binary @report.json http://{ingest}/v1/reports"
+        post = f"curl -H 'Authorization: Bearer TOKEN' --json @report.json http://{ingest}/v1/reports"
     else:
         how = "No key is set: clients on this machine need no token, and the URL names session and participant."
         browser = f"trace.connect('ws://{ingest}/v1/rtcstats/SESSION/PARTICIPANT');"
-        post = f"curl --data-binary @report.json http://{ingest}/v1/reports/SESSION/PARTICIPANT"
-    dump = post.replace("report.json", "dump.gz").replace("/v1/reports", "/v1/dumps")
+        post = f"curl --json @report.json http://{ingest}/v1/reports/SESSION/PARTICIPANT"
+    dump = post.replace("--json @report.json", "--data-binary @dump.gz").replace("/v1/reports", "/v1/dumps")
     return f"""<h2>Connect a client</h2><p>{how}</p>
 <pre>// rtcstats-js in a page
 {escape(browser)}

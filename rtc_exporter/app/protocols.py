@@ -76,6 +76,8 @@ class Http(HttpToolsProtocol):
 class WebSocket(WebSocketsSansIOProtocol):
     """WebSockets with a bound on fragments, and patience while we are the slow side."""
 
+    _heard = 0.0
+
     def handle_cont(self, event: Frame) -> None:
         if len(self.frames) >= FRAGMENTS:
             self.conn.fail(1008, "too many fragments")
@@ -83,11 +85,18 @@ class WebSocket(WebSocketsSansIOProtocol):
             return
         super().handle_cont(event)
 
+    def data_received(self, data: bytes) -> None:
+        self._heard = self.loop.time()
+        super().data_received(data)
+
     def keepalive_timeout(self) -> None:
-        if self.read_paused and self.ping_timeout is not None:
-            self.pong_timer = self.loop.call_later(self.ping_timeout, self.keepalive_timeout)
+        """Only silence is a sign of death: a pong may wait behind frames that we have yet to read."""
+        if not self.read_paused and self._heard <= self.ping_sent_at:
+            super().keepalive_timeout()
             return
-        super().keepalive_timeout()
+        self.pong_timer = None
+        self.pending_ping_payload = None
+        self.schedule_ping()
 
 
 class Quiet(logging.Filter):

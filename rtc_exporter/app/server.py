@@ -79,6 +79,7 @@ class Listener(uvicorn.Server):
             )
         )
         self.listening = asyncio.Event()
+        self._ending = asyncio.Event()
         self._sock = sock
 
     @contextlib.contextmanager
@@ -90,9 +91,21 @@ class Listener(uvicorn.Server):
         await super().startup(sockets)
         self.listening.set()
 
+    async def main_loop(self) -> None:
+        """Renew the Date header once a second; the original looks ten times a second whether it shall end."""
+        while not self.should_exit:
+            await self.on_tick(0)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._ending.wait(), 1.0)
+
     async def listen(self) -> None:
-        """Serve until ``should_exit``."""
+        """Serve until ``end``."""
         await self.serve([self._sock])
+
+    def end(self) -> None:
+        """Stop accepting, close what is open."""
+        self.should_exit = True
+        self._ending.set()
 
 
 class Server:
@@ -135,7 +148,7 @@ class Server:
         ticking.cancel()
         self.intake.is_closing = True
         for listener, task in zip(self._listeners, tasks, strict=True):
-            listener.should_exit = True
+            listener.end()
             await task
             if listener is self._listeners[0]:
                 self.intake.shutdown(self._clock())
@@ -149,6 +162,11 @@ class Server:
                 for connection in list(listener.server_state.connections):
                     connection.transport.abort()
         self._stopping.set()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether any request or connection is under way."""
+        return any(listener.server_state.tasks for listener in self._listeners)
 
     async def _tick(self, admin: Admin, ready: Callable[[], None] | None) -> None:
         while True:

@@ -69,7 +69,7 @@ class Sockets:
             self._intake.connections -= 1
 
     async def _identify(
-        self, scope: Scope, headers: dict[bytes, bytes], format: "wire.Format | None", receive: Receive, send: Send
+        self, scope: Scope, headers: dict[bytes, bytes], format: wire.Format | None, receive: Receive, send: Send
     ) -> None:
         name = format.name if format else ""
         try:
@@ -82,7 +82,7 @@ class Sockets:
                     message = await receive()
                 if message["type"] == "websocket.disconnect":
                     return
-                format = _sniff(message)
+                format = self._sniff(message)
             agent = headers.get(b"user-agent", b"").decode("latin-1")
             connection = self._intake.open(identity, format, agent, self._clock())
         except ClientError as exc:
@@ -136,16 +136,15 @@ class Sockets:
         authorization = headers.get(b"authorization", b"").decode("latin-1")
         return auth.resolve(path, query, authorization, self._intake.config, self._clock())
 
+    def _sniff(self, message: Any) -> wire.Format:
+        frame = message.get("text")
+        if frame is None:
+            raise FrameError(Reason.BAD_FRAME, "a binary frame")
+        return wire.sniff(frame, self._intake.limits)
+
     def _is_welcome(self, origin: bytes | None) -> bool:
         """Browsers always name the page; who names none is no page, and nothing here hangs on cookies."""
         return not self._origins or origin is None or origin.decode("latin-1") in self._origins
-
-
-def _sniff(message: Any) -> "wire.Format":
-    frame = message.get("text")
-    if frame is None:
-        raise FrameError(Reason.BAD_FRAME, "a binary frame")
-    return wire.sniff(frame)
 
 
 async def _close(send: Send, code: int, reason: str = "") -> None:

@@ -191,8 +191,9 @@ class Base(Mapping[str, Members]):
 
     def _admit(self, delta: Mapping[str, object], time: float) -> None:
         """Make room for objects that are new; what has no known type becomes or stays a ghost."""
-        for id in delta.keys() - self._stats.keys():
-            changes = delta[id]
+        for id, changes in delta.items():
+            if id in self._stats:
+                continue
             ghost = self._ghosts.pop(id, {})
             if changes is None:
                 continue

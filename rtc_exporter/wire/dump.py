@@ -2,8 +2,8 @@
 Files of rtcstats frames, one JSON array per line.
 
 - ``Reader``: RTCStatsDump files.  Line 1 is the word, line 2 an object about the connection, then frames;
-  rtcstats-server appends the WebSocket's close code.  Chrome writes the same file from chrome://webrtc-internals, with every
-  report in full and without a word about the connection.
+  rtcstats-server appends the WebSocket's close code.  Chrome writes the same file from chrome://webrtc-internals,
+  with every report in full and without a word about the connection.
 - ``RecordingReader``: frames with the time of their arrival, as a proxy in between records them.  Line 1 is
   ``{"url", "headers", "connected_at"}``, then ``{"t", "dir": "c2s", "text"}``, at the end ``{"t", "dir": "close",
   "code"}``.
@@ -18,6 +18,7 @@ from rtc_exporter.limits import Limits
 from rtc_exporter.model import Joined, Left, ParticipantKey, Record
 from rtc_exporter.wire.decoder import (
     DEFAULTS,
+    NUMBERS,
     Description,
     is_time,
     items,
@@ -147,7 +148,7 @@ class RecordingReader:
 
 def _seconds(value: object, default: float) -> float:
     """A time that the recorder wrote in seconds."""
-    return float(value) if isinstance(value, int | float) and is_time(float(value) * 1000) else default
+    return float(value) if type(value) in NUMBERS and is_time(value * 1000) else default  # type: ignore[arg-type, operator]
 
 
 def _token(url: object) -> str:

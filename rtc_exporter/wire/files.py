@@ -78,13 +78,19 @@ def lines(stream: BinaryIO, limits: Limits, refused: Counter[Reason]) -> Iterato
 
 
 def beginning(head: bytes) -> bytes:
-    """The first bytes of a file, unpacked; as many as the given head holds, a megabyte at most."""
+    """The first bytes of a file, unpacked as far as they are whole, and a megabyte at most."""
     if not head.startswith(GZIP):
         return head
+    unpacker, start = zlib.decompressobj(wbits=31), b""
     try:
-        return zlib.decompressobj(wbits=31).decompress(head, 1 << 20)
+        for at in range(0, len(head), 1024):
+            start += unpacker.decompress(head[at : at + 1024], CHUNK)
+            if unpacker.unconsumed_tail or len(start) >= 1 << 20:
+                break
     except zlib.error as exc:
-        raise FrameError(Reason.BAD_ENCODING, "damaged gzip") from exc
+        if not start:
+            raise FrameError(Reason.BAD_ENCODING, "damaged gzip") from exc
+    return start
 
 
 def json_line(line: bytes) -> dict[str, object]:

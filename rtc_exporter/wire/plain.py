@@ -34,10 +34,24 @@ class _Told(NamedTuple):
     """A report or an event, read and checked, but not yet taken."""
 
     peer_connection: str
-    time: float | None
-    name: str = ""
+    #: When it was sent, or happened.
+    time: float
+    event: str = ""
     facts: Facts = {}
+    #: The time of the statistics, which have a clock of their own.
+    taken: float | None = None
     stats: dict[str, Members] = {}
+
+
+class _Document(NamedTuple):
+    """A document that has been checked."""
+
+    key: ParticipantKey
+    time: float
+    told: list[_Told]
+    attributes: dict[str, str]
+    mark: tuple[int, object] | None
+    has_left: bool
 
 
 class _Voice:
@@ -49,7 +63,7 @@ class _Voice:
         self.attributes: dict[str, str] = {}
         self.connections: dict[str, Whole] = {}
         #: Numbers and times of the last documents.
-        self.seen: deque[tuple[int, object]] = deque(maxlen=REMEMBERED)
+        self.seen: deque[tuple[object, object]] = deque(maxlen=REMEMBERED)
 
 
 def documents(frame: str | bytes, limits: Limits = DEFAULTS) -> list[tuple[ParticipantKey | None, dict[str, object]]]:
@@ -106,57 +120,46 @@ class Decoder:
             self._voices = previous._voices
 
     def receive(self, frame: str | bytes, now: float) -> list[Record]:
-        """What all documents of a frame or body tell."""
-        records: list[Record] = []
-        for named, document in documents(frame, self._limits):
-            records += self._take(document, self._whose(named), now)
-        return records
+        """What all documents of a frame or body tell; if one cannot be used, none is."""
+        named = documents(frame, self._limits)
+        read_ones = [self._read(document, self._whose(name), now) for name, document in named]
+        return [record for document in read_ones for record in self._take(document)]
+
+    # ── reading and checking
 
     def _whose(self, named: ParticipantKey | None) -> ParticipantKey:
         if self._claimed or named is None:
             return self._given
         return ParticipantKey(named.session or self._given.session, named.participant or self._given.participant)
 
-    def _take(self, document: dict[str, object], key: ParticipantKey, now: float) -> list[Record]:
-        """One document, as a whole or not at all."""
-        voice = self._voices.get(key) or _Voice()
-        time = milliseconds(document["time"]) if document.get("time") is not None else None
-        reports = [self._report(row, time) for row in _reports(document)]
-        events = [self._event(row, time) for row in items(document.get("events"))]
-        fresh = {told.peer_connection for told in (*reports, *events)} - voice.connections.keys() - {""}
-        if len(voice.connections) + len(fresh) > self._limits.peer_connections:
-            raise LimitError(Reason.TOO_MANY, f"more than {self._limits.peer_connections} peer connections")
-        if key not in self._voices and len(self._voices) >= PARTICIPANTS:
-            raise LimitError(Reason.TOO_MANY, f"more than {PARTICIPANTS} participants")
+    def _read(self, document: dict[str, object], key: ParticipantKey, now: float) -> _Document:
+        time = _time(document, now)
+        told = [self._report(row, time) for row in _reports(document)]
+        told += [self._event(mapping(row), time) for row in items(document.get("events"))]
+        told.sort(key=lambda one: one.time)
+        number = document.get("seq")
+        mark = (number, document["time"]) if type(number) is int and document.get("time") is not None else None
+        app = mapping(document.get("app"))
+        attributes = {
+            "rtc.app.name": text(app.get("name"), self._limits.text_length),
+            "rtc.app.version": text(app.get("version"), self._limits.text_length),
+            "user_agent.original": text(document.get("user_agent"), self._limits.text_length),
+        }
+        given = {name: value for name, value in attributes.items() if value is not None}
+        return _Document(key, time, told, given, mark, document.get("left") is True)
 
-        self.key = key
-        self._voices[key] = voice
-        if self._is_repeated(document, voice):
-            return []
-        moment = now if time is None else time
-        records = [*self._joined(document, key, voice, moment)]
-        told = sorted((*events, *reports), key=lambda told: moment if told.time is None else told.time)
-        for one in told:
-            records += self._tell(one, key, voice, moment)
-        if document.get("left") is True:
-            del self._voices[key]
-            records.append(Left(key, moment, "left"))
-        return records
+    def _report(self, row: dict[str, object], time: float) -> _Told:
+        peer = self._connection(row.get("peer_connection"), DEFAULT_CONNECTION)
+        taken, stats = read(row.get("stats"), None, self._limits)
+        return _Told(peer, _time(row, time), taken=taken, stats=stats)
 
-    def _report(self, row: dict[str, object], time: float | None) -> _Told:
-        own = milliseconds(row["time"]) if row.get("time") is not None else time
-        stamp, stats = read(row.get("stats"), own, self._limits)
-        return _Told(self._connection(row.get("peer_connection"), DEFAULT_CONNECTION), stamp, stats=stats)
-
-    def _event(self, value: object, time: float | None) -> _Told:
-        row = mapping(value)
+    def _event(self, row: dict[str, object], time: float) -> _Told:
         spelling = text(row.get("name"), self._limits.id_length)
         if spelling is None:
             raise FrameError(Reason.BAD_FRAME, "an event without a name")
-        own = milliseconds(row["time"]) if row.get("time") is not None else time
         peer = self._connection(row.get("peer_connection"), "")
         name = event_name(spelling, peer or None)
-        return _Told(peer, own, name, admitted(name, row))
+        return _Told(peer, _time(row, time), name, admitted(name, row))
 
     def _connection(self, value: object, default: str) -> str:
         if value is None:
@@ -166,40 +169,49 @@ class Decoder:
             raise FrameError(Reason.BAD_FRAME, "a peer connection is not a short string")
         return name
 
-    def _is_repeated(self, document: dict[str, object], voice: _Voice) -> bool:
-        """A client that got no answer sends again; number and time together tell it from one that has restarted."""
-        number = document.get("seq")
-        if type(number) is not int:
-            return False
-        mark = (number, document.get("time"))
-        if mark in voice.seen:
-            return True
-        voice.seen.append(mark)
-        return False
+    # ── taking
 
-    def _joined(self, document: dict[str, object], key: ParticipantKey, voice: _Voice, time: float) -> list[Record]:
-        app = mapping(document.get("app"))
-        told = {
-            "rtc.app.name": text(app.get("name"), self._limits.text_length),
-            "rtc.app.version": text(app.get("version"), self._limits.text_length),
-            "user_agent.original": text(document.get("user_agent"), self._limits.text_length),
-        }
-        attributes = voice.attributes | {name: value for name, value in told.items() if value is not None}
-        if attributes == voice.attributes:
+    def _take(self, document: _Document) -> list[Record]:
+        key = document.key
+        voice = self._voices.get(key) or _Voice()
+        peers = {told.peer_connection for told in document.told} - {""}
+        if len(voice.connections.keys() | peers) > self._limits.peer_connections:
+            raise LimitError(Reason.TOO_MANY, f"more than {self._limits.peer_connections} peer connections")
+        if key not in self._voices and len(self._voices) >= PARTICIPANTS:
+            raise LimitError(Reason.TOO_MANY, f"more than {PARTICIPANTS} participants")
+        self.key = key
+        self._voices[key] = voice
+        # A client that got no answer sends again; number and time together tell it from one that has restarted.
+        if document.mark is not None and document.mark in voice.seen:
             return []
-        voice.attributes = attributes
-        return [Joined(key, time, attributes)]
+        if document.mark is not None:
+            voice.seen.append(document.mark)
 
-    def _tell(self, told: _Told, key: ParticipantKey, voice: _Voice, moment: float) -> list[Record]:
+        records: list[Record] = []
+        attributes = voice.attributes | document.attributes
+        if attributes != voice.attributes:
+            voice.attributes = attributes
+            records.append(Joined(key, document.time, attributes))
+        records += [self._tell(told, key, voice) for told in document.told]
+        if document.has_left:
+            del self._voices[key]
+            records.append(Left(key, document.time, "left"))
+        return records
+
+    def _tell(self, told: _Told, key: ParticipantKey, voice: _Voice) -> Record:
         peer = told.peer_connection
         whose = PeerConnectionKey(*key, paged(self.page, peer) if peer else "")
-        if told.name:
-            if peer and told.name in ("create", "close"):
+        if told.event:
+            if told.event in ("create", "close"):
                 voice.connections.pop(peer, None)
-            return [Event(whose, moment if told.time is None else told.time, told.name, told.facts)]
+            return Event(whose, told.time, told.event, told.facts)
         whole = voice.connections.setdefault(peer, Whole())
-        time, stats, removed = whole.take(moment if told.time is None else told.time, told.stats)
-        return [Report(whose, time, time, stats, removed)]
+        time, stats, removed = whole.take(told.time if told.taken is None else told.taken, told.stats)
+        return Report(whose, time, told.time, stats, removed)
+
+
+def _time(row: dict[str, object], default: float) -> float:
+    return default if row.get("time") is None else milliseconds(row["time"])
 
 
 def _reports(document: dict[str, object]) -> list[dict[str, object]]:

@@ -111,6 +111,8 @@ class Decoder:
             raise FrameError(Reason.BAD_FRAME, "a method is neither a string nor an integer")
         if self.whole and isinstance(peer, str) and _CHROME_PAGE.fullmatch(peer):
             peer = None
+        if self.whole and peer == _CHROME_NOBODY:
+            return []
         if peer is not None and not (type(peer) is str and 0 < len(peer) <= self._limits.id_length):
             raise FrameError(Reason.BAD_FRAME, "a peer connection is not a short string")
         if method == "g" or method == 1 or method == "getStats":
@@ -190,5 +192,6 @@ class Decoder:
         return connection
 
 
-#: How Chrome's dumps write what belongs to a page; some versions write ``undefined-undefined``.
-_CHROME_PAGE = re.compile(r"\d+-0|undefined-undefined")
+#: How Chrome's dumps write what belongs to a page, and what the versions before 145 cannot assign.
+_CHROME_PAGE = re.compile(r"\d+-0")
+_CHROME_NOBODY = "undefined-undefined"

@@ -1,0 +1,112 @@
+"""
+Where the members and signals of a stats object go: rows of ``catalog.METRICS`` with labels filled in.
+
+A ``Route`` is shared by all objects that have the same labels and report the same number of members.
+It fills itself: a series exists from the moment that a browser reports its member, so what a browser
+does not report is absent and not zero.
+"""
+
+from collections.abc import Callable, Mapping
+from operator import add
+from typing import NamedTuple
+
+from rtc_exporter import catalog, signals
+from rtc_exporter.metric import Metric, Source, Tier
+from rtc_exporter.model import Members
+from rtc_exporter.series import Counter, Histogram, SeriesStore
+
+#: (stats type, member) -> the row that counts its increase; stats type -> rows that read a signal, and live gauges.
+COUNTED: dict[tuple[str, str], tuple[Metric, Source]] = {}
+OBSERVED: dict[str, list[tuple[Metric, Source]]] = {}
+LIVE: dict[tuple[str, str], list[Metric]] = {}
+for _metric in catalog.METRICS:
+    for _source in _metric.sources:
+        if _metric.tier is Tier.PARTICIPANT:
+            LIVE.setdefault((_source.stats, _source.signal), []).append(_metric)
+        elif _source.member:
+            COUNTED[_source.stats, _source.member] = (_metric, _source)
+        else:
+            OBSERVED.setdefault(_source.stats, []).append((_metric, _source))
+
+#: How the values of several streams become one gauge.
+COMBINE: dict[str, Callable[[float, float], float]] = {"max": max, "min": min, "sum": add}
+
+
+class LiveValue(NamedTuple):
+    """A live gauge that a signal feeds: its key in ``PeerConnection.live``."""
+
+    key: tuple[str, str]
+    combine: Callable[[float, float], float]
+
+
+class Sink:
+    """One signal on its way: the row it feeds, None where the profile leaves it out, and the live gauges it is part of."""
+
+    __slots__ = ("formula", "live", "metric", "slot", "source", "times")
+
+    def __init__(
+        self, signal: signals.Signal, metric: Metric | None, source: Source, live: tuple[LiveValue, ...]
+    ) -> None:
+        self.formula = signal.formula
+        self.metric = metric
+        self.source = source
+        self.times = source.times
+        self.live = live
+        self.slot: Counter | Histogram | None = None
+
+
+class Route:
+    """What becomes of objects of one stats type with these labels."""
+
+    __slots__ = ("counters", "generation", "group", "labels", "sinks", "stats", "_store")
+
+    def __init__(self, store: SeriesStore, stats: str, labels: Mapping[str, str], members: Members) -> None:
+        self._store = store
+        self.generation = store.generation
+        self.stats = stats
+        self.labels = labels
+        kind = labels.get(catalog.KIND, "")
+        #: The key of its sums among a participant's totals.
+        self.group = f"{stats}/{kind}"
+        self.counters: dict[str, Counter | None] = {}
+        self.sinks = tuple(_sinks(store, stats, kind, members))
+
+    def counter(self, member: str, now: float) -> Counter | None:
+        """The counter of a member, or None where nothing published counts it; remembered either way."""
+        row = COUNTED.get((self.stats, member))
+        slot = None if row is None or self._store.family(row[0].name) is None else self._slot(*row, now)
+        counter = self.counters[member] = slot if isinstance(slot, Counter) else None
+        return counter
+
+    def fill(self, sink: Sink, now: float) -> Counter | Histogram:
+        """Find the slot of a sink that has a row; it is remembered."""
+        assert sink.metric is not None, "only published rows come here"
+        sink.slot = self._slot(sink.metric, sink.source, now)
+        return sink.slot
+
+    def _slot(self, metric: Metric, source: Source, now: float) -> Counter | Histogram:
+        family = self._store.family(metric.name)
+        assert family is not None, "only published rows come here"
+        fixed = dict(source.attributes)
+        slot = family.slot(tuple(fixed.get(name) or self.labels.get(name, "") for name in metric.attributes), now)
+        assert isinstance(slot, Counter | Histogram), "stats feed counters and histograms"
+        return slot
+
+
+def _sinks(store: SeriesStore, stats: str, kind: str, members: Members) -> list[Sink]:
+    """The signals that something published reads and that these members can feed."""
+    sinks: list[Sink] = []
+    rows = {source.signal: (metric, source) for metric, source in OBSERVED.get(stats, ())}
+    for signal in signals.BY_TYPE.get(stats, ()):
+        if members.keys().isdisjoint(signal.reads):
+            continue
+        metric, source = rows.get(signal.name, (None, Source(stats)))
+        if metric is not None and store.family(metric.name) is None:
+            metric = None
+        live = tuple(
+            LiveValue((row.name, kind if catalog.KIND in row.attributes else ""), COMBINE[row.fold])
+            for row in LIVE.get((stats, signal.name), ())
+        )
+        if metric is not None or live:
+            sinks.append(Sink(signal, metric, source, live))
+    return sinks
