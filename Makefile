@@ -32,8 +32,8 @@ docs: $(DEVELOPED)
 	@scripts/docs
 
 bench: $(DEVELOPED)
-	@set -e; for program in $(filter-out benchmarks/__init__.py,$(wildcard benchmarks/*.py)); do \
-		echo "== $$program"; $(VENV)/bin/python "$$program"; \
+	@set -e; for program in fold ingest scrape memory; do \
+		echo "== benchmarks/$$program.py"; $(VENV)/bin/python -m benchmarks.$$program; \
 	done
 
 clean:

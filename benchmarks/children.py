@@ -14,12 +14,17 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from rtc_exporter.config import PREFIX
 
+#: Where the modules are found.
+ROOT = Path(__file__).parent.parent
 #: Seconds in which a child must be ready, and in which it must have ended.
 PATIENCE = 60.0
+#: A child that uses less than this share of a core for so many seconds is at rest.
+REST, AT_REST = 0.25, 0.02
 #: What the floor and the exporter print when they listen.
 FLOOR_READY = r"floor at ws://([\d.]+):(\d+)"
 EXPORTER_READY = r"clients at ws://[\d.]+:(\d+), metrics at http://([\d.]+):(\d+)/metrics"
@@ -38,7 +43,6 @@ class Child:
     def __init__(self, process: subprocess.Popen[bytes], ready: re.Match[str]) -> None:
         self.pid = process.pid
         self.ready = ready
-        self._process = process
 
     @property
     def cpu(self) -> float:
@@ -52,10 +56,14 @@ class Child:
         with open(f"/proc/{self.pid}/statm") as file:
             return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
-    @property
-    def is_running(self) -> bool:
-        """Whether it has not ended."""
-        return self._process.poll() is None
+    def rest(self) -> None:
+        """Wait until it has nothing to do: frames that it has read may still wait for the application."""
+        for _ in range(round(PATIENCE / REST)):
+            before = self.cpu
+            time.sleep(REST)
+            if self.cpu - before < REST * AT_REST:
+                return
+        raise SystemExit(f"the server still works after {PATIENCE:.0f} s")
 
 
 def cores() -> tuple[int | None, int | None]:
@@ -88,7 +96,7 @@ def running(arguments: Sequence[str], ready: str, core: int | None) -> Iterator[
     environ = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
     with tempfile.TemporaryFile() as log:
         command = [sys.executable, "-u", "-m", *arguments]
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environ)
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environ, cwd=ROOT)
         try:
             pin(core, process.pid)
             yield Child(process, _wait(process, log.fileno(), ready))

@@ -33,6 +33,7 @@ async def serve(port: int) -> None:
     sock = socket.socket()
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     sock.bind(("127.0.0.1", port))
+    sock.listen(2048)
     print(f"floor at ws://127.0.0.1:{sock.getsockname()[1]}", flush=True)
     config = uvicorn.Config(
         app,

@@ -19,7 +19,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from rtc_exporter.app import server
+from rtc_exporter.app import server, sockets
 from rtc_exporter.app.intake import PATIENCE as REFUSALS
 from rtc_exporter.config import Config
 from rtc_exporter.errors import ConfigError
@@ -258,6 +258,22 @@ async def test_who_sends_too_fast_is_read_more_slowly_and_loses_nothing(exporter
         await exporter.until(lambda: exporter.accepted() == 48)
 
         assert loop.time() - began > 0.15
+
+
+def test_who_sends_too_fast_for_too_long_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """1013: what it sends is older and older when it is read, and will never catch up."""
+    monkeypatch.setattr(sockets, "DEBT", 0.1)
+
+    @with_exporter(limits__frames_per_second="100", limits__frames_burst="5")
+    async def scenario(exporter: Running) -> None:
+        async with exporter.client("/v1/rtcstats/room/ann") as client:
+            with contextlib.suppress(ConnectionClosed):
+                for _ in range(100):
+                    await client.send(PAGE)
+            assert (await closed(client))[0] == 1013
+        assert exporter.dropped("too_fast") == 1
+
+    scenario()
 
 
 @with_exporter()

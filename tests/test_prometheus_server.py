@@ -81,7 +81,7 @@ class Server:
         answer: Answer | None = None
         try:
             async with asyncio.timeout(PATIENCE):
-                while (answer := await self.query(expression)) != wanted:
+                while (answer := await self.query(expression)) != wanted:  # noqa: ASYNC110 - Prometheus has no event
                     await asyncio.sleep(PACE)
         except TimeoutError:
             pytest.fail(f"{expression} is {answer}, not {wanted}")

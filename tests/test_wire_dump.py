@@ -1,7 +1,5 @@
 """Files of rtcstats frames: rtcstats-server's, Chrome's and recordings."""
 
-
-
 import gzip
 import io
 import json
@@ -80,9 +78,10 @@ def test_a_server_s_file_is_read_line_by_line(pack: object) -> None:
 @pytest.mark.parametrize(
     ("last", "reason"),
     [
-        ('["close",null,1005,0]', "left"), ('["close",null,1000,0]', "left"), ('["close",null,1006,0]', "closed"),
-        ('["close",null,1011,0]', "error"), ('["close",null,null,0]', "left"), ('["close",null,"x",0]', "closed"),
-        ('["close",null,', "left"), ("", "left"),
+        ('["close",null,1005,0]', "closed"), ('["close",null,1000,0]', "closed"),
+        ('["close",null,1001,0]', "page_hide"), ('["close",null,3001,0]', "error"),
+        ('["close",null,1006,0]', "error"), ('["close",null,1011,0]', "error"), ('["close",null,"x",0]', "error"),
+        ('["close",null,null,0]', "closed"), ('["close",null,', "closed"), ("", "closed"),
     ],
 )  # fmt: skip
 def test_the_close_code_tells_why_a_participant_left(last: str, reason: str) -> None:

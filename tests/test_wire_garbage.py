@@ -74,7 +74,6 @@ DECODERS: dict[str, Callable[[], Decoder]] = {
 
 def sound(record: Record) -> None:
     """A record is what the model says it is."""
-    assert type(record.time) is float
     assert 0 <= record.time < 4_102_444_801
     match record:
         case Event():
@@ -93,7 +92,7 @@ def sound(record: Record) -> None:
         case Left():
             assert record.reason in LEAVE_REASONS
         case Joined():
-            assert all(isinstance(value, str) and len(value) <= 256 for value in record.attributes.values())
+            assert all(0 < len(value) <= 256 for value in record.attributes.values())
 
 
 def feed(decoder: Decoder, frame: str | bytes) -> list[Record]:
@@ -171,7 +170,23 @@ JSON: TypeAlias = dict[str, Any] | list[Any] | str | float | bool | None
 
 def random_json(rng: random.Random, depth: int = 0) -> JSON:
     """A random document that prefers the words and codes of the formats."""
-    words = ("g", "PC_0", "type", "t", "stats", "events", "name", "time", "id", "timestamp", "reports", "close", "11", "96", "0")
+    words = (
+        "g",
+        "PC_0",
+        "type",
+        "t",
+        "stats",
+        "events",
+        "name",
+        "time",
+        "id",
+        "timestamp",
+        "reports",
+        "close",
+        "11",
+        "96",
+        "0",
+    )
     kind = rng.randrange(7 if depth < 5 else 4)
     if kind == 0:
         return rng.choice(words)
@@ -264,7 +279,9 @@ class Encoder:
         changed: dict[str, Any] = {}
         for id, stats in report.items():
             old = self.before.get(id, {})
-            changed[id] = {name: _change(old.get(name), value) for name, value in stats.items() if old.get(name) != value}
+            changed[id] = {
+                name: _change(old.get(name), value) for name, value in stats.items() if old.get(name) != value
+            }
         stamps = [stats["timestamp"] for stats in changed.values() if "timestamp" in stats]
         delta: dict[str, Any] = {"t": max(stamps)} if stamps else {}
         for id, stats in changed.items():
@@ -272,7 +289,9 @@ class Encoder:
                 stats.pop("timestamp", None)
             if stats or id not in self.sent:
                 delta[self.ids[id]] = {
-                    self._name(name): self._value(name, value) for name, value in stats.items() if not self._dangles(name, value)
+                    self._name(name): self._value(name, value)
+                    for name, value in stats.items()
+                    if not self._dangles(name, value)
                 }
                 self.sent.add(id)
         for id in self.before.keys() - report.keys():
@@ -309,7 +328,13 @@ _objects = st.fixed_dictionaries(
         "qualityLimitationDurations": st.fixed_dictionaries({"none": _numbers}, optional={"cpu": _numbers}),
     },
 )  # fmt: skip
-_kinds = {"A": "inbound-rtp", "B": "outbound-rtp", "C": "remote-inbound-rtp", "D": "candidate-pair", "E": "compute-pressure"}
+_kinds = {
+    "A": "inbound-rtp",
+    "B": "outbound-rtp",
+    "C": "remote-inbound-rtp",
+    "D": "candidate-pair",
+    "E": "compute-pressure",
+}
 _reports = st.lists(
     st.dictionaries(st.sampled_from(sorted(_kinds)), st.tuples(_objects, st.sampled_from((0, 0, 0, 50))), min_size=1),
     min_size=1,
@@ -318,16 +343,16 @@ _reports = st.lists(
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
-@given(_reports, st.booleans())
-def test_what_the_client_encodes_is_decoded(
-    reports: list[dict[str, tuple[dict[str, Any], int]]], reads_every_report: bool
-) -> None:
+@given(_reports)
+def test_what_the_client_encodes_is_decoded(reports: list[dict[str, tuple[dict[str, Any], int]]]) -> None:
     """Every report comes back as it was, but for members that disappear: the format has no word for that."""
     encoder, base = Encoder(), Base()
     expected: dict[str, dict[str, Any]] = {}
     for number, content in enumerate(reports, 1):
         report = {
-            id: {"type": _kinds[id], "timestamp": 1000 * number - age, **members} for id, (members, age) in content.items()
+            id: {"type": _kinds[id], "timestamp": 1000 * number - age}
+            | {name: value for name, value in members.items() if id == "B" or not isinstance(value, dict)}
+            for id, (members, age) in content.items()
         }
         gone = expected.keys() - report.keys()
         delta = encoder.encode(report)
@@ -344,14 +369,10 @@ def test_what_the_client_encodes_is_decoded(
             if _kinds[id] in OWN_CLOCK and encoder.ids[id] not in delta and before:
                 # Nothing but the time has changed, or nothing at all: the format does not tell, and we say nothing.
                 expected[id]["timestamp"] = before["timestamp"]
-        if reads_every_report or number == len(reports):
-            assert base.time is not None
-            assert {
-                id: {**base[encoder.ids[id]], "timestamp": base[encoder.ids[id]].get("timestamp", base.time)}
-                for id in expected
-            } == expected
-            assert len(base) == len(expected)
-            assert all(("timestamp" in members) or members["type"] not in OWN_CLOCK for members in base.values())
+        assert base.time is not None
+        assert {id: {"timestamp": base.time, **base.stats[encoder.ids[id]]} for id in expected} == expected
+        assert len(base.stats) == len(expected)
+        assert all(("timestamp" in members) or members["type"] not in OWN_CLOCK for members in base.stats.values())
 
 
 def _flat(stats: dict[str, Any], ids: dict[str, str]) -> dict[str, Member]:
@@ -426,7 +447,10 @@ PRIVATE: list[list[Any]] = [
 
 
 def _all_text(records: list[Record]) -> str:
-    rows = [{**record._asdict(), "stats": dict(record.stats)} if isinstance(record, Report) else record for record in records]
+    rows = [
+        {**record._asdict(), "stats": dict(record.stats)} if isinstance(record, Report) else record
+        for record in records
+    ]
     return repr(rows)
 
 
@@ -454,7 +478,8 @@ def test_nothing_private_leaves_the_other_parsers() -> None:
              {"request_type": "getUserMedia", "error": C, "error_message": C, "timestamp": NOW * 1000},
              {"request_type": "getUserMedia", "audio_track_info": C, "timestamp": NOW * 1000}]  # fmt: skip
     series = {
-        f"I1-{name}": {"statsType": "local-candidate", "values": json.dumps([value])} for name, value in STATS_OBJECT.items()
+        f"I1-{name}": {"statsType": "local-candidate", "values": json.dumps([value])}
+        for name, value in STATS_OBJECT.items()
     }
     dump = {
         "UserAgent": "UA", "getUserMedia": media,

@@ -183,7 +183,10 @@ def test_records_are_in_the_order_of_time() -> None:
     stats = series("T01", "transport", t=[T0, T0 + 1000], bytesSent=[1, 2])
     log = [{"type": "onconnectionstatechange", "value": '"connected"', "timestamp": T0 + 500}]
     content = document(stats=stats, updateLog=log)
-    content["PeerConnections"]["5-2"] = {"stats": series("T01", "transport", t=[T0 + 700], bytesSent=[1]), "updateLog": []}
+    content["PeerConnections"]["5-2"] = {
+        "stats": series("T01", "transport", t=[T0 + 700], bytesSent=[1]),
+        "updateLog": [],
+    }
 
     records, _ = read(content)
 
@@ -193,7 +196,7 @@ def test_records_are_in_the_order_of_time() -> None:
         KEY, T0 / 1000,
         {"user_agent.name": "Chromium", "user_agent.version": "150", "user_agent.original": "Mozilla/5.0 (X11)"},
     )  # fmt: skip
-    assert records[-1] == Left(KEY, T0 / 1000 + 1, "left")
+    assert records[-1] == Left(KEY, T0 / 1000 + 1, "closed")
     assert {record.key[2] for record in records if isinstance(record, Event)} == {"5-1", "5-2"}
 
 

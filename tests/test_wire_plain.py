@@ -40,9 +40,16 @@ def test_the_example_of_the_description_is_right() -> None:
 
     joined, create, state, report, feedback = decoder.receive(example, NOW)
 
-    assert joined == Joined(ParticipantKey("standup", "ada"), T0 / 1000 + 2, {"rtc.app.name": "field-app", "rtc.app.version": "2.1.0"})
+    assert joined == Joined(
+        ParticipantKey("standup", "ada"), T0 / 1000 + 2, {"rtc.app.name": "field-app", "rtc.app.version": "2.1.0"}
+    )
     assert create == Event(PeerConnectionKey("standup", "ada", "publisher"), T0 / 1000, "create", {"relay_only": False})
-    assert state == Event(PeerConnectionKey("standup", "ada", "publisher"), T0 / 1000 + 0.9, "connectionstatechange", {"state": "connected"})
+    assert state == Event(
+        PeerConnectionKey("standup", "ada", "publisher"),
+        T0 / 1000 + 0.9,
+        "connectionstatechange",
+        {"state": "connected"},
+    )
     assert isinstance(report, Report)
     assert (report.time, report.sent, sorted(report.stats)) == (T0 / 1000 + 2.0005, T0 / 1000 + 2, ["OT01A1", "T01"])
     assert feedback == Event(PeerConnectionKey("standup", "ada", ""), T0 / 1000 + 2, "feedback", {"value": 4.0})

@@ -20,6 +20,9 @@ from rtc_exporter.errors import ClientError, FrameError, LimitError, OriginError
 
 #: Seconds that a client without a subprotocol has until its first frame says what it is.
 FIRST_FRAME = 10.0
+#: Seconds for which a client may be slowed without a pause: more than it takes to catch up after a
+#: long wait (rtcstats-js sends what it has kept all at once), and what comes later than that is stale.
+DEBT = 300.0
 #: Close codes that the server sends by itself, and what they say about the client (RFC 6455 7.4.1).
 SERVER_CODES = {
     1002: FrameError(Reason.BAD_FRAME, "not the WebSocket protocol"),
@@ -105,6 +108,7 @@ class Sockets:
         rate, burst = limits.frames_per_second, float(limits.frames_burst)
         clock, ticks = self._clock, asyncio.get_running_loop().time
         allowance, last = burst, ticks()
+        slowed: float | None = None
         while True:
             if message is None:
                 message = await receive()
@@ -115,11 +119,20 @@ class Sockets:
                 await _close(send, 1007, "too many frames that are not understood")
                 return 1007
             message = None
-            # A token bucket that never refuses: whoever sends faster is read more slowly.
+            # A token bucket that does not refuse at first: whoever sends faster is read more slowly.
             before, last = last, ticks()
             allowance = min(burst, allowance + (last - before) * rate) - 1.0
             if allowance < 0.0:
+                slowed = last if slowed is None else slowed
+                if last - slowed > DEBT:
+                    self._intake.refuse(
+                        LimitError(Reason.TOO_FAST, "more than can be read"), clock(), connection.format
+                    )
+                    await _close(send, 1013, "too fast for too long")
+                    return 1013
                 await asyncio.sleep(-allowance / rate)
+            elif allowance > 1.0:
+                slowed = None
 
     def _ended(self, connection: Connection, message: Any) -> int:
         """The close code.  The server says 1005 for a lost connection too, but then without a reason."""

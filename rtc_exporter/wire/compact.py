@@ -1,19 +1,18 @@
 """
 Compact reports of rtcstats-js: members are numbers, and a report holds only what changed since the last.
 
-``Base.merge`` puts a delta into the report before it.  This is the hottest place of the exporter, and
-every report is merged while only every fifth or so is read.  So a delta is only checked and
-laid by under its wire names, and is given W3C names and checked member by member when somebody reads.
+``Base.merge`` puts a delta into the report before it, in place.  This is the hottest place of the exporter:
+nearly everything in a delta is a number under a known name, and takes the short way.
 """
 
-from collections.abc import ItemsView, Iterator, Mapping, ValuesView
+from collections.abc import Mapping
 
 from rtc_exporter.errors import FrameError, LimitError, Reason
 from rtc_exporter.limits import Limits
 from rtc_exporter.model import Members
 from rtc_exporter.w3c import OWN_CLOCK, STATS
-from rtc_exporter.wire.decoder import DEFAULTS, NUMBERS, is_time, mapping, milliseconds
-from rtc_exporter.wire.stats import W3C, Names, assign, take_record, with_codes
+from rtc_exporter.wire.decoder import DEFAULTS, is_time, mapping, milliseconds
+from rtc_exporter.wire.stats import W3C, Names, assign, with_codes
 
 _CODED_TYPES = (
     "inbound-rtp", "outbound-rtp", "remote-inbound-rtp", "remote-outbound-rtp", "transport", "candidate-pair",
@@ -68,25 +67,16 @@ NAMES = with_codes(W3C, {str(code): name for code, name in MEMBERS.items()})
 _NULL = type(None)
 _OBJECTS = frozenset((dict, _NULL))
 
-#: Types of which not all can wait.
-_SPECIAL = OWN_CLOCK | {name for name, row in STATS.items() if any("." in number for number in row.numbers)}
 
-#: How many deltas are laid by at most.  It bounds what members that nobody knows can cost.
-_LAID_BY = 8
-
-_NO_MEMBERS: Members = {}
-
-
-class Base(Mapping[str, Members]):
+class Base:
     """
-    The last report of one peer connection: stats id -> members.
+    The last report of one peer connection, into which the next delta is merged.
 
-    Objects of unknown type are ghosts: they cannot be used, but later deltas refer to
-    them.  Clients send what is left of certificates, and after a reconnect everything.
+    ``stats`` is the report: stats id -> members.  Objects of unknown type are ghosts: they cannot be used, but
+    later deltas refer to them.  Clients send what is left of certificates, and after a reconnect everything.
     """
 
-    __slots__ = ("_special", "_dated", "_ghosts", "_laid_by", "_stamped", "_stats", "_waiting",
-                 "limits", "names", "time", "types")  # fmt: skip
+    __slots__ = ("_dated", "_ghosts", "_others", "limits", "names", "stats", "time", "types")
 
     def __init__(
         self, names: Names = NAMES, types: Mapping[object, str] = TYPES, limits: Limits = DEFAULTS
@@ -95,42 +85,20 @@ class Base(Mapping[str, Members]):
         self.types = types
         self.limits = limits
         self.time: float | None = None
-        self._stats: dict[str, Members] = {}
+        self.stats: dict[str, Members] = {}
         self._ghosts: dict[str, Members] = {}
-        self._special: set[str] = set()
-        #: Changes under their wire names, not yet in ``_stats``, and of how many deltas.
-        self._waiting: dict[str, dict[str, object]] = {}
-        self._laid_by = 0
-        #: Ids with a time of their own in the last delta; ids that have a timestamp because of it.
-        self._dated: dict[str, float] = {}
-        self._stamped: list[str] = []
+        self._others = OTHERS if names is NAMES else others(names)
+        #: Ids of objects whose time differed from the report's in the last delta.
+        self._dated: list[str] = []
 
-    def __getitem__(self, id: str) -> Members:
-        self._settle()
-        return self._stats[id]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._stats)
-
-    def __len__(self) -> int:
-        return len(self._stats)
-
-    def __contains__(self, id: object) -> bool:
-        return id in self._stats
-
-    def items(self) -> ItemsView[str, Members]:
-        """All objects, with every delta merged."""
-        self._settle()
-        return self._stats.items()
-
-    def values(self) -> ValuesView[Members]:
-        """Likewise."""
-        self._settle()
-        return self._stats.values()
+    @property
+    def ids(self) -> frozenset[str]:
+        """Every id that a delta may refer to."""
+        return frozenset((*self.stats, *self._ghosts))
 
     def merge(self, delta: dict[str, object]) -> dict[str, Members]:
         """
-        Merge one delta, whose objects become ours, and give the objects that it removes.
+        Merge one delta, and give the objects that it removes, as they were.
 
         Everything that can be refused is refused before the first change, so that the base is good for
         the next delta whatever comes.
@@ -141,58 +109,64 @@ class Base(Mapping[str, Members]):
         kinds = set(map(type, delta.values()))
         if time is None or not kinds <= _OBJECTS:
             raise FrameError(Reason.BAD_STATS, "a report without a time, or with stats that are no objects")
-        known = delta.keys() <= self._stats.keys()
-        if not known:
+        stats = self.stats
+        is_known = delta.keys() <= stats.keys()
+        if not is_known:
             self._check(delta)
-        removed: dict[str, Members] = {}
-        if _NULL in kinds:
-            removed = self._remove([id for id, changes in delta.items() if changes is None])
-        if not known:
-            self._admit(delta, time)
-        if _NULL in kinds:
-            delta = {id: changes for id, changes in delta.items() if changes is not None}
-        self._dated = {}
-        self._lay_by(delta, time)
+        removed = self._remove(delta) if _NULL in kinds else {}
+        if not is_known:
+            self._admit(delta)
+        for id in self._dated:
+            stats.get(id, {}).pop("timestamp", None)
+        self._dated = []
+        numbers, unnumbered = self.names.numbers.get, self._others
+        for id, changes in delta.items():
+            members = stats.get(id)
+            # An id that comes back as something else is another object: it was not removed before.
+            if members is None or not self._is_of_type(members, changes):
+                continue
+            if members["type"] in OWN_CLOCK:
+                members["timestamp"] = time
+            rest: dict[str, object] | None = None
+            for key, value in changes.items():  # type: ignore[attr-defined]  # an object, as checked above
+                name = numbers(key)
+                if name is not None and (value.__class__ is int or value.__class__ is float):
+                    members[name] = value
+                elif name is not None or key in unnumbered:
+                    rest = {} if rest is None else rest
+                    rest[key] = value
+            if rest is not None:
+                self._assign(id, members, rest, time)
         self.time = time
         return removed
 
-    @property
-    def ids(self) -> frozenset[str]:
-        """Every id that a delta may refer to."""
-        return frozenset((*self._stats, *self._ghosts))
+    def _is_of_type(self, members: Members, changes: object) -> bool:
+        return "type" not in changes or _kind(changes, self.types) == members["type"]  # type: ignore[operator]
 
-    def _settle(self) -> None:
-        """Give what was laid by its names, and each object its timestamp."""
-        stats, numbers = self._stats, self.names.numbers
-        for id, changes in self._waiting.items():
-            members = stats[id]
-            if "type" in changes and _kind(changes, self.types) != members["type"]:
-                continue  # an id that comes back as something else is another object: it was not removed before
-            if NUMBERS.issuperset(map(type, changes.values())):
-                for key, value in changes.items():
-                    if key in numbers:
-                        members[numbers[key]] = value  # type: ignore[assignment]  # a number
-            else:
-                assign(members, changes, self.names, self.limits.text_length)
-        self._waiting = {}
-        self._laid_by = 0
-        for id in self._stamped:
-            stats.get(id, _NO_MEMBERS).pop("timestamp", None)
-        for id, stamp in self._dated.items():
-            stats[id]["timestamp"] = stamp
-        self._stamped = list(self._dated)
+    def _assign(self, id: str, members: Members, changes: dict[str, object], time: float) -> None:
+        """What is no plain number: words, flags, records, null, and a time of its own."""
+        if "t" in changes:
+            stamp = changes.pop("t")
+            own = milliseconds(stamp) if is_time(stamp) else time
+            if members["type"] in OWN_CLOCK:
+                members["timestamp"] = own
+            elif own != time:
+                members["timestamp"] = own
+                self._dated.append(id)
+        if changes:
+            assign(members, changes, self.names, self.limits.text_length)
 
     def _check(self, delta: Mapping[str, object]) -> None:
-        fresh = [id for id in delta if id not in self._stats and id not in self._ghosts]
-        if len(self._stats) + len(self._ghosts) + len(fresh) > self.limits.stats:
+        fresh = [id for id in delta if id not in self.stats and id not in self._ghosts]
+        if len(self.stats) + len(self._ghosts) + len(fresh) > self.limits.stats:
             raise LimitError(Reason.TOO_MANY, f"more than {self.limits.stats} stats objects")
         if any(len(id) > self.limits.id_length for id in fresh):
             raise FrameError(Reason.BAD_STATS, f"a stats id is longer than {self.limits.id_length}")
 
-    def _admit(self, delta: Mapping[str, object], time: float) -> None:
+    def _admit(self, delta: Mapping[str, object]) -> None:
         """Make room for objects that are new; what has no known type becomes or stays a ghost."""
         for id, changes in delta.items():
-            if id in self._stats:
+            if id in self.stats:
                 continue
             ghost = self._ghosts.pop(id, {})
             if changes is None:
@@ -201,59 +175,26 @@ class Base(Mapping[str, Members]):
             if kind is None:
                 assign(ghost, mapping(changes), self.names, self.limits.text_length)
                 self._ghosts[id] = ghost
-                continue
-            ghost["type"] = kind
-            if kind in _SPECIAL:
-                self._special.add(id)
-            if kind in OWN_CLOCK:
-                ghost["timestamp"] = time
-            self._stats[id] = ghost
+            else:
+                ghost["type"] = kind
+                self.stats[id] = ghost
 
-    def _remove(self, ids: list[str]) -> dict[str, Members]:
-        """Take objects out, as they were at the time of the report before."""
-        self._settle()
-        removed = {id: self._stats.pop(id) for id in ids if id in self._stats}
-        for id, members in removed.items():
-            self._special.discard(id)
-            self._dated.pop(id, None)
+    def _remove(self, delta: Mapping[str, object]) -> dict[str, Members]:
+        """Take objects out that the delta says are gone, as they were at the time of the report before."""
+        ids = [id for id, changes in delta.items() if changes is None]
+        removed = {id: self.stats.pop(id) for id in ids if id in self.stats}
+        for members in removed.values():
             if self.time is not None:
                 members.setdefault("timestamp", self.time)
-        self._stamped = [id for id in self._stamped if id not in removed]
         return removed
 
-    def _lay_by(self, delta: Mapping[str, object], time: float) -> None:
-        stats, waiting, special = self._stats, self._waiting, self._special
-        for id, changes in delta.items():
-            if id in special:
-                self._merge_now(id, changes, time)  # type: ignore[arg-type]  # an object, as merge has checked
-            if id in waiting:
-                waiting[id].update(changes)  # type: ignore[call-overload]
-            elif id in stats:
-                waiting[id] = changes  # type: ignore[assignment]
-            else:
-                continue
-            if "t" in changes:  # type: ignore[operator]
-                self._date(id, mapping(changes)["t"], time)
-        self._laid_by += 1
-        if self._laid_by >= _LAID_BY:
-            self._settle()
 
-    def _merge_now(self, id: str, changes: dict[str, object], time: float) -> None:
-        """The time of what has a clock of its own, and records, of which a delta holds single keys."""
-        members = self._stats[id]
-        if members["type"] in OWN_CLOCK:
-            members["timestamp"] = time
-        for key, names in self.names.records.items():
-            if key in changes and isinstance(record := changes[key], dict):
-                del changes[key]
-                take_record(members, record, names)
+def others(names: Names) -> frozenset[str]:
+    """Wire names of what is kept and is no number."""
+    return frozenset((*names.words, *names.flags, *names.records, "t"))
 
-    def _date(self, id: str, stamp: object, time: float) -> None:
-        own = milliseconds(stamp) if is_time(stamp) else time
-        if self._stats[id]["type"] in OWN_CLOCK:
-            self._stats[id]["timestamp"] = own
-        elif own != time:
-            self._dated[id] = own
+
+OTHERS = others(NAMES)
 
 
 def _kind(changes: object, types: Mapping[object, str]) -> str | None:

@@ -26,8 +26,8 @@ LATEST = 4_102_444_800_000
 NUMBERS = frozenset((int, float))
 
 #: WebSocket close codes (RFC 6455 7.4.1) by what they say about a participant.  rtcstats-js closes
-#: without a code (1005), browsers close with 1001 when the page goes, 3001 is the Jitsi client's good-bye.
-LEAVE_CODES = {1000: "left", 1005: "left", 3001: "left", 1001: "page_hide", 1006: "closed", 1012: "closed"}
+#: without a code (1005), browsers close with 1001 when the page goes.
+LEAVE_CODES = {1000: "closed", 1005: "closed", 1001: "page_hide"}
 
 
 class Decoder(Protocol):
@@ -155,9 +155,7 @@ def paged(page: int, peer_connection: str) -> str:
 
 
 def leave_reason(code: object) -> str:
-    """Why a participant left, from the close code of its WebSocket."""
+    """Why a participant left, from the close code of its WebSocket; without one, what was recorded just ends."""
     if code is None:
-        return "left"
-    if type(code) is not int:
         return "closed"
-    return LEAVE_CODES.get(code, "error" if 1002 <= code < 1016 else "closed")
+    return LEAVE_CODES.get(code, "error") if type(code) is int else "error"

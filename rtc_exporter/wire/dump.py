@@ -121,7 +121,7 @@ class RecordingReader:
         decoder = Decoder(self._key, limits=self._limits)
         yield Joined(self._key, start, {"user_agent.original": agent} if agent else {})
 
-        now, reason = start, "left"
+        now, reason = start, "closed"
         for line in rows:
             row = json_line(line)
             now = start + _seconds(row.get("t"), now - start)

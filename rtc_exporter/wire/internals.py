@@ -62,7 +62,7 @@ class Reader:
         original = text(dump.get("UserAgent"), self._limits.text_length)
         yield Joined(self._key, first, attributes | ({"user_agent.original": original} if original else {}))
         yield from records
-        yield Left(self._key, last, "left")
+        yield Left(self._key, last, "closed")
 
     @staticmethod
     def describe(head: bytes) -> Description:

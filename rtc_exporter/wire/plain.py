@@ -103,9 +103,7 @@ def _named(document: dict[str, object], limits: Limits) -> ParticipantKey | None
 class Decoder:
     """Decodes one client's documents; ``key`` is whose the last one was."""
 
-    def __init__(
-        self, key: ParticipantKey, *, page: int = 1, claimed: bool = True, limits: Limits = DEFAULTS
-    ) -> None:
+    def __init__(self, key: ParticipantKey, *, page: int = 1, claimed: bool = True, limits: Limits = DEFAULTS) -> None:
         self.key = key
         self.page = page
         self._given = key

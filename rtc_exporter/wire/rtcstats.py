@@ -98,6 +98,8 @@ class Decoder:
         """
         if isinstance(previous, Decoder):
             self._previous = previous
+            # What it might have gone on with itself is over: reconnects do not add up.
+            previous._previous = None
 
     def receive(self, frame: str | bytes, now: float) -> list[Record]:
         """What one frame tells."""
@@ -156,7 +158,7 @@ class Decoder:
             connection.parked = None
         base = connection.base
         removed = base.merge(value)
-        return [Report(connection.key, base.time or sent, sent, base, removed or NOTHING)]
+        return [Report(connection.key, base.time or sent, sent, base.stats, removed or NOTHING)]
 
     def _event(self, method: str, peer: str | None, value: object, extra: list[object], sent: float) -> list[Record]:
         name = event_name(method, peer)

@@ -1,0 +1,154 @@
+"""
+What a report costs: the exporter beside the bare floor, in the same run under the same load.
+
+Each round starts the floor and then the exporter, each alone on a core, and plays the same clients into it at the
+pace of real ones.  Processor time counts from when all clients have joined to when the server has read the last
+report; scrapes are in it.
+"""
+
+import argparse
+import threading
+import zlib
+from statistics import median
+from typing import NamedTuple
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import children
+from benchmarks.children import Child, Place
+from benchmarks.load import Load, Recording, Sent, add_arguments, recorded
+
+#: Seconds between two scrapes: the interval that Prometheus setups mostly have.
+SCRAPE_INTERVAL = 15.0
+#: Goals: processor time of a report as a multiple of the floor's, and reports a second on one core.
+MOST_RATIO = 2.5
+LEAST_REPORTS = 6000
+
+
+class Round(NamedTuple):
+    """What one server did."""
+
+    sent: Sent
+    #: Seconds of processor time of a report.
+    cost: float
+    #: Bytes.
+    resident: int
+    #: Reports that it should have counted and has not; None for the floor, which does not count.
+    lost: int | None
+    #: Seconds that a scrape took.
+    scrapes: list[float]
+
+
+class Scraper(threading.Thread):
+    """Scrapes as Prometheus does, the first time after half an interval."""
+
+    def __init__(self, place: Place) -> None:
+        super().__init__(daemon=True)
+        self.times: list[float] = []
+        self._place = place
+        self._end = threading.Event()
+
+    def run(self) -> None:
+        wait = SCRAPE_INTERVAL / 2
+        while not self._end.wait(wait):
+            self.times.append(children.scrape(self._place, children.GZIP).seconds)
+            wait = SCRAPE_INTERVAL
+
+    def end(self) -> None:
+        """Scrape no more."""
+        self._end.set()
+        self.join()
+
+
+def measure(child: Child, place: Place, recording: Recording, args: argparse.Namespace, admin: Place | None) -> Round:
+    """Play the load into a server."""
+    with Load(place, args.connections, recording) as load:
+        load.open()
+        load.begin()
+        scraper = Scraper(admin) if admin else None
+        if admin:
+            children.scrape(admin, children.GZIP)  # the first one renders every label
+        child.rest()
+        before = child.cpu
+        if scraper:
+            scraper.start()
+        sent = load.run(args.seconds, args.rate)
+        if scraper:
+            scraper.end()
+        child.rest()
+        cost = (child.cpu - before) / sent.reports
+        lost = load.reports - counted(admin) if admin else None
+        return Round(sent, cost, child.resident, lost, scraper.times if scraper else [])
+
+
+def counted(admin: Place) -> int:
+    """The reports that the exporter has accepted, by its own metric."""
+    body = children.scrape(admin, children.GZIP, "/metrics?tier=self").body
+    lines = zlib.decompress(body, 31).decode().splitlines()
+    found = [line for line in lines if line.startswith("rtc_exporter_reports_total{") and '"accepted"' in line]
+    return int(sum(float(line.rpartition(" ")[2]) for line in found))
+
+
+def compare(core: int | None, recording: Recording, args: argparse.Namespace) -> tuple[Round, Round]:
+    """The floor, then the exporter."""
+    with children.floor(core) as (child, place):
+        floor = measure(child, place, recording, args, None)
+    with children.exporter(core, *args.setting) as (child, place, admin):
+        exporter = measure(child, place, recording, args, admin)
+    return floor, exporter
+
+
+def row(name: str, rounds: list[Round]) -> tuple[str, ...]:
+    """One line of the table: medians over the rounds, and the least and the most of the cost."""
+    costs = [one.cost * 1e6 for one in rounds]
+    scrapes = [seconds for one in rounds for seconds in one.scrapes]
+    lost = [one.lost for one in rounds if one.lost is not None]
+    return (
+        name,
+        f"{median(costs):.1f}",
+        f"{min(costs):.1f} to {max(costs):.1f}",
+        f"{1e6 / median(costs):,.0f}",
+        f"{sum(lost)} of {sum(one.sent.reports for one in rounds)}" if lost else "",
+        f"{median(one.resident for one in rounds) / 2**20:.0f}",
+        f"{median(scrapes) * 1e3:.0f}" if scrapes else "",
+        f"{median(one.sent.lateness_p99 for one in rounds) * 1e3:.1f}",
+        f"{median(one.sent.cpu / one.sent.seconds for one in rounds):.0%}",
+    )
+
+
+def main() -> None:
+    """Run the command."""
+    parser = argparse.ArgumentParser(description="Measure the processor time of a report, beside the bare floor.")
+    add_arguments(parser, 1000, 20.0)
+    parser.add_argument(
+        "--repeat", type=int, default=3, help="rounds, of which medians are shown (default: %(default)s)"
+    )
+    parser.add_argument(
+        "setting", nargs="*", help="settings of the exporter after --, such as -- --metrics.fold-interval 0"
+    )
+    args = parser.parse_args()
+    recording = recorded(args.recording)
+    with children.measuring() as core:
+        rounds = [compare(core, recording, args) for _ in range(args.repeat)]
+    floors, exporters = [floor for floor, _ in rounds], [exporter for _, exporter in rounds]
+    table = Table(
+        "", "µs a report", "range", "reports/s and core", "lost", "RSS MiB", "scrape ms", "p99 late ms", "generator",
+        title=f"{args.recording}, {args.connections} clients, {args.rate:g} reports a second each, "
+        f"{args.seconds:g} s, median of {args.repeat}",
+    )  # fmt: skip
+    for column in table.columns[1:]:
+        column.justify = "right"
+    table.add_row(*row("floor", floors))
+    table.add_row(*row("exporter", exporters))
+    console = Console(width=None if Console().is_terminal else 140)
+    console.print(table)
+    ratio = median(exporter.cost / floor.cost for floor, exporter in rounds)
+    each = 1 / median(exporter.cost for exporter in exporters)
+    console.print(
+        f"ratio {ratio:.2f} (goal: at most {MOST_RATIO}); {each:,.0f} reports a second (goal: {LEAST_REPORTS:,})"
+    )
+
+
+if __name__ == "__main__":
+    main()
