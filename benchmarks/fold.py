@@ -1,5 +1,5 @@
 """
-What each station of a report costs, in process: decode, merge, delta fold, meter.
+What each station of a report costs, in process: decode and merge, read, delta fold, meter.
 
 Many clients play the same recording, each with its own state, and the stations run one after the other over all of
 them: so caches are as cold as in a server, and a clock is read once for many calls.  Folds come at the pace of the
@@ -70,7 +70,7 @@ def measure(texts: list[str], clients: int, interval: float) -> dict[str, Statio
     """Play the recording with so many clients; folds come once an interval."""
     store, labels = SeriesStore(catalog.METRICS, now=NOW), Labels()
     meter = Meter(store, labels)
-    stations = {name: Station() for name in ("parse", "decode", "merge", "fold", "meter")}
+    stations = {name: Station() for name in ("parse", "decode", "read", "fold", "meter")}
     crowd = [Client(Decoder(_key(number)), Participant(_key(number), NOW)) for number in range(clients)]
     for client in crowd:
         client.participant.describe({}, labels, NOW)
@@ -105,7 +105,7 @@ def _fold(crowd: list[Client], reports: list[Report], interval: float, now: dict
             due.append((client, connection, report))
             connection.folded, connection.report = report.time, report
     folds: list[Fold] = []
-    with now["merge"].passing(len(due)):
+    with now["read"].passing(len(due)):
         for _, _, report in due:
             list(report.stats.values())
     with now["fold"].passing(len(due)):
@@ -150,12 +150,12 @@ def show(name: str, texts: list[str], clients: int, interval: float, console: Co
         return seconds / reports * 1e6
 
     add("floor: orjson alone", stations["parse"])
-    total = add("decode: parse, check, lay by", stations["decode"])
-    total += add("merge: names and values, when read", stations["merge"])
+    total = add("decode: parse, check, merge", stations["decode"])
+    total += add("reading what was merged", stations["read"])
     total += add("delta fold", stations["fold"])
     total += add("meter", stations["meter"])
     table.add_row("these together", "", "", f"{total:.1f}", style="bold")
-    add("pipeline: merge, fold, meter, and the rest", feed)
+    add("pipeline: fold, meter, and the rest", feed)
     console.print(table)
 
 

@@ -59,7 +59,9 @@ STAGES = (
 )  # fmt: skip
 FORMAT_NAMES = ("rtcstats", "dump", "internals", "json")
 DROPS = (*(reason.value for reason in Reason), "duplicate", "out_of_order", "rejected_value")
-STATES = tuple(name for name in w3c.STATS if name not in ("codec", "certificate", "local-candidate", "remote-candidate"))
+STATES = tuple(
+    name for name in w3c.STATS if name not in ("codec", "certificate", "local-candidate", "remote-candidate")
+)
 
 
 def M(  # noqa: N802 - reads as a column head

@@ -10,6 +10,7 @@ they did when it happened.  History cannot be scraped: ``--openmetrics`` writes 
 import argparse
 import contextlib
 import heapq
+import itertools
 import json
 import sys
 import tempfile
@@ -92,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
             sources = [_open(path, args.session, args.participant, stack) for path in args.files]
             outcome = _play(sources, args, console)
     except (OSError, RtcExporterError) as exc:
-        console.print(f"import failed: {exc}", style="red", markup=False)
+        console.print(f"import failed: {exc}", style="red", markup=False, soft_wrap=True)
         return 1
     print_json(outcome) if args.format == "json" else print_text(outcome)
     return 0
@@ -130,7 +131,14 @@ def _stem(path: str) -> str:
 
 def _records(source: Source) -> Iterator[tuple[float, int, Record, Source]]:
     """The records of a file with their times; what the user agent says joins the first of them."""
-    for number, record in enumerate(source.reader):
+    records = iter(source.reader)
+    for number in itertools.count():
+        try:
+            record = next(records)
+        except StopIteration:
+            return
+        except ClientError as exc:
+            raise RtcExporterError(f"{source.path}: {exc}") from exc
         if isinstance(record, Joined):
             user_agent = record.attributes.get("user_agent.original") or source.user_agent
             record = record._replace(attributes={**record.attributes, **useragent.parse(user_agent)})

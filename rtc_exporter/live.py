@@ -79,7 +79,8 @@ class Live:
 
     def publish(self, participant: Participant, now: float) -> None:
         """New values of a participant's live gauges."""
-        values = _combine(participant)
+        values = _combine(participant, now)
+        participant.has_values = bool(values)
         participant.worst = max((value / BAD[key[0]] for key, value in values.items() if key[0] in BAD), default=0.0)
         if not participant.exported:
             return
@@ -94,7 +95,7 @@ class Live:
         last = live.get((_LAST, ""))
         if last is not None:
             last.set(participant.seen)
-        if now - participant.info_since >= INFO_INTERVAL or not participant.info:
+        if participant.info_of != (participant.cohort_key, participant.path):
             self._describe(participant, now)
 
     def leave(self, participant: Participant, now: float) -> None:
@@ -117,9 +118,9 @@ class Live:
             return
         self._next = now + CHOICE_INTERVAL
         for key in self._exported:
-            # The last values outlive the last peer connection for a while, as they outlive the participant.
+            # The last values outlive the last report for a while, as they outlive the participant.
             participant = sessions.participants[key]
-            if not participant.is_connected and now - participant.reported > VALUE_AGE:
+            if participant.has_values and now - participant.reported > VALUE_AGE:
                 self.publish(participant, now)
         if self._mode == "worst" and len(sessions.participants) > self._limit:
             self._choose(sessions, now)
@@ -130,7 +131,7 @@ class Live:
     def _choose(self, sessions: Sessions, now: float) -> None:
         """More participants than places: the worst, with hysteresis."""
         worst = nlargest(self._limit, sessions.participants.values(), key=lambda participant: participant.worst)
-        bar = worst[-1].worst * STAY_SHARE
+        bar = worst[-1].worst * STAY_SHARE if worst else 0.0
         for key, since in list(self._exported.items()):
             participant = sessions.participants[key]
             if not self._is_pinned(participant) and now - since >= STAY and participant.worst < bar:
@@ -189,6 +190,10 @@ class Live:
             return
         ids = {"session.id": participant.key.session, "rtc.participant.id": participant.key.participant}
         values = participant.values(family.metric.attributes, {**participant.path, **ids})
+        is_fuller = all(not old or old == new for old, new in zip(participant.info, values, strict=False))
+        if participant.info and not is_fuller and now - participant.info_since < INFO_INTERVAL:
+            return
+        participant.info_of = (participant.cohort_key, participant.path)
         if values == participant.info:
             return
         if participant.info:
@@ -219,11 +224,11 @@ def _values(participant: Participant, name: str, kind: str) -> tuple[str, ...]:
     return (*participant.key, kind) if catalog.KIND in _METRICS[name].attributes else tuple(participant.key)
 
 
-def _combine(participant: Participant) -> Mapping[tuple[str, str], float]:
+def _combine(participant: Participant, now: float) -> Mapping[tuple[str, str], float]:
     """The live values of all peer connections of a participant as one; what is old is left out."""
     together: dict[tuple[str, str], float] = {}
     for connection in participant.peer_connections.values():
-        if not connection.is_open or connection.report is None:
+        if not connection.is_open or connection.report is None or now - connection.seen > VALUE_AGE:
             continue
         oldest = connection.report.time - VALUE_AGE
         for key, (value, time) in connection.live.items():

@@ -8,7 +8,7 @@ in a ``Route`` that all objects with the same labels share; a fold then only add
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from rtc_exporter import catalog, signals, transitions
+from rtc_exporter import catalog, routes, signals, transitions
 from rtc_exporter.delta import Fold, MonitoredObject
 from rtc_exporter.labels import Labels
 from rtc_exporter.model import Member, Members, Stats
@@ -39,7 +39,7 @@ class Followed(NamedTuple):
     """The route that an object took, and what has to stay for it to take it again."""
 
     route: Route
-    event: tuple[str, ...]
+    cohort: tuple[str, ...]
     members: int
     codec: Member | None
     powered: Member | None
@@ -121,7 +121,7 @@ class Meter:
         if (
             isinstance(known, Followed)
             and known.members == len(members)
-            and known.event is participant.event
+            and known.cohort is participant.cohort_key
             and known.route.generation == self._store.generation
             and known.codec == members.get("codecId")
             and known.powered == members.get(POWERED.get(thing.type, ""))
@@ -137,7 +137,7 @@ class Meter:
         # Without a codec of its own, a stream has that of another object, which may change unseen.
         is_sure = "codecId" in members or thing.type not in STREAMS or thing.type == "media-source"
         codec, powered = members.get("codecId"), members.get(POWERED.get(thing.type, ""))
-        thing.notes = Followed(route, participant.event, len(members), codec, powered) if is_sure else ()
+        thing.notes = Followed(route, participant.cohort_key, len(members), codec, powered) if is_sure else ()
         return route
 
     def _labels_of(self, thing: MonitoredObject, key: Key, stats: Stats, now: float) -> dict[str, str]:
@@ -153,10 +153,11 @@ class Meter:
 
     def _find_path(self, connection: PeerConnection, fold: Fold, now: float) -> None:
         pair = fold.stats.get(fold.selected) if fold.selected else None
-        if pair is not None and (connection.pair != fold.selected or not connection.path):
-            path = _path(pair, fold.stats)
-            if any(path.values()):
-                connection.pair, connection.path = fold.selected, self._labels.admit_all(path, now)
+        if pair is None:
+            return
+        words = tuple(map(_local(pair, fold.stats).get, PATH_MEMBERS))
+        if words != connection.words and any(words):
+            connection.words, connection.path = words, self._labels.admit_all(_path(pair, fold.stats), now)
 
     def _follow_codec(
         self, participant: Participant, connection: PeerConnection, thing: MonitoredObject, route: Route, now: float
@@ -206,16 +207,16 @@ def _update_live(participant: Participant, connection: PeerConnection, fold: Fol
 
 
 def _key(participant: Participant, thing: MonitoredObject, stats: Stats) -> Key:
-    """What the labels of an object hang on, and how many members it has: which ones can be judged hangs on that."""
+    """What the labels of an object hang on, and what can be judged of it."""
     members = thing.members
+    readable = routes.readable(thing.type, members)
     if thing.type in STREAMS:
         powered = members.get(POWERED.get(thing.type, ""))
         codec = signals.codec_of(thing, stats)
-        return (thing.type, len(members), participant.event, members.get("kind"), codec, powered)
+        return (thing.type, readable, participant.cohort_key, members.get("kind"), codec, powered)
     if thing.type == "candidate-pair":
-        local = stats.get(str(members.get("localCandidateId", "")), {})
-        return (thing.type, len(members), participant.event, *map(local.get, PATH_MEMBERS))
-    return (thing.type, len(members), participant.event)
+        return (thing.type, readable, participant.cohort_key, *map(_local(members, stats).get, PATH_MEMBERS))
+    return (thing.type, readable, participant.cohort_key)
 
 
 def _is_idle(pair: MonitoredObject, fold: Fold) -> bool:
@@ -223,9 +224,13 @@ def _is_idle(pair: MonitoredObject, fold: Fold) -> bool:
     return pair.id != fold.selected and not any(pair.increments.values())
 
 
+def _local(pair: Members, stats: Stats) -> Members:
+    return stats.get(str(pair.get("localCandidateId", "")), {})
+
+
 def _path(pair: Members, stats: Stats) -> dict[str, str]:
     """Attributes of the path of a candidate pair: what the local candidate is."""
-    local = stats.get(str(pair.get("localCandidateId", "")), {})
+    local = _local(pair, stats)
     relayed = local.get("candidateType") == "relay"
     return {
         "network.connection.type": str(local.get("networkType", "")),

@@ -20,7 +20,7 @@ from rtc_exporter.limits import Limits
 from rtc_exporter.live import Live
 from rtc_exporter.meter import Meter
 from rtc_exporter.metric import Profile
-from rtc_exporter.model import Event, Joined, Left, ParticipantKey, PeerConnectionKey, Record, Report
+from rtc_exporter.model import NOTHING, Event, Joined, Left, ParticipantKey, PeerConnectionKey, Record, Report
 from rtc_exporter.series import SeriesStore
 from rtc_exporter.sessions import Participant, PeerConnection, Sessions
 from rtc_exporter.setup import Step
@@ -98,13 +98,18 @@ class Pipeline:
             connection.gap = True
             self.store.add("rtc.exporter.report.gaps", (), 1, now)
         elif verdict != "ok":
+            # What it removes is gone from the decoder, whatever becomes of the report.
+            connection.removed = {**connection.removed, **report.removed} if report.removed else connection.removed
             self.store.add("rtc.exporter.reports.dropped", (verdict,), 1, now)
             return False
         participant.seen = connection.seen = now
         participant.sent = report.sent
         connection.report = report
-        if report.removed or report.time - connection.folded >= self._settings.fold_interval * DUE:
+        if report.removed:
+            connection.removed = {**connection.removed, **report.removed}
+        if connection.removed or report.time - connection.folded >= self._settings.fold_interval * DUE:
             self._fold(participant, connection, now)
+            self._live.publish(participant, now)
             self._watch_clock(participant, report.sent, now)
         if connection.setup.awaits_media:
             self._steps(participant, connection, connection.setup.report(report.stats, report.sent), now)
@@ -125,7 +130,9 @@ class Pipeline:
         self._steps(participant, connection, connection.setup.on(event.name, event.facts, event.time, now), now)
         if event.name == "connectionstatechange":
             self._show_state(participant, connection, now)
-        elif event.name == "close":
+        elif event.name == "close" and connection.is_open:
+            self._fold(participant, connection, now)
+            self._live.publish(participant, now)
             self._close(participant, connection, now)
 
     def _joined(self, joined: Joined, now: float) -> None:
@@ -189,7 +196,12 @@ class Pipeline:
         self._events.prepare(participant, now)
 
     def _leave(self, participant: Participant, reason: str, now: float) -> None:
-        for connection in list(participant.peer_connections.values()):
+        connections = [connection for connection in participant.peer_connections.values() if connection.is_open]
+        for connection in connections:
+            self._fold(participant, connection, now)
+        if connections:
+            self._live.publish(participant, now)
+        for connection in connections:
             self._close(participant, connection, now)
         self._events.finish(participant, now)
         self._live.leave(participant, now)
@@ -245,14 +257,14 @@ class Pipeline:
 
     def _fold(self, participant: Participant, connection: PeerConnection, now: float) -> None:
         report = connection.report
-        if report is None or report.time <= connection.folded:
+        if report is None or (report.time <= connection.folded and not connection.removed):
             return
+        report = report._replace(removed=connection.removed)
         fold = connection.deltas.fold(report, connection.gap, connection.muted)
-        connection.folded, connection.gap = report.time, False
+        connection.folded, connection.gap, connection.removed = report.time, False, NOTHING
         if fold.rejected:
             self.store.add("rtc.exporter.reports.dropped", ("rejected_value",), fold.rejected, now)
         self._meter.record(participant, connection, fold, now)
-        self._live.publish(participant, now)
 
     def _steps(self, participant: Participant, connection: PeerConnection, steps: Sequence[Step], now: float) -> None:
         for step in steps:

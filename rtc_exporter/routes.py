@@ -1,7 +1,7 @@
 """
 Where the members and signals of a stats object go: rows of ``catalog.METRICS`` with labels filled in.
 
-A ``Route`` is shared by all objects that have the same labels and report the same number of members.
+A ``Route`` is shared by all objects that have the same labels and of which the same signals can be read.
 It fills itself: a series exists from the moment that a browser reports its member, so what a browser
 does not report is absent and not zero.
 """
@@ -40,7 +40,7 @@ class LiveValue(NamedTuple):
 
 
 class Sink:
-    """One signal on its way: the row it feeds, None where the profile leaves it out, and the live gauges it is part of."""
+    """One signal on its way: to a row, None where the profile leaves it out, and to live gauges."""
 
     __slots__ = ("formula", "live", "metric", "slot", "source", "times")
 
@@ -93,12 +93,19 @@ class Route:
         return slot
 
 
+def readable(stats: str, members: Members) -> frozenset[str]:
+    """The signals that these members can feed."""
+    known = members.keys()
+    return frozenset(signal.name for signal in signals.BY_TYPE.get(stats, ()) if not known.isdisjoint(signal.reads))
+
+
 def _sinks(store: SeriesStore, stats: str, kind: str, members: Members) -> list[Sink]:
     """The signals that something published reads and that these members can feed."""
     sinks: list[Sink] = []
+    can_be_read = readable(stats, members)
     rows = {source.signal: (metric, source) for metric, source in OBSERVED.get(stats, ())}
     for signal in signals.BY_TYPE.get(stats, ()):
-        if members.keys().isdisjoint(signal.reads):
+        if signal.name not in can_be_read:
             continue
         metric, source = rows.get(signal.name, (None, Source(stats)))
         if metric is not None and store.family(metric.name) is None:

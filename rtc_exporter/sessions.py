@@ -11,7 +11,7 @@ from math import inf
 from rtc_exporter import catalog
 from rtc_exporter.delta import Cadence, Deltas
 from rtc_exporter.labels import Labels
-from rtc_exporter.model import ParticipantKey, PeerConnectionKey, Report
+from rtc_exporter.model import NOTHING, Member, ParticipantKey, PeerConnectionKey, Report, Stats
 from rtc_exporter.series import Gauge
 from rtc_exporter.setup import Calls, Setup
 
@@ -57,8 +57,8 @@ class PeerConnection:
     """One RTCPeerConnection: how it came about, what it counted last, what it shows now."""
 
     __slots__ = (
-        "active", "cadence", "certificates", "codecs", "deltas", "folded", "gap", "has_events", "is_open", "key", "live",
-        "muted", "pair", "path", "report", "seen", "setup", "streams", "tracks",
+        "active", "cadence", "certificates", "codecs", "deltas", "folded", "gap", "is_open", "key", "live", "muted",
+         "path", "removed", "report", "seen", "setup", "streams", "tracks", "words",
     )  # fmt: skip
 
     def __init__(self, key: PeerConnectionKey, created: float | None, now: float) -> None:
@@ -67,17 +67,18 @@ class PeerConnection:
         self.deltas = Deltas(created=created is not None)
         self.cadence = Cadence()
         self.report: Report | None = None
+        #: Objects that were removed since the last fold, as they were.
+        self.removed: Stats = NOTHING
         self.folded = -inf
         self.gap = False
         self.seen = now
         self.is_open = True
-        self.has_events = False
         #: Ids of remote tracks that are muted now.
         self.muted: frozenset[str] = frozenset()
         #: Media kind of the tracks that were named with it.
         self.tracks: dict[str, str] = {}
-        #: The selected pair, and the labels of its path, once they are known.
-        self.pair: str | None = None
+        #: What the selected path is made of, in the browser's words and as labels, once it is known.
+        self.words: tuple[Member | None, ...] = ()
         self.path: Mapping[str, str] = {}
         #: Newest value, and its time, of each live gauge: (metric name, media kind) -> (value, time).
         self.live: dict[tuple[str, str], tuple[float, float]] = {}
@@ -112,7 +113,8 @@ class Participant:
     """One person or agent in one session, from the first sign of a client to the last."""
 
     __slots__ = (
-        "attributes", "calls", "clock", "cohort", "device", "errors", "event", "exported", "info", "info_since",
+        "attributes", "calls", "clock", "cohort", "cohort_key", "device", "errors", "event", "exported", "has_values", "info",
+        "info_of", "info_since",
         "joined", "key", "live", "pages", "peer_connections", "present", "rtt", "seen", "sent", "since", "sockets", "totals",
         "worst",
     )  # fmt: skip
@@ -124,10 +126,11 @@ class Participant:
         self.sent = now
         #: What its clients told, as they told it.
         self.attributes: dict[str, str] = {}
-        #: What became of that as labels; and the label values of the two most used attribute sets.
+        #: What became of that as labels, all in one, and the label values of the two most used attribute sets.
         self.cohort: dict[str, str] = {}
         self.device: tuple[str, ...] = ()
         self.event: tuple[str, ...] = ()
+        self.cohort_key: tuple[str, ...] = ()
         #: Page loads so far, and sockets open now: who has a socket is here, however silent.
         self.pages = 0
         self.sockets = 0
@@ -146,7 +149,9 @@ class Participant:
         # Live gauges (see the live module).
         self.exported = False
         self.live: dict[tuple[str, str], Gauge] = {}
+        self.has_values = False
         self.info: tuple[str, ...] = ()
+        self.info_of: tuple[tuple[str, ...], Mapping[str, str]] | None = None
         self.info_since = -inf
         self.worst = 0.0
 
@@ -154,6 +159,7 @@ class Participant:
         """A client told about itself: admit what may become a label."""
         self.attributes.update({name: value for name, value in attributes.items() if name in COHORT})
         self.cohort = {name: labels.admit(name, self.attributes.get(name), now) for name in COHORT}
+        self.cohort_key = tuple(self.cohort.values())
         self.device = self.values(catalog.DEVICE)
         self.event = self.values(catalog.EVENT)
 

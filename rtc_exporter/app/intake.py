@@ -98,7 +98,18 @@ class Connection:
             self._intake.refuse(exc, now, self.format)
             self.refused += 1
             return self.refused < PATIENCE
-        self.refused = 0
+        if not self.settle(now):
+            self.refused = 0
+        return self.refused < PATIENCE
+
+    def settle(self, now: float) -> bool:
+        """Count frames that were taken unread and turned out to be of no use; False when there were none."""
+        if self.decoder is None or not self.decoder.refused:
+            return False
+        for reason in self.decoder.refused:
+            self._intake.refuse(FrameError(reason, "found when it was read"), now, self.format)
+        self.refused += len(self.decoder.refused)
+        self.decoder.refused.clear()
         return True
 
     def take(self, records: Iterable[Record], now: float) -> int:
@@ -183,6 +194,7 @@ class Intake:
 
     def close(self, connection: Connection, code: int, now: float) -> None:
         """The connection is gone: its participants leave, or may still come back."""
+        connection.settle(now)
         tally = self.tallies[connection.format]
         tally.open -= 1
         self.pipeline.store.set("rtc.exporter.connections", (connection.format,), tally.open, now)

@@ -56,6 +56,11 @@ def bind(address: Address, setting: str) -> socket.socket:
     return result
 
 
+#: Thresholds of the garbage collector.  Reports make and drop thousands of objects without a cycle; with Python's own
+#: thresholds (700, 10, 10) looking at those took a fifth of the time with 4,000 clients (measured).
+COLLECT = (50_000, 20, 50)
+
+
 class Listener(uvicorn.Server):
     """One of the servers; signals are handled for both together."""
 
@@ -215,6 +220,7 @@ async def _serve(config: Config) -> None:
         loop.add_signal_handler(number, server.stop)
     useragent.parse("Mozilla/5.0")  # reads its tables now, and not when the first client comes
     gc.collect()
+    gc.set_threshold(*COLLECT)
     gc.freeze()  # what is there now stays: the collector need not look at it again
     await server.run()
 

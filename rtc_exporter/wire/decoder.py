@@ -41,6 +41,8 @@ class Decoder(Protocol):
     """
 
     key: ParticipantKey
+    #: Why frames that were taken unread could not be used after all; whoever counts refusals empties it.
+    refused: list[Reason]
 
     def __init__(
         self, key: ParticipantKey, *, page: int = 1, claimed: bool = True, limits: Limits = DEFAULTS

@@ -105,6 +105,7 @@ class Decoder:
 
     def __init__(self, key: ParticipantKey, *, page: int = 1, claimed: bool = True, limits: Limits = DEFAULTS) -> None:
         self.key = key
+        self.refused: list[Reason] = []
         self.page = page
         self._given = key
         self._claimed = claimed

@@ -59,9 +59,9 @@ class _Connection:
 
     __slots__ = ("base", "is_closed", "key", "parked", "whole")
 
-    def __init__(self, key: PeerConnectionKey, limits: Limits) -> None:
+    def __init__(self, key: PeerConnectionKey, limits: Limits, refused: list[Reason]) -> None:
         self.key = key
-        self.base = Base(limits=limits)
+        self.base = Base(limits=limits, refused=refused)
         self.whole = Whole()
         self.is_closed = False
         #: The base from before a reconnect, until the first report tells whether it goes on.
@@ -76,10 +76,9 @@ class Decoder:
     page as peer connection ``<renderer>-0``.
     """
 
-    def __init__(
-        self, key: ParticipantKey, *, page: int = 1, claimed: bool = True, limits: Limits = DEFAULTS
-    ) -> None:
+    def __init__(self, key: ParticipantKey, *, page: int = 1, claimed: bool = True, limits: Limits = DEFAULTS) -> None:
         self.key = key
+        self.refused: list[Reason] = []
         self.page = page
         self.whole = False
         #: The time of the last event, in milliseconds of the client's clock.
@@ -103,6 +102,30 @@ class Decoder:
 
     def receive(self, frame: str | bytes, now: float) -> list[Record]:
         """What one frame tells."""
+        return self._lay_by(frame) or self._decode(frame, now)
+
+    def _lay_by(self, frame: str | bytes) -> list[Record]:
+        """
+        Take a getStats frame unread, if its ends say all that is needed now: whose it is, and its times.
+
+        rtcstats-js writes it in one way.  What is written in another, removes an object, or comes first, is read at once.
+        """
+        if not isinstance(frame, str) or len(frame) > self._limits.frame_bytes:
+            return []
+        head, tail = _DELTA_HEAD.match(frame), _DELTA_TAIL.search(frame, len(frame) - _DELTA_TAIL_LENGTH)
+        if head is None or tail is None or self.time is None or self.whole or '":null' in frame:
+            return []
+        connection = self._connections.get(head[1])
+        if connection is None or connection.is_closed or connection.parked is not None:
+            return []
+        base, stamp, sent = connection.base, float(tail[1]), self.time + float(tail[2])
+        if base.time is None or not base.is_trusted or stamp > LATEST or sent > LATEST:
+            return []
+        self.time = sent
+        base.lay_by(frame, stamp / 1000)
+        return [Report(connection.key, stamp / 1000, sent / 1000, base, NOTHING)]
+
+    def _decode(self, frame: str | bytes, now: float) -> list[Record]:
         row = parse(frame, self._limits)
         if not isinstance(row, list) or len(row) < 4:
             raise FrameError(Reason.BAD_FRAME, "not [method, peer connection, value, ..., time]")
@@ -155,10 +178,11 @@ class Decoder:
         if connection.parked is not None:
             if continues(value, connection.parked):
                 connection.base = connection.parked
+                connection.base.refused = self.refused
             connection.parked = None
         base = connection.base
         removed = base.merge(value)
-        return [Report(connection.key, base.time or sent, sent, base.stats, removed or NOTHING)]
+        return [Report(connection.key, base.time or sent, sent, base, removed or NOTHING)]
 
     def _event(self, method: str, peer: str | None, value: object, extra: list[object], sent: float) -> list[Record]:
         name = event_name(method, peer)
@@ -172,7 +196,7 @@ class Decoder:
             connection = self._meet(peer, created=name == "create")
         if name == "close":
             connection.is_closed = True
-            connection.base = Base(limits=self._limits)
+            connection.base = Base(limits=self._limits, refused=self.refused)
         return [Event(connection.key, sent, name, told)]
 
     def _meet(self, peer: str, created: bool = False, delta: dict[str, object] | None = None) -> _Connection:
@@ -187,12 +211,17 @@ class Decoder:
         if parked is not None and self._previous is not None:
             self.page = self._previous.page
             del self._previous._connections[peer]
-        connection = _Connection(PeerConnectionKey(*self.key, paged(self.page, peer)), self._limits)
+        connection = _Connection(PeerConnectionKey(*self.key, paged(self.page, peer)), self._limits, self.refused)
         if parked is not None:
             connection.parked = parked.base
         self._connections[peer] = connection
         return connection
 
+
+#: The ends of ``["g","PC_0",{...,"t":1760000002000.5},59]``: a difference of time and no date, so the last number is short.
+_DELTA_HEAD = re.compile(r'\["g","(PC_\d{1,9})",\{')
+_DELTA_TAIL = re.compile(r'"t":(\d{10,13}(?:\.\d{1,12})?)\},(\d{1,9})\]\Z')
+_DELTA_TAIL_LENGTH = 64
 
 #: How Chrome's dumps write what belongs to a page, and what the versions before 145 cannot assign.
 _CHROME_PAGE = re.compile(r"\d+-0")
