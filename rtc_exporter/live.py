@@ -15,7 +15,7 @@ from heapq import nlargest
 from math import inf
 from typing import NamedTuple
 
-from rtc_exporter import catalog
+from rtc_exporter import catalog, w3c
 from rtc_exporter.metric import Tier
 from rtc_exporter.model import ParticipantKey
 from rtc_exporter.routes import COMBINE
@@ -44,6 +44,7 @@ BAD = {
     "rtc.participant.freeze.ratio": 0.1,
 }
 
+_BAD = tuple(((name, kind), bad) for name, bad in BAD.items() for kind in ("", *w3c.MEDIA_KINDS))
 _METRICS = {metric.name: metric for metric in catalog.METRICS if metric.tier is Tier.PARTICIPANT}
 _INFO = "rtc.participant.info"
 _START, _LAST = "rtc.participant.start.timestamp", "rtc.participant.last_report.timestamp"
@@ -79,11 +80,11 @@ class Live:
 
     def publish(self, participant: Participant, now: float) -> None:
         """New values of a participant's live gauges."""
-        values = _combine(participant, now)
-        participant.has_values = bool(values)
-        participant.worst = max((value / BAD[key[0]] for key, value in values.items() if key[0] in BAD), default=0.0)
+        participant.worst = _badness(participant)
         if not participant.exported:
             return
+        values = _combine(participant, now)
+        participant.has_values = bool(values)
         live = participant.live
         for key, value in values.items():
             gauge = live.get(key) or self._gauge(participant, *key, now=now)
@@ -222,6 +223,18 @@ class Live:
 
 def _values(participant: Participant, name: str, kind: str) -> tuple[str, ...]:
     return (*participant.key, kind) if catalog.KIND in _METRICS[name].attributes else tuple(participant.key)
+
+
+def _badness(participant: Participant) -> float:
+    """How bad the worst of a participant's values is; 1 is where a call becomes bad."""
+    worst = 0.0
+    for connection in participant.peer_connections.values():
+        live = connection.live
+        for key, bad in _BAD:
+            value = live.get(key)
+            if value is not None and value[0] > worst * bad:
+                worst = value[0] / bad
+    return worst
 
 
 def _combine(participant: Participant, now: float) -> Mapping[tuple[str, str], float]:

@@ -29,6 +29,9 @@ DIRECTIONS = {"inbound-rtp": "inbound", "outbound-rtp": "outbound"}
 #: Where an encoder or decoder says whether it is one that saves power.
 POWERED = {"inbound-rtp": "powerEfficientDecoder", "outbound-rtp": "powerEfficientEncoder"}
 
+#: Live gauges that are smoothed, and over how many seconds.
+SMOOTH = {metric.name: metric.smooth for metric in catalog.METRICS if metric.smooth}
+
 #: What the labels of an object hang on.
 Key = tuple[object, ...]
 #: Live values of one fold: (metric name, media kind) -> value.
@@ -195,7 +198,7 @@ def _update_live(participant: Participant, connection: PeerConnection, fold: Fol
     """What the live gauges of this peer connection say now."""
     live = connection.live
     for key, value in values.items():
-        smooth = catalog.BY_NAME[key[0]].smooth
+        smooth = SMOOTH.get(key[0])
         if smooth and key in live and fold.elapsed is not None:
             before = live[key][0]
             # First-order low-pass over uneven steps; the rational form needs no exponential and is as good.

@@ -143,6 +143,9 @@ class Setup:
 
     def report(self, stats: Stats, time: float) -> list[Step]:
         """What a report proves; called until both ``first_packet`` and ``first_frame`` are seen."""
+        if self._connected is not None and time - self._connected > DECISION:
+            self._seen.update(("first_packet", "first_frame"))  # what has not come by now is not part of setup
+            return []
         steps: list[Step] = []
         for members in stats.values():
             match members.get("type"):

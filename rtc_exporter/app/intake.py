@@ -26,6 +26,8 @@ logger = logging.getLogger("rtc_exporter")
 
 #: Frames refused one after the other before a connection is closed: not one of our clients.
 PATIENCE = 100
+#: Names of peer connections that one client may use before they are looked at anew.
+SEEN = 4096
 #: Close codes after which nobody comes back: the page left, the client closed.  RFC 6455 7.4.1.
 GOING_AWAY = 1001
 CLOSED = (1000, 1005)
@@ -75,7 +77,7 @@ class Connection:
 
     def __init__(self, intake: "Intake", format: str, attributes: Mapping[str, str], is_open: bool = True) -> None:
         self._intake = intake
-        self._seen: set[tuple[str, str]] = set()
+        self._seen: set[tuple[str, ...]] = set()
         self.format = format
         self.attributes = attributes
         #: Whether its participants are here as long as it is, or only heard of, as those that post.
@@ -120,10 +122,13 @@ class Connection:
             if isinstance(record, Joined):
                 # What the handshake said stands: clients tell the same in other words.
                 record = record._replace(attributes={**useragent.refine(record.attributes), **self.attributes})
-            elif isinstance(record, Left):
-                self._forget(record.key)
-            elif record.key[:2] not in self._seen:
-                self.speak_for(ParticipantKey(*record.key[:2]), now)
+            elif record.key not in self._seen and not isinstance(record, Left):
+                if len(self._seen) >= SEEN:
+                    self._seen = set(self.keys)
+                self._seen.add(record.key)
+                key = ParticipantKey(*record.key[:2])
+                if key not in self._seen:
+                    self.speak_for(key, now)
             if not feed(record, now):
                 dropped += 1
             elif isinstance(record, Report):
@@ -131,12 +136,6 @@ class Connection:
         if accepted or dropped:
             self._intake.count_reports(self.format, accepted, dropped, now)
         return accepted + dropped
-
-    def _forget(self, key: ParticipantKey) -> None:
-        """The participant says that it goes; should it go on after all, it has come anew."""
-        self._seen.discard(key)
-        if key in self.keys:
-            self.keys.remove(key)
 
     def speak_for(self, key: ParticipantKey, now: float) -> int:
         """The participant is here while this connection is open.  Returns the number of its page load."""

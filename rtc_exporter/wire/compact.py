@@ -13,7 +13,7 @@ from rtc_exporter.limits import Limits
 from rtc_exporter.model import Members
 from rtc_exporter.w3c import OWN_CLOCK, STATS
 from rtc_exporter.wire.decoder import DEFAULTS, is_time, mapping, milliseconds, parse
-from rtc_exporter.wire.stats import W3C, Names, assign, with_codes
+from rtc_exporter.wire.stats import W3C, Names, assign, take_record, with_codes
 
 _CODED_TYPES = (
     "inbound-rtp", "outbound-rtp", "remote-inbound-rtp", "remote-outbound-rtp", "transport", "candidate-pair",
@@ -186,41 +186,38 @@ class Base(Mapping[str, Members]):
         for id in self._dated:
             stats.get(id, {}).pop("timestamp", None)
         self._dated = []
-        numbers, unnumbered = self.names.numbers.get, self._others
+        numbers, unnumbered, records = self.names.numbers.get, self._others, self.names.records
         for id, changes in delta.items():
             members = stats.get(id)
-            # An id that comes back as something else is another object: it was not removed before.
             if members is None:
                 continue
+            # An id that comes back as something else is another object: it was not removed before.
             if "type" in changes and _kind(changes, self.types) != members["type"]:  # type: ignore[operator]
                 continue
             if members["type"] in OWN_CLOCK:
                 members["timestamp"] = time
-            rest: dict[str, object] | None = None
             for key, value in changes.items():  # type: ignore[attr-defined]  # an object, as checked above
                 name = numbers(key)
                 if name is not None and (value.__class__ is int or value.__class__ is float):
                     members[name] = value
-                elif name is not None or key in unnumbered:
-                    rest = {} if rest is None else rest
-                    rest[key] = value
-            if rest is not None:
-                self._assign(id, members, rest, time)
+                elif name is None and key not in unnumbered:
+                    continue
+                elif key == "t":
+                    self._date(id, members, value, time)
+                elif value.__class__ is dict and key in records:
+                    take_record(members, value, records[key])
+                else:
+                    assign(members, {key: value}, self.names, self.limits.text_length)
         self.time = time
         return removed
 
-    def _assign(self, id: str, members: Members, changes: dict[str, object], time: float) -> None:
-        """What is no plain number: words, flags, records, null, and a time of its own."""
-        if "t" in changes:
-            stamp = changes.pop("t")
-            own = milliseconds(stamp) if is_time(stamp) else time
-            if members["type"] in OWN_CLOCK:
-                members["timestamp"] = own
-            elif own != time:
-                members["timestamp"] = own
+    def _date(self, id: str, members: Members, stamp: object, time: float) -> None:
+        """An object has a time of its own; one that differs from the report's is only told."""
+        own = stamp / 1000 if is_time(stamp) else time  # type: ignore[operator]  # a number by now
+        if own != time or members["type"] in OWN_CLOCK:
+            members["timestamp"] = own
+            if members["type"] not in OWN_CLOCK:
                 self._dated.append(id)
-        if changes:
-            assign(members, changes, self.names, self.limits.text_length)
 
     def _check(self, delta: Mapping[str, object]) -> None:
         fresh = [id for id in delta if id not in self._stats and id not in self._ghosts]

@@ -108,7 +108,7 @@ class Decoder:
         """
         Take a getStats frame unread, if its ends say all that is needed now: whose it is, and its times.
 
-        rtcstats-js writes it in one way.  What is written in another, removes an object, or comes first, is read at once.
+        rtcstats-js writes it in one way.  What is written otherwise, removes an object, or comes first, is read at once.
         """
         if not isinstance(frame, str) or len(frame) > self._limits.frame_bytes:
             return []
@@ -218,7 +218,7 @@ class Decoder:
         return connection
 
 
-#: The ends of ``["g","PC_0",{...,"t":1760000002000.5},59]``: a difference of time and no date, so the last number is short.
+#: The ends of ``["g","PC_0",{...,"t":1760000002000.5},59]``; the last number is short, a difference and no date.
 _DELTA_HEAD = re.compile(r'\["g","(PC_\d{1,9})",\{')
 _DELTA_TAIL = re.compile(r'"t":(\d{10,13}(?:\.\d{1,12})?)\},(\d{1,9})\]\Z')
 _DELTA_TAIL_LENGTH = 64

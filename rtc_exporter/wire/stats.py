@@ -94,13 +94,11 @@ def _forget(members: Members, key: str, names: Names) -> None:
 
 def take_record(members: Members, record: Mapping[str, object], names: Mapping[str, str]) -> None:
     """Take over the keys of a record as members of their own."""
-    for key, name in names.items():
-        if key not in record:
-            continue
-        value = record[key]
-        if type(value) in NUMBERS:
+    for key, value in record.items():
+        name = names.get(key)
+        if name is not None and type(value) in NUMBERS:
             members[name] = value  # type: ignore[assignment]
-        elif value is None:
+        elif name is not None and value is None:
             members.pop(name, None)
 
 
