@@ -1,7 +1,8 @@
 """
-The listener for clients: WebSockets, ``POST /v1/reports`` and ``POST /v1/dumps``.
+The listener for clients, as far as it is HTTP: ``POST /v1/reports`` and ``POST /v1/dumps``.
 
-It answers nothing else: metrics, health and the start page are on the other listener.
+WebSockets go another way, see ``sockets``.  It answers nothing else: metrics, health and the start page are on
+the other listener.
 """
 
 import asyncio
@@ -19,7 +20,6 @@ from starlette.types import Receive, Scope, Send
 from rtc_exporter import auth, wire
 from rtc_exporter.app import bodies
 from rtc_exporter.app.intake import Intake
-from rtc_exporter.app.sockets import Sockets
 from rtc_exporter.auth import Identity
 from rtc_exporter.errors import ClientError, LimitError, OriginError, Reason
 from rtc_exporter.model import Event, ParticipantKey, Report
@@ -42,7 +42,6 @@ class Ingest:
         self._origins = frozenset(intake.config.ingest.allowed_origins)
         self._uploads = 0
         self._plain = next(form for form in wire.FORMATS if "post" in form.media)
-        self._sockets = Sockets(intake, clock)
         paths = (("/v1/reports", self._reports), ("/v1/dumps", self._dumps))
         routes = [
             Route(path + rest, answer, methods=["POST"]) for path, answer in paths for rest in ("", "/{rest:path}")
@@ -57,10 +56,7 @@ class Ingest:
         self._routes = Starlette(routes=routes, middleware=[cors])
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "websocket":
-            await self._sockets(scope, receive, send)
-        else:
-            await self._routes(scope, receive, send)
+        await self._routes(scope, receive, send)
 
     async def _answer(self, request: Request, format: str, work: Callable[[Request], Awaitable[Response]]) -> Response:
         """Do the work, and say in one shape what is wrong."""

@@ -122,7 +122,9 @@ class Connection:
             if isinstance(record, Joined):
                 # What the handshake said stands: clients tell the same in other words.
                 record = record._replace(attributes={**useragent.refine(record.attributes), **self.attributes})
-            elif record.key not in self._seen and not isinstance(record, Left):
+            elif isinstance(record, Left):
+                self._forget(record.key)
+            elif record.key not in self._seen:
                 if len(self._seen) >= SEEN:
                     self._seen = set(self.keys)
                 self._seen.add(record.key)
@@ -136,6 +138,12 @@ class Connection:
         if accepted or dropped:
             self._intake.count_reports(self.format, accepted, dropped, now)
         return accepted + dropped
+
+    def _forget(self, key: ParticipantKey) -> None:
+        """The participant says that it goes; should it go on after all, it has come anew."""
+        if key in self.keys:
+            self.keys.remove(key)
+        self._seen = set(self.keys)
 
     def speak_for(self, key: ParticipantKey, now: float) -> int:
         """The participant is here while this connection is open.  Returns the number of its page load."""

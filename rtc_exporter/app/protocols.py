@@ -1,8 +1,7 @@
 """
-The server's protocols, with the deadlines and bounds that uvicorn has no setting for.
+The server's HTTP, with the deadlines and bounds that uvicorn has no setting for.
 
-A head has five seconds and 16 KiB, a body one minute; a message has 64 fragments at most.  A client whose
-frames we have stopped reading on purpose is not blamed for the pong that waits behind them.
+A head has five seconds and 16 KiB, a body one minute.
 """
 
 import asyncio
@@ -10,15 +9,12 @@ import logging
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.frames import Frame
 
 #: As nginx and HAProxy have it, give or take.
 HEAD_BYTES = 16 << 10
 HEAD_SECONDS = 5.0
 #: Long enough for a 64 MB dump at 10 Mbit/s.
 BODY_SECONDS = 60.0
-FRAGMENTS = 64
 #: What is not worth a line, since any client can cause it.
 NOISE = ("Invalid UTF-8 sequence", "Invalid HTTP request")
 
@@ -71,32 +67,6 @@ class Http(HttpToolsProtocol):
         if self._deadline is not None:
             self._deadline.cancel()
         self._deadline = self.loop.call_later(seconds, self.transport.close) if seconds else None
-
-
-class WebSocket(WebSocketsSansIOProtocol):
-    """WebSockets with a bound on fragments, and patience while we are the slow side."""
-
-    _heard = 0.0
-
-    def handle_cont(self, event: Frame) -> None:
-        if len(self.frames) >= FRAGMENTS:
-            self.conn.fail(1008, "too many fragments")
-            self.handle_parser_exception()
-            return
-        super().handle_cont(event)
-
-    def data_received(self, data: bytes) -> None:
-        self._heard = self.loop.time()
-        super().data_received(data)
-
-    def keepalive_timeout(self) -> None:
-        """Only silence is a sign of death: a pong may wait behind frames that we have yet to read."""
-        if not self.read_paused and self._heard <= self.ping_sent_at:
-            super().keepalive_timeout()
-            return
-        self.pong_timer = None
-        self.pending_ping_payload = None
-        self.schedule_ping()
 
 
 class Quiet(logging.Filter):

@@ -14,6 +14,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import uvicorn
 import uvloop
@@ -24,6 +25,7 @@ from rtc_exporter.app import protocols
 from rtc_exporter.app.admin import Admin
 from rtc_exporter.app.ingest import Ingest
 from rtc_exporter.app.intake import Intake
+from rtc_exporter.app.sockets import Sockets
 from rtc_exporter.config import Config
 from rtc_exporter.errors import ConfigError
 from rtc_exporter.pipeline import Pipeline, PipelineSettings
@@ -33,7 +35,6 @@ logger = logging.getLogger("rtc_exporter")
 
 #: Seconds between two calls of ``pipeline.tick``.
 TICK = 1.0
-PING = 20.0
 #: Seconds that requests under way have to end when the process stops.
 GRACE = 5
 BACKLOG = 2048
@@ -64,16 +65,12 @@ COLLECT = (50_000, 20, 50)
 class Listener(uvicorn.Server):
     """One of the servers; signals are handled for both together."""
 
-    def __init__(self, app: ASGIApp, config: Config, sock: socket.socket) -> None:
+    def __init__(self, app: ASGIApp, sock: socket.socket, sockets: Any = None) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
                 http=protocols.Http,
-                ws=protocols.WebSocket,
-                ws_max_size=config.limits.frame_bytes,
-                ws_ping_interval=PING,
-                ws_ping_timeout=PING,
-                ws_per_message_deflate=False,
+                ws=sockets or "none",
                 lifespan="off",
                 log_config=None,
                 access_log=False,
@@ -127,6 +124,7 @@ class Server:
             raise
         self.pipeline = Pipeline(pipeline_settings(config), clock())
         self.intake = Intake(config, self.pipeline)
+        self._sockets = Sockets(self.intake, clock)
         self.ingest_address = _bound(self._ingest_socket)
         self.admin_address = _bound(self._admin_socket)
         self._stopping = asyncio.Event()
@@ -137,8 +135,8 @@ class Server:
         admin = Admin(self.intake, self._clock)
         admin.ingest_address, admin.admin_address = str(self.ingest_address), str(self.admin_address)
         self._listeners = (
-            Listener(Ingest(self.intake, self._clock), self._config, self._ingest_socket),
-            Listener(admin, self._config, self._admin_socket),
+            Listener(Ingest(self.intake, self._clock), self._ingest_socket, self._sockets),
+            Listener(admin, self._admin_socket),
         )
         for listener in self._listeners:
             listener.config.load()
@@ -171,7 +169,7 @@ class Server:
     @property
     def is_busy(self) -> bool:
         """Whether any request or connection is under way."""
-        return any(listener.server_state.tasks for listener in self._listeners)
+        return bool(self._sockets.open) or any(listener.server_state.tasks for listener in self._listeners)
 
     async def _tick(self, admin: Admin, ready: Callable[[], None] | None) -> None:
         while True:
@@ -179,6 +177,7 @@ class Server:
             try:
                 self.pipeline.tick(now)
                 self.intake.tick(now)
+                self._sockets.tick()
             except Exception as exc:
                 self.intake.fault(exc, now)
             if not admin.is_ready:
