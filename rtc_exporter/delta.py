@@ -15,7 +15,7 @@ from math import inf, nan
 from typing import Literal, cast
 
 from rtc_exporter.model import Member, Members, Report, Stats
-from rtc_exporter.plans import BURST, LARGEST, PLANS, Plan, differ, is_moved, time_of, traffic
+from rtc_exporter.plans import BURST, LARGEST, PLANS, Plan, Plans, differ, is_moved, time_of, traffic
 
 #: Folds for which an object that is no longer reported keeps its counters: candidate pairs come back.
 KEPT = 24
@@ -49,7 +49,7 @@ class MonitoredObject:
         "elapsed", "first", "id", "increments", "members", "notes", "restarted", "time", "type", "was",
     )  # fmt: skip
 
-    def __init__(self, ident: str, members: Members) -> None:
+    def __init__(self, ident: str, members: Members, plan: Plan) -> None:
         self.id = ident
         self.type = cast(str, members["type"])
         self.members = members
@@ -60,7 +60,7 @@ class MonitoredObject:
         self.restarted = False
         self.time = 0.0
         self.notes: object = None
-        self._plan = PLANS[self.type]
+        self._plan = plan
         #: The newest value of each counter; None where it was never reported, NaN where it is not known.
         self._values: list[float | None] = [None] * len(self._plan.rows)
         #: Counters that once jumped by the impossible: when one falls, that is no restart.
@@ -107,12 +107,13 @@ class Deltas:
     The stats objects of one peer connection.
 
     ``created``: its creation was seen, so all that the first report holds was gained since.  Otherwise counting
-    starts at the first report.
+    starts at the first report.  ``plans``: which counters are followed; all, unless told otherwise.
     """
 
-    __slots__ = ("_alive", "_forgotten", "_is_counted", "_number", "_selected", "_time", "_vanished")
+    __slots__ = ("_alive", "_forgotten", "_is_counted", "_number", "_plans", "_selected", "_time", "_vanished")
 
-    def __init__(self, created: bool) -> None:
+    def __init__(self, created: bool, plans: Plans = PLANS) -> None:
+        self._plans = plans
         self._alive: dict[str, MonitoredObject] = {}
         self._vanished: dict[str, MonitoredObject] = {}
         #: Identity and high-water marks, by id.
@@ -148,7 +149,7 @@ class Deltas:
             thing = alive.get(ident)
             if thing is not None and _is_same(thing, members):
                 _sample(thing, members, fold)
-            elif members.get("type") in PLANS:
+            elif members.get("type") in self._plans:
                 thing = alive[ident] = self._appear(ident, members, fold, first_burst)
             else:
                 continue
@@ -180,7 +181,7 @@ class Deltas:
             _sample(thing, members, fold)
             thing.elapsed = None
             return thing
-        thing = MonitoredObject(ident, members)
+        thing = MonitoredObject(ident, members, self._plans[cast(str, members["type"])])
         identity, marks = self._forgotten.pop(ident, ((), {}))
         is_known = bool(identity) and not differ(identity, thing._identity)
         for index, mark in marks.items() if is_known else ():
@@ -193,7 +194,7 @@ class Deltas:
 
     def _remove(self, ident: str, members: Members, fold: Fold, burst: float) -> None:
         """Count what a removed object had gained; when exactly is not known, so it is not judged."""
-        if members.get("type") not in PLANS:
+        if members.get("type") not in self._plans:
             return
         thing = self._alive.pop(ident, None)
         if thing is None or not _is_same(thing, members):

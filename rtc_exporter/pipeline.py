@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import NamedTuple
 
-from rtc_exporter import catalog
+from rtc_exporter import catalog, plans, routes
 from rtc_exporter.errors import LimitError, Reason
 from rtc_exporter.events import Events
 from rtc_exporter.labels import Labels
@@ -22,7 +22,7 @@ from rtc_exporter.meter import Meter
 from rtc_exporter.metric import Profile
 from rtc_exporter.model import NOTHING, Event, Joined, Left, ParticipantKey, PeerConnectionKey, Record, Report
 from rtc_exporter.series import SeriesStore
-from rtc_exporter.sessions import Participant, PeerConnection, Sessions
+from rtc_exporter.sessions import TOTALS, Participant, PeerConnection, Sessions
 from rtc_exporter.setup import Step
 
 #: Seconds between two looks for participants that went without a word.
@@ -67,8 +67,11 @@ class Pipeline:
         self._labels = Labels()
         self._sessions = Sessions()
         self._meter = Meter(self.store, self._labels)
+        self._plans = plans.compiled(routes.wanted(self.store, TOTALS))
         self._events = Events(self.store, self._labels)
         self._live = Live(self.store, settings.participants_series, settings.participants_limit, settings.pinned)
+        self._clock_offset = self.store.histogram("rtc.exporter.client.clock_offset", (), now)
+        self._report_delay = self.store.histogram("rtc.exporter.report.delay", (), now)
         self._undecided: set[PeerConnection] = set()
         self._open = 0
         self._next_sweep = -inf
@@ -238,7 +241,7 @@ class Pipeline:
             if closed is None:
                 raise LimitError(Reason.TOO_MANY, "peer connections of one participant")
             del known[closed]
-        connection = known[key.peer_connection] = PeerConnection(key, created, now)
+        connection = known[key.peer_connection] = PeerConnection(key, created, now, self._plans)
         self._open += 1
         if created is not None:
             self._undecided.add(connection)
@@ -283,8 +286,8 @@ class Pipeline:
 
     def _watch_clock(self, participant: Participant, sent: float, now: float) -> None:
         offset, delay = participant.clock.update(sent, now)
-        self.store.observe("rtc.exporter.client.clock_offset", (), abs(offset), now)
-        self.store.observe("rtc.exporter.report.delay", (), delay, now)
+        self._clock_offset.observe(abs(offset))
+        self._report_delay.observe(delay)
 
     def _count_of(self, participant: Participant, name: str, now: float, extra: dict[str, str] | None = None) -> None:
         self.store.add(name, participant.values(catalog.BY_NAME[name].attributes, extra), 1, now)

@@ -5,9 +5,9 @@ A monitored object keeps its counters in a list in the order of its plan, not in
 hundreds of thousands of them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Set
 from operator import itemgetter
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from rtc_exporter import w3c
 from rtc_exporter.model import Member, Members
@@ -70,9 +70,15 @@ class Plan(NamedTuple):
     told: tuple[tuple[int, str], ...]
 
 
-def _compile(name: str, row: w3c.StatsType) -> Plan:
+Plans: TypeAlias = Mapping[str, Plan]
+
+
+def _compile(name: str, row: w3c.StatsType, wanted: Set[tuple[str, str]] | None = None) -> Plan:
     identity = ("type", *(row.identity or ("type",)))
-    names = (*row.anchors, *row.counters, *row.signed)
+    every = (*row.anchors, *row.counters, *row.signed)
+    names = tuple(
+        member for member in every if wanted is None or (name, member) in wanted or member in TOLD.get(name, ())
+    )
     return Plan(
         identity,
         itemgetter(*identity),
@@ -85,8 +91,12 @@ def _compile(name: str, row: w3c.StatsType) -> Plan:
     )
 
 
-#: The plan of each monitored stats type.
-PLANS: dict[str, Plan] = {name: _compile(name, row) for name, row in w3c.STATS.items() if name not in DESCRIPTIONS}
+def compiled(wanted: Set[tuple[str, str]] | None = None) -> Plans:
+    """The plan of each monitored stats type: of all its counters, or of those that somebody reads."""
+    return {name: _compile(name, row, wanted) for name, row in w3c.STATS.items() if name not in DESCRIPTIONS}
+
+
+PLANS: Plans = compiled()
 
 
 def time_of(members: Members, time: float) -> float:

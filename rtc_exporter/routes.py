@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from operator import add
 from typing import NamedTuple
 
-from rtc_exporter import catalog, signals
+from rtc_exporter import catalog, signals, w3c
 from rtc_exporter.metric import Metric, Source, Tier
 from rtc_exporter.model import Members
 from rtc_exporter.series import Counter, Histogram, SeriesStore
@@ -91,6 +91,20 @@ class Route:
         slot = family.slot(tuple(fixed.get(name) or self.labels.get(name, "") for name in metric.attributes), now)
         assert isinstance(slot, Counter | Histogram), "stats feed counters and histograms"
         return slot
+
+
+def wanted(store: SeriesStore, more: Mapping[str, tuple[str, ...]]) -> frozenset[tuple[str, str]]:
+    """The members, by stats type, that anything published is made of, and ``more``; others need not be followed."""
+    members = {key for key, (metric, _) in COUNTED.items() if store.family(metric.name) is not None}
+    members |= {(stats, member) for stats, several in more.items() for member in several}
+    for signal in signals.SIGNALS:
+        rows = [metric for metric, source in OBSERVED.get(signal.stats, ()) if source.signal == signal.name]
+        if any(store.family(metric.name) is not None for metric in (*rows, *LIVE.get((signal.stats, signal.name), ()))):
+            for member in signal.reads:
+                stats, dot, name = member.partition(".")
+                of_another = bool(dot) and stats in w3c.STATS
+                members.add((stats, name) if of_another else (signal.stats, member))
+    return frozenset(members)
 
 
 def readable(stats: str, members: Members) -> frozenset[str]:

@@ -276,6 +276,13 @@ class SeriesStore:
             raise TypeError(f"{name} is no gauge")
         return slot
 
+    def histogram(self, name: str, values: tuple[str, ...], now: float) -> Histogram:
+        """A histogram of the self tier, to keep."""
+        slot = self._families[name].slot(values, now)
+        if not isinstance(slot, Histogram):
+            raise TypeError(f"{name} is no histogram")
+        return slot
+
     def add(self, name: str, values: tuple[str, ...], amount: float, now: float) -> None:
         """Add to a counter or gauge; nothing where the metric is not published.  Adding 0 lets the series exist."""
         family = self.family(name)

@@ -12,6 +12,7 @@ from rtc_exporter import catalog
 from rtc_exporter.delta import Cadence, Deltas
 from rtc_exporter.labels import Labels
 from rtc_exporter.model import NOTHING, Member, ParticipantKey, PeerConnectionKey, Report, Stats
+from rtc_exporter.plans import PLANS, Plans
 from rtc_exporter.series import Gauge
 from rtc_exporter.setup import Calls, Setup
 
@@ -61,10 +62,10 @@ class PeerConnection:
          "path", "removed", "report", "seen", "setup", "streams", "tracks", "words",
     )  # fmt: skip
 
-    def __init__(self, key: PeerConnectionKey, created: float | None, now: float) -> None:
+    def __init__(self, key: PeerConnectionKey, created: float | None, now: float, plans: Plans = PLANS) -> None:
         self.key = key
         self.setup = Setup(created)
-        self.deltas = Deltas(created=created is not None)
+        self.deltas = Deltas(created is not None, plans)
         self.cadence = Cadence()
         self.report: Report | None = None
         #: Objects that were removed since the last fold, as they were.
