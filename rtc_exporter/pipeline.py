@@ -64,6 +64,7 @@ class Pipeline:
     def __init__(self, settings: PipelineSettings, now: float) -> None:
         self.store = SeriesStore(catalog.METRICS, profile=settings.profile, budget=settings.budget, now=now)
         self._settings = settings
+        self._due = settings.fold_interval * DUE
         self._labels = Labels()
         self._sessions = Sessions()
         self._meter = Meter(self.store, self._labels)
@@ -110,7 +111,7 @@ class Pipeline:
         connection.report = report
         if report.removed:
             connection.removed = {**connection.removed, **report.removed}
-        if connection.removed or report.time - connection.folded >= self._settings.fold_interval * DUE:
+        if connection.removed or report.time - connection.folded >= self._due:
             self._fold(participant, connection, now)
             self._live.publish(participant, now)
             self._watch_clock(participant, report.sent, now)

@@ -276,6 +276,13 @@ class SeriesStore:
             raise TypeError(f"{name} is no gauge")
         return slot
 
+    def counter(self, name: str, values: tuple[str, ...], now: float) -> Counter:
+        """A counter of the self tier, to keep."""
+        slot = self._families[name].slot(values, now)
+        if not isinstance(slot, Counter):
+            raise TypeError(f"{name} is no counter")
+        return slot
+
     def histogram(self, name: str, values: tuple[str, ...], now: float) -> Histogram:
         """A histogram of the self tier, to keep."""
         slot = self._families[name].slot(values, now)

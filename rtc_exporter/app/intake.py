@@ -36,6 +36,8 @@ PARKED = 10_000
 POSTERS = 10_000
 
 
+REPORTS = "rtc.exporter.reports"
+
 #: Where a connection goes on: the same participant in the same format.
 Place: TypeAlias = tuple[ParticipantKey, str]
 
@@ -164,6 +166,12 @@ class Intake:
         self.pipeline = pipeline
         self.limits = config.bounds
         self.tallies: dict[str, Tally] = {name: Tally() for name in (*FORMAT_NAMES, "")}
+        # Kept, because it is counted for every frame; series of this tier do not expire.
+        count = pipeline.store.counter
+        self._counters = {
+            name: (count(REPORTS, (name, "accepted"), 0.0), count(REPORTS, (name, "dropped"), 0.0))
+            for name in FORMAT_NAMES
+        }
         self.connections = 0
         self.is_closing = False
         self._parked: OrderedDict[Place, Parked] = OrderedDict()
@@ -272,10 +280,10 @@ class Intake:
         tally = self.tallies[format]
         tally.accepted += accepted
         tally.dropped += dropped
-        if accepted:
-            self.pipeline.count("rtc.exporter.reports", (format, "accepted"), accepted, now=now)
+        taken, repeated = self._counters[format]
+        taken.add(accepted)
         if dropped:
-            self.pipeline.count("rtc.exporter.reports", (format, "dropped"), dropped, now=now)
+            repeated.add(dropped)
 
     def fault(self, error: BaseException, now: float) -> None:
         """Log and count a bug of ours: where it happened, never what the client sent."""

@@ -48,6 +48,7 @@ class Sockets:
         self.intake = intake
         self.clock = clock
         self.open: set[Socket] = set()
+        self.rate, self.burst = intake.limits.frames_per_second, float(intake.limits.frames_burst)
         self._origins = frozenset(intake.config.ingest.allowed_origins)
 
     def __call__(self, config: Any, server_state: ServerState, app_state: Any) -> "Socket":
@@ -99,13 +100,13 @@ class Socket(asyncio.Protocol):
         self._state.connections.add(self)  # type: ignore[arg-type]  # another protocol of ours
 
     def data_received(self, data: bytes) -> None:
-        now = self.loop.time()
-        rate = self._sockets.intake.limits.frames_per_second
-        burst = self._sockets.intake.limits.frames_burst
-        self._allowance = min(burst, self._allowance + (now - self._heard) * rate)
-        self._heard = now
         if self._is_closing:
             return  # whatever it is: the client closes its side when it has read ours
+        now = self.loop.time()
+        sockets = self._sockets
+        allowance = self._allowance + (now - self._heard) * sockets.rate
+        self._allowance = allowance if allowance < sockets.burst else sockets.burst
+        self._heard = now
         try:
             if self._handshake is not None:
                 self._shake_hands(self._handshake, data)
@@ -246,14 +247,13 @@ class Socket(asyncio.Protocol):
             self.transport.close()
 
     def _slow_down(self) -> None:
-        limits = self._sockets.intake.limits
         self._slowed = self._heard if self._slowed is None else self._slowed
         if self._heard - self._slowed > DEBT:
             self._refuse(LimitError(Reason.TOO_FAST, "more than can be read"), 1013)
             return
         self._is_paused = True
         self.transport.pause_reading()
-        self._timer = self.loop.call_later(-self._allowance / limits.frames_per_second, self._resume)
+        self._timer = self.loop.call_later(-self._allowance / self._sockets.rate, self._resume)
 
     def _resume(self) -> None:
         self._timer = None
@@ -261,7 +261,7 @@ class Socket(asyncio.Protocol):
             return
         self._is_paused = False
         now = self.loop.time()
-        self._allowance += (now - self._heard) * self._sockets.intake.limits.frames_per_second
+        self._allowance += (now - self._heard) * self._sockets.rate
         self._heard = now
         self._work()
         if not self._is_paused and not self._is_closing:

@@ -112,10 +112,10 @@ class Decoder:
         """
         if not isinstance(frame, str) or len(frame) > self._limits.frame_bytes:
             return []
-        head, tail = _DELTA_HEAD.match(frame), _DELTA_TAIL.search(frame, len(frame) - _DELTA_TAIL_LENGTH)
-        if head is None or tail is None or self.time is None or self.whole or '":null' in frame:
+        tail = _DELTA_TAIL.search(frame, len(frame) - _DELTA_TAIL_LENGTH)
+        if tail is None or not frame.startswith('["g","PC_') or self.time is None or self.whole or '":null' in frame:
             return []
-        connection = self._connections.get(head[1])
+        connection = self._connections.get(frame[5 : frame.find('"', 5, _DELTA_HEAD_LENGTH)])
         if connection is None or connection.is_closed or connection.parked is not None:
             return []
         base, stamp, sent = connection.base, float(tail[1]), self.time + float(tail[2])
@@ -219,7 +219,7 @@ class Decoder:
 
 
 #: The ends of ``["g","PC_0",{...,"t":1760000002000.5},59]``; the last number is short, a difference and no date.
-_DELTA_HEAD = re.compile(r'\["g","(PC_\d{1,9})",\{')
+_DELTA_HEAD_LENGTH = 64
 _DELTA_TAIL = re.compile(r'"t":(\d{10,13}(?:\.\d{1,12})?)\},(\d{1,9})\]\Z')
 _DELTA_TAIL_LENGTH = 64
 
