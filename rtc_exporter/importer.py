@@ -12,17 +12,18 @@ import contextlib
 import heapq
 import itertools
 import json
+import shutil
 import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
 from rich.console import Console
 from rich.progress import Progress
-from rich.table import Table
 
 from rtc_exporter import auth, useragent, wire
 from rtc_exporter.errors import ClientError, Reason, RtcExporterError
@@ -31,7 +32,7 @@ from rtc_exporter.metric import Profile, Tier
 from rtc_exporter.model import Joined, Left, ParticipantKey, Record, Report
 from rtc_exporter.pipeline import Pipeline, PipelineSettings
 from rtc_exporter.sessions import Participant
-from rtc_exporter.summary import Summary, summarise
+from rtc_exporter.summary import ConnectionSummary, Summary, summarise
 
 #: Enough of a file to tell its format and whose it is.
 HEAD = 1 << 16
@@ -101,12 +102,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _open(path: str, session: str, participant: str, stack: contextlib.ExitStack) -> Source:
     """Find out what a file is and whose."""
-    stream: BinaryIO = sys.stdin.buffer if path == "-" else stack.enter_context(open(path, "rb"))  # noqa: SIM115
-    if path == "-":
-        spooled = stack.enter_context(tempfile.SpooledTemporaryFile(max_size=1 << 24))
-        spooled.write(stream.read())
-        spooled.seek(0)
-        stream = spooled  # type: ignore[assignment]  # a SpooledTemporaryFile is a BinaryIO in all but name
+    stream: BinaryIO = stack.enter_context(open(path, "rb")) if path != "-" else _spooled(stack)  # noqa: SIM115  # likewise
     head = stream.read(HEAD)
     stream.seek(0)
     try:
@@ -121,6 +117,14 @@ def _open(path: str, session: str, participant: str, stack: contextlib.ExitStack
         participant or claims.participant or description.participant or name,
     )
     return Source(path, key, reader(stream, key, description.started or 0.0), stream, description.user_agent)
+
+
+def _spooled(stack: contextlib.ExitStack) -> BinaryIO:
+    """Standard input as a file that can be read twice."""
+    spooled: BinaryIO = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115  # the stack closes it
+    shutil.copyfileobj(sys.stdin.buffer, spooled)
+    spooled.seek(0)
+    return spooled
 
 
 def _stem(path: str) -> str:
@@ -246,67 +250,55 @@ def print_json(outcome: Outcome) -> None:
 
 
 def print_text(outcome: Outcome) -> None:
-    """The summaries as a table for each session."""
-    console = Console()
+    """The summaries in words, a few lines for each participant: they fit a terminal, an issue and a mail."""
     by_session: dict[str, list[Summary]] = {}
     for summary in outcome.summaries:
         by_session.setdefault(summary.session, []).append(summary)
     for session, summaries in by_session.items():
-        table = Table(title=f"session {session}", title_justify="left", caption_justify="left")
-        for column in COLUMNS:
-            table.add_column(column)
+        begin = min(summary.start for summary in summaries)
+        length = max(summary.start + summary.duration for summary in summaries) - begin
+        when = datetime.fromtimestamp(begin, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+        print(f"session {session}: {when}, {length:.0f} s, participants: {len(summaries)}")
         for summary in summaries:
-            table.add_row(*_cells(summary))
-        console.print(table)
+            print("\n".join(_lines(summary)))
+        print()
     refused = ", ".join(f"{number} {reason}" for reason, number in outcome.refused.items())
-    console.print(f"{outcome.reports} reports" + (f"; skipped: {refused}" if refused else ""), highlight=False)
+    print(f"{outcome.reports} reports" + (f"; skipped: {refused}" if refused else ""))
 
 
-COLUMNS = (
-    "participant",
-    "client",
-    "duration",
-    "outcome",
-    "path",
-    "codecs in",
-    "loss in",
-    "loss out",
-    "RTT mean / max",
-    "freezes",
-    "concealed",
-    "errors",
-)
-
-
-def _cells(summary: Summary) -> list[str]:
-    connections = summary.peer_connections
-    return [
-        summary.participant,
-        summary.client or "-",
-        f"{summary.duration:.0f} s",
-        _each(
-            f"{c.outcome or c.state}"
-            + (f", then {c.state}" if c.outcome == "connected" and c.state != "connected" else "")
-            for c in connections
-        ),
-        _each(c.path or "-" for c in connections),
-        _each(" ".join(c.codecs_in) or "-" for c in connections),
-        _percent(summary.inbound_loss_ratio),
-        _percent(summary.outbound_loss_ratio),
-        "-"
-        if summary.round_trip_time_mean is None
-        else f"{summary.round_trip_time_mean * 1000:.0f} / {(summary.round_trip_time_max or 0) * 1000:.0f} ms",
-        "-" if summary.freezes is None else f"{summary.freezes:.0f} ({summary.freeze_time or 0:.1f} s)",
-        _percent(summary.concealment_ratio),
-        ", ".join(f"{text} ×{number}" if number > 1 else text for text, number in summary.errors.items()) or "-",
+def _lines(summary: Summary) -> Iterator[str]:
+    """A participant: who, each peer connection, what it received and sent, what failed."""
+    yield f"  {summary.participant}: {summary.client or 'unknown client'}, {summary.duration:.0f} s"
+    for connection in summary.peer_connections:
+        yield f"    {connection.peer_connection:<10}{_connection(connection)}"
+    expected = (summary.packets_received or 0.0) + (summary.packets_lost or 0.0)
+    received = [
+        _of(summary.inbound_loss_ratio, "of {:,.0f} packets lost", expected),
+        None if summary.freezes is None else f"freezes: {summary.freezes:.0f} ({summary.freeze_time or 0:.1f} s)",
+        _of(summary.concealment_ratio, "of the audio made up"),
     ]
+    sent = [_of(summary.outbound_loss_ratio, "of {:,.0f} packets lost", summary.packets_sent)]
+    if summary.round_trip_time_mean is not None:
+        longest = summary.round_trip_time_max or 0.0
+        sent.append(f"round trip {summary.round_trip_time_mean * 1000:.0f} ms, at most {longest * 1000:.0f} ms")
+    failed = [f"{text} ×{number}" if number > 1 else text for text, number in summary.errors.items()]
+    for title, words in (("received", received), ("sent", sent), ("failed", failed)):
+        known = [word for word in words if word]
+        if known:
+            yield f"    {title:<10}{', '.join(known)}"
 
 
-def _each(cells: Iterator[str]) -> str:
-    """One line for each peer connection, and one for all when they are alike."""
-    lines = list(cells)
-    return "\n".join(lines[:1] if len(set(lines)) == 1 else lines) or "-"
+def _connection(connection: ConnectionSummary) -> str:
+    outcome = connection.outcome or connection.state
+    if outcome == "connected" and connection.state != "connected":
+        outcome += f", then {connection.state}"
+    codecs = [
+        f"{title} {' '.join(names)}"
+        for title, names in (("in", connection.codecs_in), ("out", connection.codecs_out))
+        if names
+    ]
+    return ", ".join([f"{outcome} over {connection.path}" if connection.path else outcome, *codecs])
 
 
-def _percent(ratio: float | None) -> str:
-    return "-" if ratio is None else f"{ratio:.2%}"
+def _of(ratio: float | None, text: str, *numbers: float | None) -> str | None:
+    return None if ratio is None else f"{ratio:.2%} {text.format(*numbers)}"

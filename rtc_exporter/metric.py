@@ -39,7 +39,7 @@ class Profile(IntEnum):
 #: How several streams of a participant become one gauge: the worst, the lowest, the sum, or the newest.
 FOLDS = ("max", "min", "sum", "last")
 
-#: UCUM unit -> what it adds to a Prometheus name (OpenTelemetry specification, "Prometheus and OpenMetrics Compatibility").
+#: UCUM unit -> what it adds to a Prometheus name (OpenTelemetry: "Prometheus and OpenMetrics Compatibility").
 UNIT_WORDS = {"s": "seconds", "By": "bytes", "By/s": "bytes_per_second", "{frame}/s": "per_second"}
 
 

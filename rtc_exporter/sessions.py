@@ -44,7 +44,7 @@ class Clock:
         self._began = -inf
 
     def update(self, sent: float, now: float) -> tuple[float, float]:
-        """A frame that says ``sent`` came ``now``: the offset of the clock, and the delay left without it, in seconds."""
+        """A frame that says ``sent`` came ``now``: the clock's offset, and the delay left without it, in seconds."""
         behind = now - sent
         if now - self._began > CLOCK_WINDOW:
             self._before, self._least, self._began = self._least, behind, now
@@ -114,10 +114,9 @@ class Participant:
     """One person or agent in one session, from the first sign of a client to the last."""
 
     __slots__ = (
-        "attributes", "calls", "clock", "cohort", "cohort_key", "device", "errors", "event", "exported", "has_values", "info",
-        "info_of", "info_since",
-        "joined", "key", "live", "pages", "peer_connections", "present", "rtt", "seen", "sent", "since", "sockets", "totals",
-        "worst",
+        "attributes", "calls", "clock", "cohort", "cohort_key", "device", "errors", "event", "exported", "has_values",
+        "info", "info_of", "info_since", "joined", "key", "live", "pages", "peer_connections", "present", "rtt", "seen",
+        "sent", "since", "sockets", "totals", "worst",
     )  # fmt: skip
 
     def __init__(self, key: ParticipantKey, now: float) -> None:

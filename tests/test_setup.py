@@ -2,7 +2,7 @@
 
 import pytest
 
-from rtc_exporter.model import Member
+from rtc_exporter.model import Member, Stats
 from rtc_exporter.setup import Calls, Outage, Outcome, Restart, Setup, Stage, Step
 
 Script = list[tuple[float, str, dict[str, Member]]]
@@ -29,10 +29,19 @@ def call(time: float, name: str, seconds: float, ident: str = "1") -> Script:
     return [(time, name, {"call": ident}), (time + seconds, f"{name}OnSuccess", {"call": ident})]
 
 
-NEGOTIATED: Script = [*call(0, "createOffer", 0.25), *call(1, "setLocalDescription", 0.5), *call(2, "setRemoteDescription", 0.125)]
-NEGOTIATION = [Stage("create_offer", 0.25), Stage("set_local", 0.5), Stage("set_remote", 0.125)]
+NEGOTIATED: Script = [
+    *call(0, "createOffer", 0.25),
+    *call(1, "setLocalDescription", 0.5),
+    *call(2, "setRemoteDescription", 0.125),
+]
+NEGOTIATION: list[Step] = [Stage("create_offer", 0.25), Stage("set_local", 0.5), Stage("set_remote", 0.125)]
 CONNECTED: Script = [ice(3, "checking"), ice(3.5, "connected"), state(3.75, "connected")]
-CONNECTION = [Stage("ice_connected", 0.5), Stage("dtls_connected", 0.25), Outcome("connected"), Stage("total", 3.75)]
+CONNECTION: list[Step] = [
+    Stage("ice_connected", 0.5),
+    Stage("dtls_connected", 0.25),
+    Outcome("connected"),
+    Stage("total", 3.75),
+]
 
 CASES: dict[str, tuple[Script, float | None, list[Step]]] = {
     "a call that connects": (NEGOTIATED + CONNECTED, 60.0, NEGOTIATION + CONNECTION),
@@ -48,7 +57,9 @@ CASES: dict[str, tuple[Script, float | None, list[Step]]] = {
         [*NEGOTIATED, ice(3, "checking"), ice(4, "connected"), state(18, "failed")], 60.0,
         [*NEGOTIATION, Stage("ice_connected", 1.0), Outcome("dtls_failed")],
     ),
-    "both descriptions and thirty seconds of nothing is a timeout": (NEGOTIATED, 32.125, [*NEGOTIATION, Outcome("timeout")]),
+    "both descriptions and thirty seconds of nothing is a timeout": (
+        NEGOTIATED, 32.125, [*NEGOTIATION, Outcome("timeout")],
+    ),
     "closed before that is abandoned": (NEGOTIATED, 32.0, [*NEGOTIATION, Outcome("abandoned")]),
     "an offer that nobody answers is abandoned, however late": (
         call(0, "createOffer", 0.25) + call(1, "setLocalDescription", 0.5), 900.0,
@@ -72,8 +83,8 @@ CASES: dict[str, tuple[Script, float | None, list[Step]]] = {
         [ice(1, "checking"), ice(2, "disconnected"), ice(4, "connected")], None, [Stage("ice_connected", 3.0)],
     ),
     "a restart that reconnects has recovered": (
-        [*NEGOTIATED, *CONNECTED, ice(20, "disconnected"), (21, "restartIce", {}), *call(22, "setLocalDescription", 1, "2"),
-         ice(24, "checking"), ice(25, "connected")], 60.0,
+        [*NEGOTIATED, *CONNECTED, ice(20, "disconnected"), (21, "restartIce", {}),
+         *call(22, "setLocalDescription", 1, "2"), ice(24, "checking"), ice(25, "connected")], 60.0,
         [*NEGOTIATION, *CONNECTION, Outage(5.0), Restart("recovered")],
     ),
     "a restart that fails has failed": (
@@ -95,7 +106,8 @@ CASES: dict[str, tuple[Script, float | None, list[Step]]] = {
         [*NEGOTIATION, *CONNECTION, Stage("first_packet", 1.0), Stage("first_frame", 2.0)],
     ),
     "a packet that overtakes the event counts as at once": (
-        [(1, "unmute", {}), state(2, "connected")], None, [Outcome("connected"), Stage("total", 2.0), Stage("first_packet", 0.0)],
+        [(1, "unmute", {}), state(2, "connected")], None,
+        [Outcome("connected"), Stage("total", 2.0), Stage("first_packet", 0.0)],
     ),
 }  # fmt: skip
 
@@ -108,13 +120,16 @@ def test_what_events_say_about_setup(script: Script, end: float | None, expected
 
 def test_who_joins_late_has_no_outcome_and_no_stage() -> None:
     """A peer connection that was there before we were is not counted as an attempt."""
-    assert play(NEGOTIATED + CONNECTED, created=None, end=60.0) == [Stage("ice_connected", 0.5), Stage("dtls_connected", 0.25)]
+    assert play(NEGOTIATED + CONNECTED, created=None, end=60.0) == [
+        Stage("ice_connected", 0.5),
+        Stage("dtls_connected", 0.25),
+    ]
 
 
 def test_a_report_with_media_proves_the_connection() -> None:
     """A client that sends no state events is connected when its transport or its media says so."""
     setup = Setup(10.0)
-    stats = {
+    stats: Stats = {
         "T": {"type": "transport", "dtlsState": "connected"},
         "A": {"type": "inbound-rtp", "kind": "audio", "packetsReceived": 1},
         "V": {"type": "inbound-rtp", "kind": "video", "packetsReceived": 4, "framesDecoded": 1},
@@ -145,4 +160,6 @@ def test_calls_settle_by_id_or_in_order() -> None:
 
 def test_a_clock_that_jumps_back_gives_no_negative_duration() -> None:
     """The event clock follows NTP; a stage is never shorter than nothing."""
-    assert play([(5, "createOffer", {"call": "1"}), (4, "createOfferOnSuccess", {"call": "1"})]) == [Stage("create_offer", 0.0)]
+    assert play([(5, "createOffer", {"call": "1"}), (4, "createOfferOnSuccess", {"call": "1"})]) == [
+        Stage("create_offer", 0.0)
+    ]

@@ -110,8 +110,8 @@ class Connection:
         """Count frames that were taken unread and turned out to be of no use; False when there were none."""
         if self.decoder is None or not self.decoder.refused:
             return False
-        for reason in self.decoder.refused:
-            self._intake.refuse(FrameError(reason, "found when it was read"), now, self.format)
+        for error in self.decoder.refused:
+            self._intake.refuse(error, now, self.format)
         self.refused += len(self.decoder.refused)
         self.decoder.refused.clear()
         return True

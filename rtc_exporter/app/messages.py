@@ -7,12 +7,9 @@ slice and one call of the C function that takes the mask off.
 
 from struct import Struct
 
-from rtc_exporter.errors import ClientError, FrameError, LimitError, Reason
+from websockets.frames import apply_mask  # type: ignore[attr-defined]  # the C function where there is one
 
-try:
-    from websockets.speedups import apply_mask
-except ImportError:  # pragma: no cover  # no wheel with C for this platform
-    from websockets.utils import apply_mask
+from rtc_exporter.errors import ClientError, FrameError, LimitError, Reason
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 #: Pieces of one message.  Browsers send one; proxies may cut it.

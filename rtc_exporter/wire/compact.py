@@ -92,7 +92,7 @@ class Base(Mapping[str, Members]):
         names: Names = NAMES,
         types: Mapping[object, str] = TYPES,
         limits: Limits = DEFAULTS,
-        refused: list[Reason] | None = None,
+        refused: list[ClientError] | None = None,
     ) -> None:
         self.names = names
         self.types = types
@@ -159,7 +159,7 @@ class Base(Mapping[str, Members]):
                     raise FrameError(Reason.BAD_FRAME, "no delta")
                 self.merge(row[2])
             except ClientError as exc:
-                self.refused.append(exc.reason)
+                self.refused.append(exc.with_traceback(None))
                 self.is_trusted = False
         self.time = newest
 

@@ -12,7 +12,7 @@ from typing import BinaryIO, ClassVar, NamedTuple, Protocol
 
 import orjson
 
-from rtc_exporter.errors import FrameError, LimitError, Reason
+from rtc_exporter.errors import ClientError, FrameError, LimitError, Reason
 from rtc_exporter.limits import Limits
 from rtc_exporter.model import ParticipantKey, Record
 
@@ -42,7 +42,7 @@ class Decoder(Protocol):
 
     key: ParticipantKey
     #: Why frames that were taken unread could not be used after all; whoever counts refusals empties it.
-    refused: list[Reason]
+    refused: list[ClientError]
 
     def __init__(
         self, key: ParticipantKey, *, page: int = 1, claimed: bool = True, limits: Limits = DEFAULTS

@@ -136,6 +136,8 @@ class RecordingReader:
             elif not row and line.strip():
                 self.refused[Reason.BAD_JSON] += 1
         yield Left(self._key, now, reason)
+        # Frames that were taken unread have been read by now.
+        self.refused.update(refusal.reason for refusal in decoder.refused)
 
     @staticmethod
     def describe(head: bytes) -> Description:

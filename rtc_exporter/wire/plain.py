@@ -9,7 +9,7 @@ documents of a participant, whichever way they come.
 from collections import deque
 from typing import NamedTuple
 
-from rtc_exporter.errors import FrameError, LimitError, Reason
+from rtc_exporter.errors import ClientError, FrameError, LimitError, Reason
 from rtc_exporter.limits import Limits
 from rtc_exporter.model import Event, Joined, Left, Members, ParticipantKey, PeerConnectionKey, Record, Report
 from rtc_exporter.wire.decoder import DEFAULTS, items, mapping, milliseconds, paged, parse, text
@@ -105,7 +105,7 @@ class Decoder:
 
     def __init__(self, key: ParticipantKey, *, page: int = 1, claimed: bool = True, limits: Limits = DEFAULTS) -> None:
         self.key = key
-        self.refused: list[Reason] = []
+        self.refused: list[ClientError] = []
         self.page = page
         self._given = key
         self._claimed = claimed

@@ -9,7 +9,7 @@ SDP; nothing that is kept comes from SDP, so it is not rebuilt.
 
 import re
 
-from rtc_exporter.errors import FrameError, LimitError, Reason
+from rtc_exporter.errors import ClientError, FrameError, LimitError, Reason
 from rtc_exporter.limits import Limits
 from rtc_exporter.model import (
     NOTHING,
@@ -59,7 +59,7 @@ class _Connection:
 
     __slots__ = ("base", "is_closed", "key", "parked", "whole")
 
-    def __init__(self, key: PeerConnectionKey, limits: Limits, refused: list[Reason]) -> None:
+    def __init__(self, key: PeerConnectionKey, limits: Limits, refused: list[ClientError]) -> None:
         self.key = key
         self.base = Base(limits=limits, refused=refused)
         self.whole = Whole()
@@ -78,7 +78,7 @@ class Decoder:
 
     def __init__(self, key: ParticipantKey, *, page: int = 1, claimed: bool = True, limits: Limits = DEFAULTS) -> None:
         self.key = key
-        self.refused: list[Reason] = []
+        self.refused: list[ClientError] = []
         self.page = page
         self.whole = False
         #: The time of the last event, in milliseconds of the client's clock.
@@ -108,7 +108,7 @@ class Decoder:
         """
         Take a getStats frame unread, if its ends say all that is needed now: whose it is, and its times.
 
-        rtcstats-js writes it in one way.  What is written otherwise, removes an object, or comes first, is read at once.
+        rtcstats-js writes it in one way.  What is written otherwise, removes an object or comes first is read at once.
         """
         if not isinstance(frame, str) or len(frame) > self._limits.frame_bytes:
             return []
