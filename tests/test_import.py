@@ -188,7 +188,7 @@ def test_the_text_of_a_bad_call(capsys: pytest.CaptureFixture[str]) -> None:
 )
 def test_the_text_names_what_failed(case: str, cell: str, capsys: pytest.CaptureFixture[str]) -> None:
     """In the words of the API."""
-    assert f" {cell}\n" in run(paths(f"{case}.p1.frames.jsonl.gz"), capsys)
+    assert f" {cell}" in run(paths(f"{case}.p1.frames.jsonl.gz"), capsys)
 
 
 def test_files_of_one_call_meet_in_one_session(capsys: pytest.CaptureFixture[str]) -> None:
