@@ -81,3 +81,4 @@ def quiet() -> None:
     log: Any = logging.getLogger("uvicorn.error")
     log.setLevel(logging.ERROR)
     log.filters[:] = [Quiet()]
+    logging.getLogger("websockets").setLevel(logging.ERROR)
