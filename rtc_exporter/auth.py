@@ -6,7 +6,6 @@ Without a secret nothing can be verified: the listener is then bound to loopback
 the names in it alone.  Neither token nor URL is kept.
 """
 
-import math
 import re
 import secrets
 from collections.abc import Mapping
@@ -27,6 +26,8 @@ TOKEN_LENGTH = 4096
 #: How far the clocks of whoever signs and this host may be apart, in seconds.
 LEEWAY = 30.0
 QUERY_FIELDS = 64
+#: No clock shows as many seconds: 30,000 years.
+NEVER = 1e12
 #: The first segments of a path that names session and participant; clients append the path of their page.
 PATH = re.compile(rf"/*v1/(?:{'|'.join((*FORMAT_NAMES, 'reports', 'dumps'))})/([^/]+)/([^/]+)(?:/|$)")
 
@@ -148,7 +149,7 @@ def _decode(token: str, key: str, options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _is_time(value: object) -> TypeGuard[float]:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < NEVER
 
 
 def _bearer(authorization: str) -> str:

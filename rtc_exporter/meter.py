@@ -6,14 +6,14 @@ in a ``Route`` that all objects with the same labels share; a fold then only add
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from rtc_exporter import catalog, routes, signals, transitions
 from rtc_exporter.delta import Fold, MonitoredObject
 from rtc_exporter.labels import Labels
 from rtc_exporter.model import Member, Members, Stats
 from rtc_exporter.routes import Route
-from rtc_exporter.series import Gauge, Histogram, SeriesStore
+from rtc_exporter.series import Gauge, SeriesStore
 from rtc_exporter.sessions import TOTALS, Participant, PeerConnection
 
 #: Routes that are kept.  Real clients need some hundreds; one that makes words up only makes us look them up again.
@@ -38,7 +38,8 @@ Key = tuple[object, ...]
 Values = dict[tuple[str, str], float]
 
 
-class Followed(NamedTuple):
+@dataclass(slots=True)
+class Followed:
     """The route that an object took, and what has to stay for it to take it again."""
 
     route: Route
@@ -64,10 +65,11 @@ class Meter:
         for thing in fold.changed:
             if thing.type == "candidate-pair" and thing.notes is not None and _is_idle(thing, fold):
                 continue
+            known = thing.notes
             route = self._route(participant, thing, fold.stats, now)
             self._count(route, thing, participant, now)
             self._judge(route, thing, fold, values, now)
-            if thing.type in DIRECTIONS:
+            if thing.type in DIRECTIONS and (thing.elapsed is None or not known or thing.notes is not known):
                 self._follow_codec(participant, connection, thing, route, now)
             if thing.type in transitions.TYPES:
                 for name, extra, amount in transitions.of(thing, is_late and thing.first):
@@ -106,13 +108,11 @@ class Meter:
             if value is None:
                 continue
             if sink.metric is not None:
-                slot = sink.slot or route.fill(sink, now)
-                if not isinstance(slot, Histogram):
-                    slot.add(value)
-                elif not sink.times:
-                    slot.observe(value)
+                observe = sink.observe or route.fill(sink, now)
+                if not sink.times:
+                    observe(value)
                 elif thing.increments.get(sink.times):
-                    slot.observe(value, int(thing.increments[sink.times]))
+                    observe(value, int(thing.increments[sink.times]))
             for key, combine in sink.live:
                 before = values.get(key)
                 values[key] = value if before is None else combine(before, value)
@@ -166,7 +166,7 @@ class Meter:
         self, participant: Participant, connection: PeerConnection, thing: MonitoredObject, route: Route, now: float
     ) -> None:
         """Keep the gauge of live streams by codec: one per RTP stream, moved when its codec changes."""
-        codec = route.labels.get(catalog.CODEC, "")
+        codec = route.codec
         before = connection.streams.get(thing.id)
         if not codec or (before is not None and before[0] == codec):
             return
@@ -199,10 +199,10 @@ def _update_live(participant: Participant, connection: PeerConnection, fold: Fol
     live = connection.live
     for key, value in values.items():
         smooth = SMOOTH.get(key[0])
-        if smooth and key in live and fold.elapsed is not None:
-            before = live[key][0]
+        before = live.get(key) if smooth else None
+        if smooth and before is not None and fold.elapsed is not None:
             # First-order low-pass over uneven steps; the rational form needs no exponential and is as good.
-            value = before + (value - before) * fold.elapsed / (fold.elapsed + smooth)
+            value = before[0] + (value - before[0]) * fold.elapsed / (fold.elapsed + smooth)
         live[key] = (value, fold.time)
     round_trip = values.get(("rtc.participant.round_trip_time", ""))
     if round_trip is not None:

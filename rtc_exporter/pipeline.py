@@ -103,7 +103,8 @@ class Pipeline:
             self.store.add("rtc.exporter.report.gaps", (), 1, now)
         elif verdict != "ok":
             # What it removes is gone from the decoder, whatever becomes of the report.
-            connection.removed = {**connection.removed, **report.removed} if report.removed else connection.removed
+            if connection.is_open and 0 < len(report.removed) <= self._settings.limits.stats - len(connection.removed):
+                connection.removed = {**connection.removed, **report.removed}
             self.store.add("rtc.exporter.reports.dropped", (verdict,), 1, now)
             return False
         participant.seen = connection.seen = now

@@ -8,7 +8,7 @@ does not report is absent and not zero.
 
 from collections.abc import Callable, Mapping
 from operator import add
-from typing import NamedTuple
+from typing import TypeAlias
 
 from rtc_exporter import catalog, signals, w3c
 from rtc_exporter.metric import Metric, Source, Tier
@@ -28,21 +28,21 @@ for _metric in catalog.METRICS:
         else:
             OBSERVED.setdefault(_source.stats, []).append((_metric, _source))
 
+#: Members by which a formula judges others, and that say nothing alone.
+CONDITIONS = frozenset({"active", "kind", "localId", "mediaSourceId", "trackIdentifier"})
+
 #: How the values of several streams become one gauge.
 COMBINE: dict[str, Callable[[float, float], float]] = {"max": max, "min": min, "sum": add}
 
 
-class LiveValue(NamedTuple):
-    """A live gauge that a signal feeds: its key in ``PeerConnection.live``."""
-
-    key: tuple[str, str]
-    combine: Callable[[float, float], float]
+#: A live gauge that a signal feeds: its key in ``PeerConnection.live``, and how several values become one.
+LiveValue: TypeAlias = tuple[tuple[str, str], Callable[[float, float], float]]
 
 
 class Sink:
     """One signal on its way: to a row, None where the profile leaves it out, and to live gauges."""
 
-    __slots__ = ("formula", "live", "metric", "slot", "source", "times")
+    __slots__ = ("formula", "live", "metric", "observe", "source", "times")
 
     def __init__(
         self, signal: signals.Signal, metric: Metric | None, source: Source, live: tuple[LiveValue, ...]
@@ -52,13 +52,14 @@ class Sink:
         self.source = source
         self.times = source.times
         self.live = live
-        self.slot: Counter | Histogram | None = None
+        #: Takes a value to the row's slot, once that was needed.
+        self.observe: Callable[..., None] | None = None
 
 
 class Route:
     """What becomes of objects of one stats type with these labels."""
 
-    __slots__ = ("counters", "generation", "group", "labels", "sinks", "stats", "_store")
+    __slots__ = ("codec", "counters", "generation", "group", "labels", "sinks", "stats", "_store")
 
     def __init__(self, store: SeriesStore, stats: str, labels: Mapping[str, str], members: Members) -> None:
         self._store = store
@@ -68,6 +69,7 @@ class Route:
         kind = labels.get(catalog.KIND, "")
         #: The key of its sums among a participant's totals.
         self.group = f"{stats}/{kind}"
+        self.codec = labels.get(catalog.CODEC, "")
         self.counters: dict[str, Counter | None] = {}
         self.sinks = tuple(_sinks(store, stats, kind, members))
 
@@ -78,11 +80,15 @@ class Route:
         counter = self.counters[member] = slot if isinstance(slot, Counter) else None
         return counter
 
-    def fill(self, sink: Sink, now: float) -> Counter | Histogram:
+    def fill(self, sink: Sink, now: float) -> Callable[..., None]:
         """Find the slot of a sink that has a row; it is remembered."""
         assert sink.metric is not None, "only published rows come here"
-        sink.slot = self._slot(sink.metric, sink.source, now)
-        return sink.slot
+        slot = self._slot(sink.metric, sink.source, now)
+        if isinstance(slot, Histogram):
+            sink.observe = slot.observe
+        else:
+            sink.observe, sink.times = slot.add, ""
+        return sink.observe
 
     def _slot(self, metric: Metric, source: Source, now: float) -> Counter | Histogram:
         family = self._store.family(metric.name)
@@ -109,8 +115,12 @@ def wanted(store: SeriesStore, more: Mapping[str, tuple[str, ...]]) -> frozenset
 
 def readable(stats: str, members: Members) -> frozenset[str]:
     """The signals that these members can feed."""
-    known = members.keys()
-    return frozenset(signal.name for signal in signals.BY_TYPE.get(stats, ()) if not known.isdisjoint(signal.reads))
+    known = members.keys() - CONDITIONS
+    return frozenset(
+        signal.name
+        for signal in signals.BY_TYPE.get(stats, ())
+        if signal.unless not in known and not known.isdisjoint(signal.reads)
+    )
 
 
 def _sinks(store: SeriesStore, stats: str, kind: str, members: Members) -> list[Sink]:
@@ -125,7 +135,7 @@ def _sinks(store: SeriesStore, stats: str, kind: str, members: Members) -> list[
         if metric is not None and store.family(metric.name) is None:
             metric = None
         live = tuple(
-            LiveValue((row.name, kind if catalog.KIND in row.attributes else ""), COMBINE[row.fold])
+            ((row.name, kind if catalog.KIND in row.attributes else ""), COMBINE[row.fold])
             for row in LIVE.get((stats, signal.name), ())
         )
         if metric is not None or live:

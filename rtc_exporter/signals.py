@@ -10,7 +10,7 @@ Rates are in bytes a second, times in seconds, levels from 0 to 1.
 
 from collections.abc import Callable
 from math import sqrt
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, cast
 
 from rtc_exporter import w3c
 from rtc_exporter.delta import Fold, MonitoredObject
@@ -27,11 +27,15 @@ NO_ESTIMATE = -100.0
 LONGEST_SILENCE = 86_400.0
 
 
+_NUMBERS = frozenset({int, float})
+
+
 class Reading(NamedTuple):
-    """A formula with the members it reads; those of another stats type are written ``type.member``."""
+    """A formula, the members it reads (another type's as ``type.member``), and one beside which it says nothing."""
 
     formula: Formula
     reads: tuple[str, ...]
+    unless: str = ""
 
 
 class Signal(NamedTuple):
@@ -41,14 +45,16 @@ class Signal(NamedTuple):
     name: str
     formula: Formula
     reads: tuple[str, ...]
+    unless: str
     help: str
 
 
 def _number(value: Member | None) -> float | None:
     """The value if it is a number that a browser can mean."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+    if type(value) not in _NUMBERS:
         return None
-    return value if -LARGEST <= value <= LARGEST else None
+    number = cast(float, value)
+    return number if -LARGEST <= number <= LARGEST else None
 
 
 def by(formula: Formula, reads: str) -> Reading:
@@ -61,8 +67,8 @@ def ratio(part: str, whole: str, most: float | None = None) -> Reading:
 
     def formula(thing: MonitoredObject, fold: Fold) -> float | None:
         under = thing.increments.get(whole)
-        over = thing.increments.get(part)
-        if not under or over is None or thing.elapsed is None:
+        over = thing.increments.get(part) if under and thing.elapsed is not None else None
+        if not under or over is None:
             return None
         return over / under if most is None else min(over / under, most)
 
@@ -73,7 +79,8 @@ def combined(one: str, sign: int, other: str, whole: str) -> Reading:
     """The increase of one counter plus or minus another's, for each unit of a third's."""
 
     def formula(thing: MonitoredObject, fold: Fold) -> float | None:
-        first, second, under = map(thing.increments.get, (one, other, whole))
+        gained = thing.increments.get
+        first, second, under = gained(one), gained(other), gained(whole)
         if first is None or second is None or not under or thing.elapsed is None:
             return None
         return max(0.0, first + sign * second) / under
@@ -256,7 +263,7 @@ def limited_by(reason: str) -> Reading:
             return None
         return thing.elapsed if now == reason else 0.0
 
-    return Reading(formula, ("qualityLimitationReason", "qualityLimitationDurations.none"))
+    return Reading(formula, ("qualityLimitationReason",), unless="qualityLimitationDurations.none")
 
 
 def _remote_loss(thing: MonitoredObject, fold: Fold) -> float | None:
@@ -382,7 +389,7 @@ _ROWS: tuple[tuple[str, str, Reading, str], ...] = (
 # fmt: on
 
 SIGNALS: tuple[Signal, ...] = tuple(
-    Signal(stats, name, reading.formula, reading.reads, text) for stats, name, reading, text in _ROWS
+    Signal(stats, name, reading.formula, reading.reads, reading.unless, text) for stats, name, reading, text in _ROWS
 )
 
 #: The signals of each stats type.

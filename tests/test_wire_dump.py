@@ -197,7 +197,7 @@ def test_a_gzip_file_of_several_members_is_one_file() -> None:
 
 def test_unpacking_is_limited() -> None:
     """A small file that unpacks to a large one stops at the limit."""
-    bomb = gzip.compress(b"RTCStatsDump\n{}\n" + b"\n" * (1 << 22))
+    bomb = gzip.compress(b"RTCStatsDump\n{}\n" + b"x" * (1 << 22))
 
     with pytest.raises(LimitError) as refusal:
         read(bomb, Limits(dump_bytes_unpacked=1 << 20))

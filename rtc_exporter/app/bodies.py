@@ -23,6 +23,8 @@ LINES = ("application/x-ndjson", "application/ndjson", "application/jsonl", "app
 #: Encodings of text that are turned into UTF-8; everything else is refused.
 CHARSETS = ("utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "latin-1", "utf-16")
 GZIP = 16 + zlib.MAX_WBITS
+#: Members of a gzip body.  Clients send one; what follows is copied for each.
+MEMBERS = 64
 
 
 class UnsupportedError(FrameError):
@@ -73,6 +75,8 @@ def unpack(body: bytes, limit: int) -> bytes:
     parts: list[bytes] = []
     room = limit + 1
     while body and room > 0:
+        if len(parts) >= MEMBERS:
+            raise FrameError(Reason.BAD_ENCODING, f"gzip of more than {MEMBERS} pieces")
         stream = zlib.decompressobj(GZIP)
         try:
             part = stream.decompress(body, room)

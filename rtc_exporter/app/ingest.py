@@ -25,6 +25,8 @@ from rtc_exporter.errors import ClientError, LimitError, OriginError, Reason
 from rtc_exporter.model import Event, ParticipantKey, Report
 from rtc_exporter.wire.decoder import Description
 
+#: Documents in one body: each that is refused is answered for.
+DOCUMENTS = 5000
 #: Dump files that are read at the same time: each is held in memory while it is.
 UPLOADS = 4
 #: Seconds of work on a dump before everybody else has a turn.
@@ -91,6 +93,8 @@ class Ingest:
         identity = self._identity(request)
         body, is_lines = await bodies.text(request, self._intake.limits.body_bytes)
         documents = [line for line in body.splitlines() if line.strip()] if is_lines else [body]
+        if len(documents) > DOCUMENTS:
+            raise LimitError(Reason.TOO_LARGE, f"a body has at most {DOCUMENTS} lines")
         agent = request.headers.get("user-agent", "")
         accepted, rejected = 0, []
         turn = self._clock()

@@ -75,7 +75,7 @@ class Parked(NamedTuple):
 class Connection:
     """One client's connection: frames in, records on to the pipeline."""
 
-    __slots__ = ("_intake", "_seen", "attributes", "decoder", "format", "is_open", "keys", "refused")
+    __slots__ = ("_intake", "_seen", "attributes", "decoder", "format", "is_open", "keys", "place", "refused")
 
     def __init__(self, intake: "Intake", format: str, attributes: Mapping[str, str], is_open: bool = True) -> None:
         self._intake = intake
@@ -86,6 +86,8 @@ class Connection:
         self.is_open = is_open
         #: What reads the frames; who only posts brings records.
         self.decoder: Decoder | None = None
+        #: Where its client goes on, should it come back.
+        self.place: Place | None = None
         #: Participants that this connection speaks for: one, unless the payload names several.
         self.keys: list[ParticipantKey] = []
         #: Frames refused since the last one that was fine.
@@ -110,10 +112,7 @@ class Connection:
         """Count frames that were taken unread and turned out to be of no use; False when there were none."""
         if self.decoder is None or not self.decoder.refused:
             return False
-        for error in self.decoder.refused:
-            self._intake.refuse(error, now, self.format)
-        self.refused += len(self.decoder.refused)
-        self.decoder.refused.clear()
+        self.refused += self._intake.settle(self.decoder, self.format, now)
         return True
 
     def take(self, records: Iterable[Record], now: float) -> int:
@@ -204,18 +203,17 @@ class Intake:
             decoder.adopt(parked.decoder)
         elif last is not None and last.decoder is not None:
             decoder.adopt(last.decoder)
-        connection.decoder = decoder
+        connection.decoder, connection.place = decoder, place
         self._newest[place] = connection
 
     def close(self, connection: Connection, code: int, now: float) -> None:
         """The connection is gone: its participants leave, or may still come back."""
-        connection.settle(now)
         tally = self.tallies[connection.format]
         tally.open -= 1
         self.pipeline.store.set("rtc.exporter.connections", (connection.format,), tally.open, now)
+        if connection.place is not None and self._newest.get(connection.place) is connection:
+            del self._newest[connection.place]
         for key in connection.keys:
-            if self._newest.get((key, connection.format)) is connection:
-                del self._newest[key, connection.format]
             others = self.pipeline.detach(key, now)
             if self.is_closing:
                 continue
@@ -226,6 +224,7 @@ class Intake:
                 self.pipeline.feed(Left(key, now, "closed"), now)
             else:
                 self._park(connection, key, "closed" if code in CLOSED else "error", now)
+        connection.settle(now)
 
     def _park(self, connection: Connection, key: ParticipantKey, reason: str, now: float) -> None:
         place = (key, connection.format)
@@ -240,6 +239,7 @@ class Intake:
         participant = self.pipeline.sessions.get(place[0])
         if participant is not None and not participant.sockets:
             self.pipeline.feed(Left(place[0], now, parked.reason), now)
+        self.settle(parked.decoder, place[1], now)
 
     # ── clients that post
 
@@ -274,6 +274,14 @@ class Intake:
         tally.refused[error.reason] += 1
         tally.last = Refusal(error.reason, error.detail, now)
         self.pipeline.count("rtc.exporter.reports.dropped", (error.reason.value,), now=now)
+
+    def settle(self, decoder: Decoder, format: str, now: float) -> int:
+        """Count the frames that a decoder took unread and that were of no use; returns how many."""
+        number = len(decoder.refused)
+        for error in decoder.refused:
+            self.refuse(error, now, format)
+        decoder.refused.clear()
+        return number
 
     def count_reports(self, format: str, accepted: int, dropped: int, now: float) -> None:
         """Count reports that were understood: taken, or dropped as repetitions."""

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from uvicorn.server import ServerState
+from websockets.datastructures import Headers
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
@@ -33,6 +34,8 @@ PING, DEAD = 20.0, 40.0
 CLOSING = 5.0
 #: Seconds of being read more slowly than it sends, without a pause, after which a client is refused.
 DEBT = 300.0
+#: Bytes of a frame that count as one more frame: a megabyte takes as long to read as sixty usual frames.
+FRAME = 1 << 14
 #: Bytes of pongs that a client may leave unread.
 UNREAD = 1 << 16
 #: Close codes for what is refused before the first frame; others have their own.
@@ -163,7 +166,7 @@ class Socket(asyncio.Protocol):
         if response.status_code != 101:
             self.transport.close()
             return
-        self.agent = headers.get("User-Agent", "")
+        self.agent = _first(headers, "User-Agent")
         try:
             intake.admit()
             self._is_admitted = True
@@ -172,7 +175,7 @@ class Socket(asyncio.Protocol):
             if self._format is None and offered:
                 raise FrameError(Reason.UNKNOWN_FORMAT, "an unknown subprotocol")
             if self._format is None:
-                self._timer = self.loop.call_later(FIRST_FRAME, self._close, 1008, "no frame came")
+                self._timer = self.loop.call_later(FIRST_FRAME, self._give_up)
             else:
                 self._open(self._format)
         except ClientError as exc:
@@ -180,7 +183,7 @@ class Socket(asyncio.Protocol):
 
     def _resolve(self, request: Request) -> Identity:
         path, _, query = request.path.partition("?")
-        authorization = request.headers.get("Authorization", "")
+        authorization = _first(request.headers, "Authorization")
         intake = self._sockets.intake
         return auth.resolve(path, auth.parameters(query), authorization, intake.config, self._sockets.clock())
 
@@ -204,7 +207,7 @@ class Socket(asyncio.Protocol):
                     self._text(messages.text(payload))
                 else:
                     self._control(opcode, payload)
-                self._allowance -= 1.0
+                self._allowance -= 1.0 + len(payload) / FRAME
                 if self._allowance < 0.0:
                     self._slow_down()
         except Fault as fault:
@@ -214,6 +217,9 @@ class Socket(asyncio.Protocol):
         del waiting[: len(waiting) if self._is_closing else done]
         if self._allowance > 1.0:
             self._slowed = None
+
+    def _give_up(self) -> None:
+        self._refuse(FrameError(Reason.UNKNOWN_FORMAT, "no frame came"), 1008)
 
     def _text(self, frame: str | bytes) -> None:
         connection = self._connection
@@ -253,10 +259,9 @@ class Socket(asyncio.Protocol):
             return
         self._is_paused = True
         self.transport.pause_reading()
-        self._timer = self.loop.call_later(-self._allowance / self._sockets.rate, self._resume)
+        self.loop.call_later(-self._allowance / self._sockets.rate, self._resume)
 
     def _resume(self) -> None:
-        self._timer = None
         if self._is_closing or self.transport.is_closing():
             return
         self._is_paused = False
@@ -312,3 +317,8 @@ class Socket(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+def _first(headers: Headers, name: str) -> str:
+    """A header that a client may have written several times."""
+    return next(iter(headers.get_all(name)), "")

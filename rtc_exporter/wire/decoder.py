@@ -22,6 +22,11 @@ DEFAULTS = Limits()
 #: 2100-01-01 in milliseconds.  A clock that is ahead of that is not a clock.
 LATEST = 4_102_444_800_000
 
+#: Bytes for which a document may have one object or array; a stats object has hundreds, and an event has sixty.
+NODE = 32
+#: Objects and arrays that every document may have, however short.
+NODES = 5000
+
 #: The exact types of a JSON number; ``bool`` is a subclass of ``int`` and stays outside.
 NUMBERS = frozenset((int, float))
 
@@ -100,12 +105,14 @@ def parse(frame: str | bytes, limits: Limits, size: int | None = None) -> object
     """
     if len(frame) > (limits.frame_bytes if size is None else size):
         raise LimitError(Reason.TOO_LARGE, f"{len(frame)} bytes")
+    openings = frame.count("{") + frame.count("[") if isinstance(frame, str) else frame.count(b"{") + frame.count(b"[")
+    if openings > NODES and openings > len(frame) // NODE:
+        raise LimitError(Reason.TOO_LARGE, f"{openings} objects and arrays")
     try:
         document: object = orjson.loads(frame)
     except (ValueError, RecursionError) as exc:
         raise FrameError(Reason.BAD_JSON, "not JSON") from exc
     # Fewer openings than allowed levels: most frames are done here.
-    openings = frame.count("{") + frame.count("[") if isinstance(frame, str) else frame.count(b"{") + frame.count(b"[")
     if openings > limits.depth and _is_deeper(document, limits.depth):
         raise FrameError(Reason.BAD_JSON, f"nested deeper than {limits.depth}")
     return document

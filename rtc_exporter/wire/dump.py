@@ -28,7 +28,7 @@ from rtc_exporter.wire.decoder import (
     parse,
     text,
 )
-from rtc_exporter.wire.files import beginning, json_line, lines
+from rtc_exporter.wire.files import Idle, beginning, json_line, lines
 from rtc_exporter.wire.rtcstats import Decoder
 
 #: First line of an RTCStatsDump file.
@@ -59,14 +59,18 @@ class Reader:
         yield Joined(self._key, start, {"user_agent.original": agent} if agent else {})
 
         last, code = start, None
+        idle = Idle()
         for line in rows:
+            idle.read(line)
             if not line.strip():
                 continue
             if line.startswith(_CLOSE):
                 code = self._close_code(line)
                 continue
             try:
-                yield from decoder.receive(line, last)
+                for record in decoder.receive(line, last):
+                    yield record
+                    idle.end()
             except ClientError as refusal:
                 self.refused[refusal.reason] += 1
             last = last if decoder.time is None else decoder.time / 1000
@@ -122,13 +126,17 @@ class RecordingReader:
         yield Joined(self._key, start, {"user_agent.original": agent} if agent else {})
 
         now, reason = start, "closed"
+        idle = Idle()
         for line in rows:
+            idle.read(line)
             row = json_line(line)
             now = start + _seconds(row.get("t"), now - start)
             frame, direction = row.get("text"), row.get("dir")
             if direction == "c2s" and isinstance(frame, str):
                 try:
-                    yield from decoder.receive(frame, now)
+                    for record in decoder.receive(frame, now):
+                        yield record
+                        idle.end()
                 except ClientError as refusal:
                     self.refused[refusal.reason] += 1
             elif direction in ("close", "server-close"):

@@ -16,6 +16,10 @@ GZIP = b"\x1f\x8b"
 
 #: Bytes that are read, and unpacked, at a time.
 CHUNK = 1 << 16
+#: Members of a gzip file, which log rotation and appending make; what follows in a chunk is copied for each.
+MEMBERS = 1000
+#: Lines without a record, and bytes of them, after which a file is given up: everybody waits while they are read.
+IDLE_LINES, IDLE_BYTES = 10_000, 8 << 20
 
 
 def unpack(stream: BinaryIO, limits: Limits, refused: Counter[Reason] | None = None) -> Iterator[bytes]:
@@ -42,15 +46,17 @@ def _chunks(stream: BinaryIO, refused: Counter[Reason] | None) -> Iterator[bytes
         return
     try:
         unpacker = zlib.decompressobj(wbits=31)
+        members = 1
         while chunk:
             yield unpacker.decompress(chunk, CHUNK)
             chunk = unpacker.unconsumed_tail
-            if unpacker.eof and unpacker.unused_data.startswith(GZIP):
+            if unpacker.eof and members < MEMBERS and unpacker.unused_data.startswith(GZIP):
+                members += 1
                 # A gzip file may have several members: log rotation and appending make them.
                 chunk, unpacker = unpacker.unused_data, zlib.decompressobj(wbits=31)
             elif not chunk and not unpacker.eof:
                 chunk = stream.read(CHUNK)
-        whole = unpacker.eof
+        whole = unpacker.eof and not unpacker.unused_data.startswith(GZIP)
     except zlib.error:
         whole = False
     if not whole:
@@ -63,18 +69,42 @@ def lines(stream: BinaryIO, limits: Limits, refused: Counter[Reason]) -> Iterato
     """Lines without their ends; one that is longer than a frame may be is counted and skipped."""
     rest = b""
     is_skipping = False
+    skipped = 0
     for chunk in unpack(stream, limits, refused):
         *complete, rest = (rest + chunk).split(b"\n")
         for line in complete:
             if not is_skipping:
                 yield line.removesuffix(b"\r")
-            is_skipping = False
+            is_skipping, skipped = False, 0
         if len(rest) > limits.frame_bytes:
             if not is_skipping:
                 refused[Reason.TOO_LARGE] += 1
+            skipped += len(rest)
+            if skipped > IDLE_BYTES:
+                raise FrameError(Reason.BAD_DUMP, "a line without an end")
             is_skipping, rest = True, b""
     if rest and not is_skipping:
         yield rest
+
+
+class Idle:
+    """How much of a file was read without a record."""
+
+    __slots__ = ("_bytes", "_lines")
+
+    def __init__(self) -> None:
+        self._lines = self._bytes = 0
+
+    def read(self, line: bytes) -> None:
+        """One more line; raises FrameError when it is no use to go on."""
+        self._lines += 1
+        self._bytes += len(line)
+        if self._lines > IDLE_LINES or self._bytes > IDLE_BYTES:
+            raise FrameError(Reason.BAD_DUMP, "too much that is not understood")
+
+    def end(self) -> None:
+        """A record came of it."""
+        self._lines = self._bytes = 0
 
 
 def beginning(head: bytes) -> bytes:

@@ -26,6 +26,9 @@ DEFAULT_CONNECTION = "PC_0"
 #: Participants that one connection may speak for, where the payload names them.
 PARTICIPANTS = 1000
 
+#: Documents, reports and events in one frame or body together: each costs more than its bytes.
+TOLD = 5000
+
 #: How many documents back a repetition is recognised.
 REMEMBERED = 64
 
@@ -79,9 +82,20 @@ def documents(frame: str | bytes, limits: Limits = DEFAULTS) -> list[tuple[Parti
         rows = [line for line in frame.splitlines() if line.strip()]
         if len(rows) < 2:
             raise
+        _bounded(len(rows))
         found = [parse(line, limits, size) for line in rows]
     listed = found if isinstance(found, list) else [found]
+    _bounded(sum(1 + _size(document, "reports") + _size(document, "events") for document in listed))
     return [(_named(document, limits), document) for document in map(_document, listed)]
+
+
+def _size(document: object, name: str) -> int:
+    return len(items(mapping(document).get(name)))
+
+
+def _bounded(number: int) -> None:
+    if number > TOLD:
+        raise LimitError(Reason.TOO_LARGE, f"at most {TOLD} documents, reports and events come together")
 
 
 def _document(value: object) -> dict[str, object]:

@@ -110,12 +110,12 @@ class Decoder:
 
         rtcstats-js writes it in one way.  What is written otherwise, removes an object or comes first is read at once.
         """
-        if not isinstance(frame, str) or len(frame) > self._limits.frame_bytes:
+        if not isinstance(frame, str) or len(frame) > min(self._limits.frame_bytes, LONGEST_LAID_BY):
             return []
         tail = _DELTA_TAIL.search(frame, len(frame) - _DELTA_TAIL_LENGTH)
         if tail is None or not frame.startswith('["g","PC_') or self.time is None or self.whole or '":null' in frame:
             return []
-        connection = self._connections.get(frame[5 : frame.find('"', 5, _DELTA_HEAD_LENGTH)])
+        connection = self._connections.get(frame[6 : frame.find('"', 6, _DELTA_HEAD_LENGTH)])
         if connection is None or connection.is_closed or connection.parked is not None:
             return []
         base, stamp, sent = connection.base, float(tail[1]), self.time + float(tail[2])
@@ -218,6 +218,8 @@ class Decoder:
         return connection
 
 
+#: Characters of a frame that is kept unread: a call of six has deltas of 4,000, and what is kept has to be bounded.
+LONGEST_LAID_BY = 32 << 10
 #: The ends of ``["g","PC_0",{...,"t":1760000002000.5},59]``; the last number is short, a difference and no date.
 _DELTA_HEAD_LENGTH = 64
 _DELTA_TAIL = re.compile(r'"t":(\d{10,13}(?:\.\d{1,12})?)\},(\d{1,9})\]\Z')
