@@ -19,6 +19,9 @@ from rtc_exporter.sessions import TOTALS, Participant, PeerConnection
 #: Routes that are kept.  Real clients need some hundreds; one that makes words up only makes us look them up again.
 ROUTES = 10_000
 
+#: Certificates of one peer connection that are told apart; two are usual.
+CERTIFICATES = 16
+
 #: Members of a local candidate that the labels of a path are made of.
 PATH_MEMBERS = ("candidateType", "protocol", "relayProtocol", "networkType")
 
@@ -183,8 +186,9 @@ class Meter:
     def _count_certificates(self, participant: Participant, connection: PeerConnection, fold: Fold, now: float) -> None:
         if self._store.family("rtc.certificate.connections") is None:
             return
-        for ident, members in fold.stats.items():
-            if members.get("type") == "certificate" and ident not in connection.certificates:
+        known = connection.certificates
+        for ident, members in fold.stats.items() if len(known) < CERTIFICATES else ():
+            if members.get("type") == "certificate" and ident not in known:
                 connection.certificates |= {ident}
                 extra = {"rtc.certificate.algorithm": str(members.get("fingerprintAlgorithm", ""))}
                 self._add(participant, "rtc.certificate.connections", extra, 1, now)

@@ -122,3 +122,24 @@ def is_moved(plan: Plan, members: Members, values: list[float | None]) -> bool:
     """Whether the other side has reported again, though no timestamp says so."""
     told = ((members.get(name), values[index]) for index, name in plan.told)
     return any(value is not None and value != last for value, last in told)
+
+
+#: What a gauge can mean, by member: the least and the most.  One absurd value would spoil a histogram's sum for ever.
+RANGES: dict[str, tuple[float, float]] = {
+    **dict.fromkeys(("jitter", "roundTripTime", "currentRoundTripTime"), (0, 3600)),
+    **dict.fromkeys(("targetBitrate", "availableOutgoingBitrate", "availableIncomingBitrate"), (0, 1e11)),
+    **dict.fromkeys(("frameWidth", "frameHeight", "width", "height"), (0, 65_535)),
+    **dict.fromkeys(("audioLevel", "fractionLost"), (0, 1)),
+    **dict.fromkeys(("echoReturnLoss", "echoReturnLossEnhancement"), (-200, 200)),
+    "framesPerSecond": (0, 1000),
+}
+_ANY: tuple[float, float] = (0, LARGEST)
+
+
+def number(members: Members, name: str) -> float | None:
+    """The member if it is a number that a browser can mean."""
+    value = members.get(name)
+    if type(value) is not int and type(value) is not float:
+        return None
+    least, most = RANGES.get(name, _ANY)
+    return value if least <= value <= most else None

@@ -10,12 +10,12 @@ Rates are in bytes a second, times in seconds, levels from 0 to 1.
 
 from collections.abc import Callable
 from math import sqrt
-from typing import NamedTuple, TypeAlias, cast
+from typing import NamedTuple, TypeAlias
 
 from rtc_exporter import w3c
 from rtc_exporter.delta import Fold, MonitoredObject
-from rtc_exporter.model import Member, Stats
-from rtc_exporter.plans import LARGEST
+from rtc_exporter.model import Stats
+from rtc_exporter.plans import number
 
 Formula: TypeAlias = Callable[[MonitoredObject, Fold], float | None]
 
@@ -25,9 +25,6 @@ SILENCE = 1e-4
 NO_ESTIMATE = -100.0
 #: A path that is silent for longer has a clock that is not the page's.
 LONGEST_SILENCE = 86_400.0
-
-
-_NUMBERS = frozenset({int, float})
 
 
 class Reading(NamedTuple):
@@ -47,14 +44,6 @@ class Signal(NamedTuple):
     reads: tuple[str, ...]
     unless: str
     help: str
-
-
-def _number(value: Member | None) -> float | None:
-    """The value if it is a number that a browser can mean."""
-    if type(value) not in _NUMBERS:
-        return None
-    number = cast(float, value)
-    return number if -LARGEST <= number <= LARGEST else None
 
 
 def by(formula: Formula, reads: str) -> Reading:
@@ -101,11 +90,11 @@ def rate(counter: str, most: float | None = None) -> Reading:
 
 
 def gauge(member: str, above: float | None = None) -> Reading:
-    """A member as the browser reports it; one that is negative, or not ``above``, means that there is none."""
+    """A member as the browser reports it; one that cannot be meant, or is not ``above``, means that there is none."""
 
     def formula(thing: MonitoredObject, fold: Fold) -> float | None:
-        value = None if thing.elapsed is None else _number(thing.members.get(member))
-        return None if value is None or (value < 0 if above is None else value <= above) else value
+        value = None if thing.elapsed is None else number(thing.members, member)
+        return None if value is None or (above is not None and value <= above) else value
 
     return Reading(formula, (member,))
 
@@ -147,7 +136,7 @@ def _is_muted(thing: MonitoredObject, fold: Fold) -> bool:
 
 def _shorter(thing: MonitoredObject, width: str, height: str) -> float | None:
     """The shorter side, so that portrait video compares with landscape."""
-    across, down = _number(thing.members.get(width)), _number(thing.members.get(height))
+    across, down = number(thing.members, width), number(thing.members, height)
     return (min(across, down) if across else down) if down else None
 
 
@@ -160,7 +149,7 @@ def _rms(thing: MonitoredObject) -> float | None:
 def _audio_level(thing: MonitoredObject, fold: Fold) -> float | None:
     if "totalAudioEnergy" in thing.increments and "totalSamplesDuration" in thing.increments:
         return _rms(thing)
-    return None if thing.elapsed is None else _number(thing.members.get("audioLevel"))
+    return None if thing.elapsed is None else number(thing.members, "audioLevel")
 
 
 def _inbound_loss(thing: MonitoredObject, fold: Fold) -> float | None:
@@ -218,8 +207,8 @@ def _layers(thing: MonitoredObject, fold: Fold) -> list[MonitoredObject]:
 
 def _rank(layer: MonitoredObject) -> tuple[bool, float, float]:
     """The top layer is the largest of those that encode: an active one may be starved of bandwidth."""
-    area = (_number(layer.members.get("frameWidth")) or 0) * (_number(layer.members.get("frameHeight")) or 0)
-    return bool(layer.increments.get("framesEncoded")), area, _number(layer.members.get("encodingIndex")) or 0
+    area = (number(layer.members, "frameWidth") or 0) * (number(layer.members, "frameHeight") or 0)
+    return bool(layer.increments.get("framesEncoded")), area, number(layer.members, "encodingIndex") or 0
 
 
 def _source_bitrate(thing: MonitoredObject, fold: Fold) -> float | None:
@@ -231,7 +220,7 @@ def _source_bitrate(thing: MonitoredObject, fold: Fold) -> float | None:
 def _source_target(thing: MonitoredObject, fold: Fold) -> float | None:
     if thing.elapsed is None:
         return None
-    targets = [_number(layer.members.get("targetBitrate")) for layer in _layers(thing, fold)]
+    targets = [number(layer.members, "targetBitrate") for layer in _layers(thing, fold)]
     known = [value for value in targets if value is not None]
     return sum(known) / 8 if known and len(known) == len(targets) else None
 
@@ -278,8 +267,7 @@ def _remote_loss(thing: MonitoredObject, fold: Fold) -> float | None:
     if not thing.elapsed:
         return None
     if lost is None or local is None or sent is None or not local.elapsed:
-        share = _number(thing.members.get("fractionLost"))
-        return share if share is not None and 0 <= share <= 1 else None
+        return number(thing.members, "fractionLost")
     sent *= thing.elapsed / local.elapsed
     return min(1.0, lost / sent) if sent else None
 
@@ -306,7 +294,7 @@ def _path_time(thing: MonitoredObject, fold: Fold) -> float | None:
 
 
 def _path_silence(thing: MonitoredObject, fold: Fold) -> float | None:
-    last = _number(thing.members.get("lastPacketReceivedTimestamp"))
+    last = number(thing.members, "lastPacketReceivedTimestamp")
     if not last or thing.elapsed is None:
         return None
     silence = thing.time - last / 1000
@@ -315,7 +303,7 @@ def _path_silence(thing: MonitoredObject, fold: Fold) -> float | None:
 
 def _pressure(thing: MonitoredObject, fold: Fold) -> float | None:
     """A state and not an interval: it holds from its first report.  rtcstats-js counts from 4, nominal, down to 1."""
-    state = _number(thing.members.get("cpuState"))
+    state = number(thing.members, "cpuState")
     return 4 - state if state in (1, 2, 3, 4) else None
 
 

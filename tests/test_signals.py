@@ -513,3 +513,23 @@ def test_codec_of(members: Members, stats: Mapping[str, Members], expected: str 
     fold = folded({}, {"it": members, **stats})
 
     assert signals.codec_of(fold.objects["it"], fold.stats) == expected
+
+
+@pytest.mark.parametrize(
+    ("stats", "signal", "members"),
+    [
+        ("inbound-rtp", "jitter", {"jitter": 9e15}),
+        ("inbound-rtp", "jitter", {"jitter": -1}),
+        ("inbound-rtp", "frame_rate", {"framesPerSecond": 3e15, "framesDecoded": 1}),
+        ("outbound-rtp", "source_target_bitrate", {"targetBitrate": -3e15}),
+        ("outbound-rtp", "source_frame_rate", {"framesPerSecond": 1001, "framesEncoded": 1}),
+        ("remote-inbound-rtp", "round_trip_time", {"roundTripTime": 1e9}),
+        ("remote-inbound-rtp", "loss_ratio", {"fractionLost": 1.5}),
+        ("media-source", "frame_height", {"height": 1e9}),
+    ],
+)
+def test_what_no_browser_can_mean_is_no_value(stats: str, signal: str, members: Members) -> None:
+    """One absurd gauge would spoil the sum of a histogram for ever, and a negative one would break its rate."""
+    thing: Members = {"type": stats, "ssrc": 1, "kind": "video", "timestamp": START, **members}
+
+    assert value(signal, folded({"it": thing}, {"it": {**thing, "timestamp": NOW}})) is None
