@@ -239,13 +239,19 @@ def _badness(participant: Participant) -> float:
 
 def _combine(participant: Participant, now: float) -> Mapping[tuple[str, str], float]:
     """The live values of all peer connections of a participant as one; what is old is left out."""
+    several = [
+        connection
+        for connection in participant.peer_connections.values()
+        if connection.is_open and connection.report is not None and now - connection.seen <= VALUE_AGE
+    ]
     together: dict[tuple[str, str], float] = {}
-    for connection in participant.peer_connections.values():
-        if not connection.is_open or connection.report is None or now - connection.seen > VALUE_AGE:
-            continue
+    for connection in several:
+        assert connection.report is not None, "as chosen above"
         oldest = connection.report.time - VALUE_AGE
-        for key, (value, time) in connection.live.items():
-            if time >= oldest:
-                before = together.get(key)
-                together[key] = value if before is None else COMBINE[_METRICS[key[0]].fold](before, value)
+        values = {key: value for key, (value, time) in connection.live.items() if time >= oldest}
+        if len(several) == 1:
+            return values
+        for key, value in values.items():
+            before = together.get(key)
+            together[key] = value if before is None else COMBINE[_METRICS[key[0]].fold](before, value)
     return together

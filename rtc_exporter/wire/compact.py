@@ -194,7 +194,8 @@ class Base(Mapping[str, Members]):
             # An id that comes back as something else is another object: it was not removed before.
             if "type" in changes and _kind(changes, self.types) != members["type"]:  # type: ignore[operator]
                 continue
-            if members["type"] in OWN_CLOCK:
+            has_clock = members["type"] in OWN_CLOCK
+            if has_clock:
                 members["timestamp"] = time
             for key, value in changes.items():  # type: ignore[attr-defined]  # an object, as checked above
                 name = numbers(key)
@@ -203,21 +204,16 @@ class Base(Mapping[str, Members]):
                 elif name is None and key not in unnumbered:
                     continue
                 elif key == "t":
-                    self._date(id, members, value, time)
+                    if is_time(value) and (has_clock or value != stamp):
+                        members["timestamp"] = value / 1000
+                        if not has_clock:
+                            self._dated.append(id)
                 elif value.__class__ is dict and key in records:
                     take_record(members, value, records[key])
                 else:
                     assign(members, {key: value}, self.names, self.limits.text_length)
         self.time = time
         return removed
-
-    def _date(self, id: str, members: Members, stamp: object, time: float) -> None:
-        """An object has a time of its own; one that differs from the report's is only told."""
-        own = stamp / 1000 if is_time(stamp) else time  # type: ignore[operator]  # a number by now
-        if own != time or members["type"] in OWN_CLOCK:
-            members["timestamp"] = own
-            if members["type"] not in OWN_CLOCK:
-                self._dated.append(id)
 
     def _check(self, delta: Mapping[str, object]) -> None:
         fresh = [id for id in delta if id not in self._stats and id not in self._ghosts]
