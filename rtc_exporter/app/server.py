@@ -58,7 +58,7 @@ def bind(address: Address, setting: str) -> socket.socket:
 
 
 #: Thresholds of the garbage collector.  Reports make and drop thousands of objects without a cycle; with Python's own
-#: thresholds (700, 10, 10) looking at those took a fifth of the time with 4,000 clients (measured).
+#: thresholds (700, 10, 10) looking at those took about a fifth of a profile with 4,000 clients that had just come.
 COLLECT = (50_000, 20, 50)
 
 
