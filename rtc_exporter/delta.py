@@ -9,7 +9,7 @@ In the common case every counter has grown by something possible, and one pass s
 else goes through ``_carefully``, counter by counter, with the state before at hand.
 """
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Mapping, Set
 from copy import copy
 from math import inf, nan
 from typing import Literal, cast
@@ -164,13 +164,6 @@ class Deltas:
         self._is_counted = True
         self._select(fold)
         return fold
-
-    def drop(self, ids: Iterable[str]) -> None:
-        """Forget objects at once."""
-        for ident in ids:
-            thing = self._alive.pop(ident, None) or self._vanished.pop(ident, None)
-            if thing is not None:
-                self._forget(thing)
 
     def _appear(self, ident: str, members: Members, fold: Fold, burst: float) -> MonitoredObject:
         """An object that the fold before did not have: it is back, or it has begun at zero since then."""

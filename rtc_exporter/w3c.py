@@ -191,7 +191,7 @@ EVENTS = frozenset({
     "websocket", "other",
 })  # fmt: skip
 
-#: What an event may carry, and of which type; all else stays in the parser.
+#: What an event may carry, and of which type; all else stays in the parser.  A test holds the parser against it.
 FACTS: dict[str, type] = {
     "call": str,  # the client's id that ties a call to its result
     "state": str,  # the new state, a W3C enumeration value

@@ -278,20 +278,21 @@ def test_a_forgotten_object_keeps_its_high_water_mark() -> None:
     """Packets lost and found again before it was forgotten are not lost once more when it is back."""
     deltas = Deltas(created=True)
     fold(deltas, 0, it=stream(packetsLost=20))
-    deltas.drop(["it"])
-    fold(deltas, 5)
-    fold(deltas, 10, it=stream(packetsLost=18))
+    for n in range(KEPT + 2):
+        fold(deltas, 5 + n)
+    fold(deltas, 100, it=stream(packetsLost=18))
 
-    assert fold(deltas, 15, it=stream(packetsLost=21)).changed[0].increments == {"packetsLost": 1}
+    assert fold(deltas, 105, it=stream(packetsLost=21)).changed[0].increments == {"packetsLost": 1}
 
 
 def test_a_forgotten_id_with_another_ssrc_is_new() -> None:
     """Ids are used again; the ssrc tells that this is another stream."""
     deltas = Deltas(created=True)
     fold(deltas, 0, it=stream(packetsReceived=10))
-    deltas.drop(["it", "unknown"])
+    for n in range(KEPT + 2):
+        fold(deltas, 5 + n)
 
-    assert fold(deltas, 5, it=stream(packetsReceived=12, ssrc=2)).changed[0].increments == {"packetsReceived": 12}
+    assert fold(deltas, 100, it=stream(packetsReceived=12, ssrc=2)).changed[0].increments == {"packetsReceived": 12}
 
 
 def test_removed_objects_are_counted_a_last_time() -> None:

@@ -14,7 +14,7 @@ from rtc_exporter.errors import ClientError, FrameError, LimitError, Reason
 from rtc_exporter.limits import Limits
 from rtc_exporter.model import Event, Joined, Members, ParticipantKey, Record, Report
 from rtc_exporter.wire.compact import MEMBERS, NAMES, TYPES, Base
-from rtc_exporter.wire.events import event_name
+from rtc_exporter.wire.events import CHECKS, event_name
 from rtc_exporter.wire.rtcstats import METHODS, Decoder
 from rtc_exporter.wire.stats import Names
 from tests import captures
@@ -586,3 +586,19 @@ def test_every_method_code_is_an_event_that_is_known() -> None:
     other = {method for method in METHODS.values() if event_name(method, "PC_0") == "other"}
 
     assert other == {"getStats", "constraints"}
+
+
+def test_events_carry_what_is_listed_and_nothing_else() -> None:
+    """Every fact of every event of every recording is one of ``w3c.FACTS``, of its type, and has its check."""
+    odd = set()
+    for name in captures.names():
+        decoder = Decoder(ParticipantKey("s", "p"))
+        records = [record for time, frame in captures.frames(name) for record in decoder.receive(frame, time)]
+        facts = [
+            (record.name, *fact) for record in records if isinstance(record, Event) for fact in record.facts.items()
+        ]
+        assert facts
+        odd |= {(event, fact, type(value)) for event, fact, value in facts if type(value) is not w3c.FACTS.get(fact)}
+
+    assert odd == set()
+    assert CHECKS.keys() == w3c.FACTS.keys()

@@ -114,7 +114,6 @@ class Server:
     """The whole program, from configuration to exit."""
 
     def __init__(self, config: Config, clock: Callable[[], float] = time.time) -> None:
-        self._config = config
         self._clock = clock
         self._ingest_socket = bind(config.ingest.listen, "ingest.listen")
         try:
@@ -128,7 +127,6 @@ class Server:
         self.ingest_address = _bound(self._ingest_socket)
         self.admin_address = _bound(self._admin_socket)
         self._stopping = asyncio.Event()
-        self._is_forced = False
 
     async def run(self, ready: Callable[[], None] | None = None) -> None:
         """Serve until ``stop``; ``ready`` is called once after the first tick."""

@@ -106,7 +106,7 @@ def facts(name: str, value: object, extra: Sequence[object] = ()) -> Facts:
 
 def admitted(name: str, told: Mapping[str, object]) -> Facts:
     """The facts that an event brings by their own names, each checked."""
-    kept = {fact: check(told[fact]) for fact, check in _CHECKS.items() if fact in told}
+    kept = {fact: check(told[fact]) for fact, check in CHECKS.items() if fact in told}
     if "state" in kept and name in STATES and kept["state"] not in STATES[name]:
         del kept["state"]
     if name == "feedback":
@@ -155,7 +155,7 @@ _kind = _one_of(frozenset(MEDIA_KINDS))
 _protocol = _one_of(frozenset({"udp", "tcp", "tls"}))
 _type = _one_of(_TYPES)
 
-_CHECKS: dict[str, Callable[[object], Member | None]] = {
+CHECKS: dict[str, Callable[[object], Member | None]] = {
     "call": _id, "state": _one_of(_ALL_STATES), "error": _error, "audio": _flag, "video": _flag, "kind": _kind,
     "track": _id, "type": _type, "protocol": _protocol, "scheme": _one_of(frozenset({"stun", "turn", "turns"})),
     "relay_only": _flag, "ice_restart": _flag, "reloads": _count, "value": _number, "downlink": _number,
@@ -275,7 +275,7 @@ def _feedback(value: object, extra: Sequence[object]) -> Mapping[str, Member | N
     rating = next((rating for rating in ratings if rating is not None), None)
     return {
         "value": rating if rating is not None and 1 <= rating <= 5 else None,
-        "issue": next((word for name in ("issue", "reason") if (word := _CHECKS["issue"](told.get(name)))), None),
+        "issue": next((word for name in ("issue", "reason") if (word := CHECKS["issue"](told.get(name)))), None),
     }
 
 
