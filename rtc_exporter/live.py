@@ -105,11 +105,10 @@ class Live:
             del self._exported[participant.key]
             self._ended[participant.key] = Ended(participant, now)
 
-    def scraped(self) -> None:
-        """The tier was rendered: who ended before that has been seen."""
-        for ended in self._ended.values():
-            self._exit(ended.participant)
-        self._ended.clear()
+    def scraped(self, since: float) -> None:
+        """The tier was rendered from ``since`` on: who had ended before that has been seen."""
+        for ended in [ended for ended in self._ended.values() if ended.time <= since]:
+            self._exit(self._ended.pop(ended.participant.key).participant)
 
     def tick(self, sessions: Sessions, now: float) -> None:
         """Choose anew who is exported, and forget who ended where nobody scrapes."""

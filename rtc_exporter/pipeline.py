@@ -232,6 +232,7 @@ class Pipeline:
             connection = self._open_connection(participant, key, created, now)
         elif created is not None:
             connection.setup.created = created
+            self._undecided.add(connection)
         return participant, connection
 
     def _open_connection(
@@ -330,9 +331,9 @@ class Pipeline:
         for attribute, number in self._labels.take_limited().items():
             self.store.add("rtc.exporter.label_values.limited", (attribute,), number, now)
 
-    def scraped(self) -> None:
-        """The participant tier was rendered wholly: series of participants that had left before may go."""
-        self._live.scraped()
+    def scraped(self, since: float = inf) -> None:
+        """The participant tier was rendered wholly, from ``since`` on: series of who had left before may go."""
+        self._live.scraped(since)
 
     def shutdown(self, now: float) -> None:
         """The process ends: every participant leaves, so that what was not folded yet is counted."""

@@ -437,3 +437,18 @@ def test_the_info_series_tells_what_the_page_said_after_its_handshake() -> None:
     ((values, _),) = room.series(INFO).items()
 
     assert {"Chrome", "meet"} <= set(values)
+
+
+def test_who_leaves_while_a_scrape_goes_out_is_in_the_next_one() -> None:
+    """The chunks of a scrape take their time: who was there when it began may be missing from it."""
+    room = Room("ann")
+    room.wait(1)
+    began = room.now
+    room.wait(1)
+    room.leave("ann")
+
+    room.pipeline.scraped(began)
+
+    assert room.exported == {"ann"}
+    room.scrape()
+    assert room.exported == set()

@@ -11,7 +11,7 @@ from rtc_exporter.errors import LimitError, Reason
 from rtc_exporter.limits import Limits
 from rtc_exporter.model import Event, Joined, Left, Member, Members, ParticipantKey, PeerConnectionKey, Report, Stats
 from rtc_exporter.pipeline import Pipeline, PipelineSettings
-from rtc_exporter.series import Histogram
+from rtc_exporter.series import Counter, Histogram
 
 START = 1_760_000_000.0
 ANN = ParticipantKey("room", "ann")
@@ -589,3 +589,20 @@ def test_the_clock_of_a_client_is_measured() -> None:
 
     assert sum_of(call, "rtc.exporter.client.clock_offset") == 5 * 3600
     assert sum_of(call, "rtc.exporter.report.delay") == 0
+
+
+def test_an_attempt_whose_creation_comes_late_can_time_out() -> None:
+    """An event may overtake the creation of its peer connection; the attempt is watched all the same."""
+    pipeline = Pipeline(PipelineSettings(), 0.0)
+    key = PeerConnectionKey("room", "ann", "PC_0")
+    for name in ("negotiationneeded", "create", "setLocalDescription", "setRemoteDescription"):
+        pipeline.feed(Event(key, 1.0, name, {}), 1.0)
+        if name.startswith("set"):
+            pipeline.feed(Event(key, 1.0, f"{name}OnSuccess", {}), 1.0)
+
+    pipeline.tick(32.0)
+
+    family = pipeline.store.family("rtc.connection.attempts")
+    assert family is not None
+    counted = {slot.values[-1]: slot.value for slot in family.slots() if isinstance(slot, Counter)}
+    assert counted["timeout"] == 1

@@ -91,7 +91,7 @@ class Admin:
                 yield chunk
                 await asyncio.sleep(0)  # whoever waits has a turn
             if tier in (None, Tier.PARTICIPANT):
-                self._intake.pipeline.scraped()
+                self._intake.pipeline.scraped(started)  # who left while the chunks went out may not be in them
             now = self._clock()
             store = self._intake.pipeline.store
             store.observe("rtc.exporter.render.duration", (exposition.name,), now - started, now)
