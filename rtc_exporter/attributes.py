@@ -36,7 +36,7 @@ ATTRIBUTES: dict[str, str] = {
     "rtc.certificate.algorithm": "The fingerprint algorithm of a certificate.",
     "rtc.api.method": "The call of the WebRTC API.",
     "error.type": "The `DOMException`, or the code of the STUN or TURN server.",
-    "rtc.outcome": "How it ended: an attempt to connect, an ICE restart; of reports, `accepted` or `dropped`.",
+    "rtc.outcome": "How it ended: an attempt to connect, an ICE restart, a report, a span, an OTLP request.",
     "rtc.setup.stage": "The stage of setting up a call.",
     "rtc.leave.reason": "How a participant went.",
     "rtc.event.type": "What happened to a track or a data channel.",
@@ -54,6 +54,7 @@ ATTRIBUTES: dict[str, str] = {
     "rtc.metric.family": "A metric of the tables above.",
     "rtc.attribute": "An attribute of this table.",
     "rtc.stats.type": "The W3C `RTCStatsType`.",
-    "rtc.drop.reason": "One of the [refusals](../README.md#refusals), `duplicate`, `out_of_order` or `rejected_value`.",
-    "rtc.output": "The exposition that was rendered: `text` or `openmetrics`.",
+    "rtc.drop.reason": "Of reports, one of the [refusals](../README.md#refusals), `duplicate`, `out_of_order` or `rejected_value`; of OTLP, `queue_full`, `refused`, `expired`, `superseded`, `too_large` or `shutdown`.",
+    "rtc.output": "The exposition that was rendered: `text`, `openmetrics` or `protobuf`.",
+    "rtc.signal": "What OTLP carries: `traces` or `metrics`.",
 }

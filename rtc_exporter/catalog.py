@@ -57,6 +57,11 @@ STAGES = (
     "get_user_media", "create_offer", "set_local", "set_remote", "ice_gathering", "ice_connected", "dtls_connected",
     "first_packet", "first_frame", "total",
 )  # fmt: skip
+#: What becomes of a finished span, and why OTLP gives something up.
+SPAN_OUTCOMES = ("queued", "sampled_out", "over_budget")
+SIGNAL_NAMES = ("traces", "metrics")
+OTLP_OUTCOMES = ("delivered", "retried", "refused")
+OTLP_DROPS = ("queue_full", "refused", "expired", "superseded", "too_large", "shutdown")
 FORMAT_NAMES = ("rtcstats", "dump", "internals", "json")
 DROPS = (*(reason.value for reason in Reason), "duplicate", "out_of_order", "rejected_value")
 STATES = tuple(
@@ -302,6 +307,15 @@ METRICS: tuple[Metric, ...] = (
     X("rtc.exporter.label_values.limited",  C, "{event}",      ("rtc.attribute",),                         "New values of a capped attribute that became other."),
     X("rtc.exporter.client.clock_offset",   H, "s",            (),                                         "How far client clocks are from ours, either way.", LAG),
     X("rtc.exporter.report.delay",          H, "s",            (),                                         "Time from a client's sample to us, after its clock was corrected.", LAG),
+    # ── OpenTelemetry
+    X("rtc.exporter.spans",                 C, "{span}",       ("rtc.outcome",),                           "Finished spans: queued for OTLP, left out by sampling, or over the budget of their participant.", (), tuple((name,) for name in SPAN_OUTCOMES)),
+    X("rtc.exporter.spans.buffered",        G, "{span}",       (),                                         "Finished spans of participants that sampling has not decided on yet.", (), ((),)),
+    X("rtc.exporter.otlp.requests",         C, "{request}",    ("rtc.signal", "rtc.outcome"),              "OTLP requests: taken by the receiver, to be sent again, or refused for good.", (), tuple((signal, name) for signal in SIGNAL_NAMES for name in OTLP_OUTCOMES)),
+    X("rtc.exporter.otlp.queued",           C, "{item}",       ("rtc.signal",),                            "Spans and metric points that were to be sent: what was delivered, dropped or still waits.", (), tuple((name,) for name in SIGNAL_NAMES)),
+    X("rtc.exporter.otlp.delivered",        C, "{item}",       ("rtc.signal",),                            "Spans and metric points that the receiver took.", (), tuple((name,) for name in SIGNAL_NAMES)),
+    X("rtc.exporter.otlp.dropped",          C, "{item}",       ("rtc.signal", "rtc.drop.reason"),          "Spans and metric points that were given up, by reason.", (), tuple((signal, name) for signal in SIGNAL_NAMES for name in OTLP_DROPS)),
+    X("rtc.exporter.otlp.waiting",          G, "{item}",       ("rtc.signal",),                            "Spans and metric points that wait for the receiver.", (), tuple((name,) for name in SIGNAL_NAMES)),
+    X("rtc.exporter.otlp.export.duration",  H, "s",            ("rtc.signal",),                            "Time of an OTLP request, from encoding to the answer.", LAG),
     X("rtc.exporter.render.duration",       H, "s",            ("rtc.output",),                            "Time to render an exposition, waiting for the network included.", RENDER),
 )
 # fmt: on

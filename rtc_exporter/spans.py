@@ -1,0 +1,225 @@
+"""
+Every span this exporter makes, its events and its attributes, one row each.
+
+A session is a trace.  Nothing is open for long: a short ``rtc.participant`` leaves early, everything else hangs on
+it as spans that end within five minutes.  So a call of a day is seen while it runs, a crash loses minutes, and
+back ends that keep the first span of an id (Tempo) or cut traces after seconds of silence get what they need.
+
+The span builder takes names from here; ``docs`` renders pages and the machine-readable conventions, and tests
+hold what is built against the rows.
+"""
+
+from dataclasses import dataclass
+
+from rtc_exporter.attributes import ATTRIBUTES
+
+
+@dataclass(frozen=True, slots=True)
+class SpanType:
+    """One kind of span: where it hangs, when it leaves, and what it carries besides ``COMMON``."""
+
+    name: str
+    parent: str
+    when: str
+    help: str
+    attributes: tuple[str, ...] = ()
+    events: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SpanAttribute:
+    """An attribute that only spans and their events have: its type as in OTLP, its meaning, an example."""
+
+    type: str
+    help: str
+    example: str
+
+
+SESSION, PARTICIPANT, SETUP = "rtc.session", "rtc.participant", "rtc.peer_connection.setup"
+NEGOTIATION, RESTART, SEGMENT = "rtc.negotiation", "rtc.ice.restart", "rtc.participant.segment"
+SUMMARY, SESSION_SUMMARY = "rtc.participant.summary", "rtc.session.summary"
+CAPTURES = {"getUserMedia": "rtc.get_user_media", "getDisplayMedia": "rtc.get_display_media"}
+
+#: Setup phases by name; each is a child of the setup span.
+PHASES = (
+    "create_offer", "create_answer", "set_local", "set_remote", "ice_gathering", "ice_connecting", "dtls_connecting",
+    "first_packet", "first_frame",
+)  # fmt: skip
+EPISODES = (
+    "freeze", "audio_concealment", "no_media", "loss", "latency", "cpu_limited", "bandwidth_limited", "disconnected",
+)  # fmt: skip
+
+#: On every span of a participant.
+COMMON = ("session.id", "rtc.participant.id", "rtc.app.name", "rtc.sampling.reason")
+#: What was said of the client.
+CLIENT = (
+    "rtc.app.version", "user_agent.name", "user_agent.version", "user_agent.os.name", "geo.country.iso_code",
+)  # fmt: skip
+PATH = ("rtc.ice.candidate.type", "rtc.ice.remote_candidate.type", "rtc.ice.transport", "network.connection.type")
+SECURITY = ("tls.protocol.version", "rtc.dtls.cipher", "rtc.srtp.cipher")
+CANDIDATES = tuple(f"rtc.ice.candidates.{kind}" for kind in ("host", "srflx", "prflx", "relay"))
+#: Distributions on a segment: of each p50, p95 and max.
+MEASURES = (
+    "rtc.packet_loss.ratio", "rtc.remote_packet_loss.ratio", "rtc.jitter", "rtc.round_trip_time",
+    "rtc.jitter_buffer.delay", "rtc.concealment.ratio", "rtc.freeze.ratio", "rtc.frame_rate",
+)  # fmt: skip
+PERCENTILES = ("p50", "p95", "max")
+CLASSES = ("good", "fair", "poor", "bad", "unclassified")
+
+SPANS: tuple[SpanType, ...] = (
+    SpanType(
+        SESSION, "", "when the first participant is seen", "Marks a session; it has no length.",
+        ("rtc.room.name",),
+    ),
+    SpanType(
+        PARTICIPANT, SESSION, "when setup is complete or has failed, at the latest 30 s after the join",
+        "A participant joins: from the first sign of its client to the end of its setup.",
+        (*CLIENT, "network.connection.type", "rtc.outcome", "rtc.client.clock_offset", "rtc.participant.join"),
+        ("rtc.candidate_error", "rtc.device_change", "rtc.network_change", "rtc.visibility_change"),
+    ),
+    *(
+        SpanType(
+            name, PARTICIPANT, "when the promise settles", f"A call of `{method}`.",
+            ("rtc.capture.audio", "rtc.capture.video", "error.type"),
+        )
+        for method, name in CAPTURES.items()
+    ),
+    SpanType(
+        SETUP, PARTICIPANT, "when connected and the path is known, or failed, or after 30 s",
+        "A peer connection comes about: from its creation to its outcome.",
+        ("rtc.peer_connection.id", "rtc.ice.transport_policy", "rtc.outcome", "error.type", *PATH, *SECURITY,
+         *CANDIDATES, "rtc.ice.candidate.errors"),
+        ("rtc.candidate_error",),
+    ),
+    *(
+        SpanType(
+            f"rtc.setup.{phase}", SETUP, "with its parent, or when it ends after it", f"Setup phase `{phase}`.",
+            ("rtc.peer_connection.id", "error.type", *(CANDIDATES if phase == "ice_gathering" else ())),
+        )
+        for phase in PHASES
+    ),
+    SpanType(
+        NEGOTIATION, PARTICIPANT, "when both descriptions are set", "A later exchange of offer and answer.",
+        ("rtc.peer_connection.id", "rtc.negotiation.role", "rtc.tracks.added", "rtc.tracks.removed", "error.type"),
+    ),
+    SpanType(
+        RESTART, PARTICIPANT, "when connected again, or failed", "An ICE restart.",
+        ("rtc.peer_connection.id", "rtc.ice.restart.trigger", "rtc.ice.candidate.type.before",
+         "rtc.ice.candidate.type", "rtc.outcome"),
+    ),
+    SpanType(
+        SEGMENT, PARTICIPANT, "every five minutes, and at a change of quality class", "A stretch of the call.",
+        ("rtc.quality", "rtc.segment.reason", *(f"rtc.quality.{name}.time" for name in CLASSES),
+         *(f"{measure}.{percentile}" for measure in MEASURES for percentile in PERCENTILES),
+         "rtc.bytes.received", "rtc.bytes.sent", "rtc.freezes", "rtc.freeze.time", "rtc.cpu_limited.time",
+         "rtc.bandwidth_limited.time", "rtc.pressure.time", "rtc.frame.height", "rtc.hidden.time", "rtc.spans.over_budget", *PATH),
+        ("rtc.mute", "rtc.unmute", "rtc.track_ended", "rtc.device_change", "rtc.network_change",
+         "rtc.visibility_change", "rtc.candidate_error", "rtc.report_gap", "rtc.feedback"),
+    ),
+    *(
+        SpanType(
+            f"rtc.episode.{name}", PARTICIPANT, "when it ends, and every five minutes as a part", help,
+            ("rtc.issue", "rtc.severity", "rtc.cause", "rtc.peer_connection.id", "rtc.media.kind",
+             "rtc.media.direction", "rtc.streams", "rtc.worst", "rtc.threshold", "rtc.mid", "rtc.ssrc", "rtc.codec", "rtc.part",
+             "rtc.outcome", *PATH),
+            ("rtc.worst",),
+        )
+        for name, help in zip(EPISODES, (
+            "Video stands still.", "Audio is made up for what did not come.", "Nothing arrives.", "Packets are lost.",
+            "The round trip is long.", "The encoder is held back by the machine.",
+            "The encoder is held back by the network.", "ICE is disconnected.",
+        ), strict=True)
+    ),
+    SpanType(
+        SUMMARY, PARTICIPANT, "when the participant leaves", "The whole stay, from join to leave.",
+        (*CLIENT, "rtc.leave.reason", "rtc.quality", *(f"rtc.quality.{name}.time" for name in CLASSES),
+         "rtc.bytes.received", "rtc.bytes.sent", "rtc.freezes", "rtc.freeze.time",
+         *(f"rtc.episodes.{name}" for name in EPISODES), "rtc.worst_segment.id", "rtc.feedback.rating",
+         "rtc.feedback.issue", "rtc.spans.over_budget", *PATH),
+    ),
+    SpanType(
+        SESSION_SUMMARY, SESSION, "when the last participant is gone from this exporter",
+        "What this exporter saw of the session.",
+        ("rtc.participants", "rtc.quality", *(f"rtc.quality.{name}.time" for name in CLASSES)),
+    ),
+)  # fmt: skip
+
+BY_NAME: dict[str, SpanType] = {row.name: row for row in SPANS}
+
+#: Span events: what happened, and what the event carries.
+EVENTS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "rtc.mute": ("A track was muted.", ("rtc.media.kind",)),
+    "rtc.unmute": ("A track is heard or seen again.", ("rtc.media.kind",)),
+    "rtc.track_ended": ("A track ended: its device is gone, or sharing was stopped.", ("rtc.media.kind",)),
+    "rtc.device_change": ("A device was plugged in or out.", ()),
+    "rtc.network_change": ("The network changed.", ("network.connection.type",)),
+    "rtc.visibility_change": ("The page was hidden, or shown again.", ("rtc.page.hidden",)),
+    "rtc.candidate_error": ("A STUN or TURN server refused, or was not reached.", ("error.type", "rtc.ice.server.scheme", "rtc.ice.transport")),
+    "rtc.report_gap": ("No report came for a while: the page or the machine slept.", ()),
+    "rtc.feedback": ("The user gave a rating.", ("rtc.feedback.rating", "rtc.feedback.issue")),
+    "rtc.worst": ("The worst report of an episode.", ("rtc.worst",)),
+}  # fmt: skip
+
+#: Attributes that no metric has.
+SPAN_ATTRIBUTES: dict[str, SpanAttribute] = {
+    "rtc.sampling.reason": SpanAttribute("string", "Why the span was kept: `ratio`, what went wrong, or `pinned`.", "ratio"),
+    "rtc.room.name": SpanAttribute("string", "The room, where it is not the session.", "daily"),
+    "rtc.participant.join": SpanAttribute("int", "How often the participant had joined the session before.", "0"),
+    "rtc.client.clock_offset": SpanAttribute("double", "Seconds that were added to the client's times.", "0.0"),
+    "rtc.peer_connection.id": SpanAttribute("string", "The peer connection, as the client names it.", "PC_0"),
+    "rtc.capture.audio": SpanAttribute("boolean", "Whether a microphone was asked for.", "true"),
+    "rtc.capture.video": SpanAttribute("boolean", "Whether a camera or screen was asked for.", "true"),
+    "rtc.ice.transport_policy": SpanAttribute("string", "`all` or `relay`.", "relay"),
+    "rtc.ice.remote_candidate.type": SpanAttribute("string", "The remote candidate of the path.", "srflx"),
+    "rtc.ice.candidate.type.before": SpanAttribute("string", "The local candidate of the path before.", "host"),
+    **{name: SpanAttribute("int", f"Local {name.rsplit('.', 1)[1]} candidates gathered.", "2") for name in CANDIDATES},
+    "rtc.ice.candidate.errors": SpanAttribute("int", "Candidate errors so far.", "0"),
+    "rtc.ice.restart.trigger": SpanAttribute("string", "`restartIce`, or `createOffer` with iceRestart.", "restartIce"),
+    "rtc.negotiation.role": SpanAttribute("string", "`offer` where this side made the offer, else `answer`.", "offer"),
+    "rtc.tracks.added": SpanAttribute("int", "Tracks and transceivers added for it.", "1"),
+    "rtc.tracks.removed": SpanAttribute("int", "Tracks removed for it.", "0"),
+    "rtc.quality": SpanAttribute("string", "Quality class: good, fair, poor, bad, or unclassified where nothing could be measured.", "good"),
+    "rtc.segment.reason": SpanAttribute("string", "Why the segment ended: interval, quality, leave or rollover.", "interval"),
+    **{f"rtc.quality.{name}.time": SpanAttribute("double", f"Seconds of class {name}.", "295.0") for name in CLASSES},
+    **{
+        f"{measure}.{percentile}": SpanAttribute("double", f"{measure} over the folds of the segment, worst stream: {percentile}.", "0.01")
+        for measure in MEASURES for percentile in PERCENTILES
+    },
+    "rtc.bytes.received": SpanAttribute("int", "RTP payload bytes received.", "123456"),
+    "rtc.bytes.sent": SpanAttribute("int", "RTP payload bytes sent.", "123456"),
+    "rtc.freezes": SpanAttribute("int", "Video freezes.", "2"),
+    "rtc.freeze.time": SpanAttribute("double", "Seconds in which video was frozen.", "1.2"),
+    "rtc.cpu_limited.time": SpanAttribute("double", "Seconds in which the machine held the encoder back.", "0.0"),
+    "rtc.bandwidth_limited.time": SpanAttribute("double", "Seconds in which the network held the encoder back.", "0.0"),
+    "rtc.pressure.time": SpanAttribute("double", "Seconds under serious or critical CPU pressure.", "0.0"),
+    "rtc.frame.height": SpanAttribute("int", "Shorter side of the newest video received.", "480"),
+    "rtc.hidden.time": SpanAttribute("double", "Seconds in which the page was hidden.", "0.0"),
+    "rtc.spans.over_budget": SpanAttribute("int", "Spans that were left out because the participant had used up its budget.", "0"),
+    "rtc.issue": SpanAttribute("string", "What is wrong.", "freeze"),
+    "rtc.severity": SpanAttribute("string", "`warning` or `critical`.", "warning"),
+    "rtc.cause": SpanAttribute("string", "What was seen beside it.", "outage"),
+    "rtc.streams": SpanAttribute("int", "Streams that were affected at once, at most.", "1"),
+    "rtc.worst": SpanAttribute("double", "The worst value seen, in the unit of the threshold.", "0.31"),
+    "rtc.threshold": SpanAttribute("double", "The value from which on it counts.", "0.05"),
+    "rtc.mid": SpanAttribute("string", "The mid of the worst stream.", "1"),
+    "rtc.ssrc": SpanAttribute("int", "The SSRC of the worst stream.", "12345"),
+    "rtc.part": SpanAttribute("int", "Which part of a long episode this is, from 0.", "0"),
+    **{f"rtc.episodes.{name}": SpanAttribute("int", f"Episodes of {name}.", "1") for name in EPISODES},
+    "rtc.worst_segment.id": SpanAttribute("string", "Span id of the worst segment.", "00f067aa0ba902b7"),
+    "rtc.feedback.rating": SpanAttribute("double", "The user's rating, 1 to 5.", "4"),
+    "rtc.participants": SpanAttribute("int", "Participants seen.", "2"),
+    "rtc.page.hidden": SpanAttribute("boolean", "Whether the page is hidden now.", "true"),
+}  # fmt: skip
+
+
+def names() -> frozenset[str]:
+    """Every attribute that a span or span event may carry."""
+    used = {name for row in SPANS for name in row.attributes} | {
+        name for _, several in EVENTS.values() for name in several
+    }
+    return frozenset(used | set(COMMON))
+
+
+def is_known(attribute: str) -> bool:
+    """Whether the attribute is explained somewhere."""
+    return attribute in SPAN_ATTRIBUTES or attribute in ATTRIBUTES
