@@ -12,6 +12,7 @@ import contextlib
 import itertools
 import logging
 import multiprocessing
+import random
 import signal
 import socket
 import time
@@ -28,19 +29,31 @@ from benchmarks.children import Child, Place
 from benchmarks.load import RECORDING, is_report, recorded
 from rtc_exporter.app.server import Server
 from rtc_exporter.config import Config
+from rtc_exporter.export import prometheus
 from rtc_exporter.metric import Kind
 from rtc_exporter.model import Joined, ParticipantKey
 from rtc_exporter.pipeline import Pipeline
+from rtc_exporter.series import Histogram
 from rtc_exporter.wire.rtcstats import Decoder
 
 READY = r"metrics at http://([\d.]+):(\d+), (\d+) series"
-FORMATS = {"text": children.TEXT, "OpenMetrics": children.OPENMETRICS, "OpenMetrics, gzip": children.GZIP}
+PROTOBUF = {"Accept": prometheus.PROTOBUF.content_type}
+FORMATS = {
+    "text": children.TEXT,
+    "OpenMetrics": children.OPENMETRICS,
+    "OpenMetrics, gzip": children.GZIP,
+    "protobuf": PROTOBUF,
+    "protobuf, gzip": {**PROTOBUF, "Accept-Encoding": "gzip"},
+}
 #: Participants that report the same browser and application version.
 COHORT = 250
 #: Reports of each participant: two folds, so that everything is judged.
 REPORTS = 3
 #: Goals for 100,000 series, in seconds.
 MOST_CPU, MOST_STALL = 0.25, 0.025
+#: With native histograms: values that each one observes besides, over how many powers of two they are spread, and the
+#: share of its buckets that have an exemplar.  They then have some 50 native buckets (real ones have 47 to 87).
+VALUES, SPREAD, EXEMPLARS = 300, 1.0, 0.1
 #: Seconds of asking while nobody scrapes: the exporter does what it does every five seconds at least once.
 STILL = 6.0
 #: Series of a family before they fold into one, in the child: cohorts shall not be what ends the filling.
@@ -78,9 +91,25 @@ def count(pipeline: Pipeline) -> int:
     )
 
 
-async def serve(wanted: int) -> None:
+def enrich(pipeline: Pipeline) -> None:
+    """Let histograms observe more than a short recording says, and have exemplars."""
+    chance = random.Random(1)
+    for family in pipeline.store.families():
+        for slot in family.slots():
+            if isinstance(slot, Histogram):
+                middle = slot.bounds[len(slot.bounds) // 2]
+                for _ in range(VALUES):
+                    slot.observe(middle * 2 ** chance.gauss(0, SPREAD))
+                for bound in slot.bounds:
+                    if chance.random() < EXEMPLARS:
+                        trace = chance.randbytes(16).hex()
+                        slot.offer((("trace_id", trace), ("span_id", trace[:16])), bound, time.time())
+
+
+async def serve(wanted: int, native: bool) -> None:
     """Fill and serve until a signal."""
     settings = {
+        "metrics.native_histograms": "true" if native else "false",
         "ingest.listen": "127.0.0.1:0",
         "admin.listen": "127.0.0.1:0",
         "metrics.fold_interval": "0",
@@ -90,6 +119,8 @@ async def serve(wanted: int) -> None:
     }
     server = Server(Config.load(settings, {}))
     series = fill(server.pipeline, wanted)
+    if native:
+        enrich(server.pipeline)
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, server.stop)
     await server.run(lambda: print(f"metrics at http://{server.admin_address}, {series} series", flush=True))
 
@@ -154,16 +185,23 @@ def probe(place: Place) -> Iterator[Callable[[], float]]:
         yield ask
 
 
-def measure(core: int | None, wanted: int, repeat: int, table: Table) -> None:
+def measure(core: int | None, wanted: int, native: bool, repeat: int, table: Table) -> None:
     """Measure a child with so many series and add its lines to the table."""
-    with children.running(["benchmarks.scrape", "--serve", str(wanted)], READY, core) as child:
+    command = ["benchmarks.scrape", "--serve", str(wanted), *(["--native"] if native else [])]
+    with children.running(command, READY, core) as child:
         place, series = Place(child.ready[1], int(child.ready[2])), int(child.ready[3])
         before = child.cpu
         children.scrape(place, children.TEXT)
         first = child.cpu - before
         still = stall(place, lambda: time.sleep(STILL))
         table.add_row(
-            f"{series:,}", "text, first time", f"{first * 1e3:.1f}", "", "", "", f"{still * 1e3:.1f} (no scrape)"
+            f"{series:,}{', native' if native else ''}",
+            "text, first time",
+            f"{first * 1e3:.1f}",
+            "",
+            "",
+            "",
+            f"{still * 1e3:.1f} (no scrape)",
         )
         for name, headers in FORMATS.items():
             cost = costs(child, place, headers, repeat)
@@ -179,12 +217,13 @@ def main() -> None:
         "--series", type=int, nargs="+", default=(1000, 10_000, 100_000), help="how many (default: 1000 10000 100000)"
     )
     parser.add_argument("--repeat", type=int, default=7, help="scrapes of each kind (default: %(default)s)")
+    parser.add_argument("--native", action="store_true", help="with native histograms, well filled, and exemplars")
     parser.add_argument("--serve", type=int, metavar="SERIES", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.serve is not None:
         logging.disable(logging.INFO)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(serve(args.serve))
+            runner.run(serve(args.serve, args.native))
         return
     table = Table(
         "series", "format", "CPU ms", "time ms", "MB", "stall ms", "worst of all", title=f"median of {args.repeat}"
@@ -193,7 +232,7 @@ def main() -> None:
         column.justify = "right"
     with children.measuring() as core:
         for wanted in args.series:
-            measure(core, wanted, args.repeat, table)
+            measure(core, wanted, args.native, args.repeat, table)
     console = Console(width=None if Console().is_terminal else 120)
     console.print(table)
     console.print(

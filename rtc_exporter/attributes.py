@@ -1,18 +1,19 @@
 """
 What every attribute of the catalogue means.
 
-``docs`` renders the table from it and from ``labels.RULES``, which knows the values, and a test holds it
-against ``catalog.METRICS``.  OpenTelemetry's name is used where there is one; the label is the attribute with
-every other character as ``_``.  An attribute that is not known for a series is absent from it.
+``docs`` and ``conventions`` render it together with ``labels.RULES``, which knows the values, and a test holds
+it against ``catalog.METRICS``.  OpenTelemetry's name is used where there is one; the label is the attribute with
+every other character as ``_``.  An attribute that is not known for a series is absent from it.  All of them are
+strings, those that are ``true`` or ``false`` too, since labels are.
 """
 
 ATTRIBUTES: dict[str, str] = {
     "session.id": "The call, conference or room.",
-    "rtc.participant.id": "The user, page or agent in it.",
+    "rtc.participant.id": "The user, page or agent in the call.",
     "rtc.app.name": "The application that the client belongs to.",
-    "rtc.app.version": "Its version.",
+    "rtc.app.version": "The version of the application.",
     "user_agent.name": "The browser or client.",
-    "user_agent.version": "Its major version.",
+    "user_agent.version": "The major version of the browser or client.",
     "user_agent.os.name": "The operating system.",
     "geo.country.iso_code": "The country that the client is in.",
     "network.connection.type": "The network under the selected path.",
@@ -27,7 +28,7 @@ ATTRIBUTES: dict[str, str] = {
     "rtc.ice.state": "The new `iceConnectionState`.",
     "rtc.peer_connection.state": "The `connectionState`.",
     "rtc.transport.layer": "The layer whose state changed.",
-    "rtc.transport.state": "Its new state.",
+    "rtc.transport.state": "The new state of the layer.",
     "rtc.transport.protocol": "The format that a client speaks, see [formats](../README.md#formats).",
     "rtc.data_channel.state": "The new state of a data channel.",
     "tls.protocol.version": "The DTLS version.",
@@ -35,8 +36,8 @@ ATTRIBUTES: dict[str, str] = {
     "rtc.srtp.cipher": "The SRTP protection profile.",
     "rtc.certificate.algorithm": "The fingerprint algorithm of a certificate.",
     "rtc.api.method": "The call of the WebRTC API.",
-    "error.type": "The `DOMException`, or the code of the STUN or TURN server.",
-    "rtc.outcome": "How it ended: an attempt to connect, an ICE restart, a report, a span, an OTLP request.",
+    "error.type": "The `DOMException`, or the code of the STUN or TURN server; on the span of a setup that failed, its outcome.",
+    "rtc.outcome": "How it ended: an attempt to connect, an ICE restart, an episode, a report, a span, an OTLP request.",
     "rtc.setup.stage": "The stage of setting up a call.",
     "rtc.leave.reason": "How a participant went.",
     "rtc.event.type": "What happened to a track or a data channel.",
@@ -47,7 +48,7 @@ ATTRIBUTES: dict[str, str] = {
     "rtc.echo.stage": "Which of the two measures of echo.",
     "rtc.video.component": "The plane of the picture.",
     "rtc.pressure.source": "What is under pressure.",
-    "rtc.pressure.state": "How much, by the Compute Pressure API.",
+    "rtc.pressure.state": "How much pressure there is, by the Compute Pressure API.",
     "rtc.battery.low": "Whether the battery has less than a fifth left.",
     "rtc.feedback.issue": "What a user complains about.",
     "rtc.budget.reason": "Why a participant has series of its own: `all`, `worst` or `pinned`.",
@@ -57,4 +58,15 @@ ATTRIBUTES: dict[str, str] = {
     "rtc.drop.reason": "Of reports, one of the [refusals](../README.md#refusals), `duplicate`, `out_of_order` or `rejected_value`; of OTLP, `queue_full`, `refused`, `expired`, `superseded`, `too_large` or `shutdown`.",
     "rtc.output": "The exposition that was rendered: `text`, `openmetrics` or `protobuf`.",
     "rtc.signal": "What OTLP carries: `traces` or `metrics`.",
+}
+
+#: Values of the attributes for which neither a label rule nor the catalogue has a list.
+EXAMPLES: dict[str, tuple[str, ...]] = {
+    "rtc.participant.id": ("alice", "p-4711"),
+    "rtc.app.name": ("meet", "support-desk"),
+    "rtc.app.version": ("2026.11.3", "4.0.1"),
+    "rtc.budget.reason": ("all", "worst", "pinned"),
+    "rtc.metric.family": ("rtc.inbound.packets", "rtc.setup.duration"),
+    "rtc.attribute": ("rtc.app.version", "user_agent.name"),
+    "rtc.output": ("text", "openmetrics", "protobuf"),
 }

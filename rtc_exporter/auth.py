@@ -95,6 +95,8 @@ def resolve(raw_path: str, query: Mapping[str, str], authorization: str, config:
         "rtc.app.name": claim(claims, names.app) or query.get("app", ""),
         "rtc.app.version": claim(claims, names.version) or query.get("version", ""),
         "rtc.client.session.id": claim(claims, names.client),
+        # W3C Trace Context of the page's own trace; browsers cannot set headers on a WebSocket.
+        "traceparent": query.get("traceparent", ""),
     }
     limits = config.limits
     key = ParticipantKey(

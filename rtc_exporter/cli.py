@@ -1,5 +1,5 @@
 """
-The command ``rtc-exporter``: serve, check, metrics, import, demo, docs.
+The command ``rtc-exporter``: serve, check, metrics, trace-id, import, demo, docs.
 
 Flags of ``serve`` and ``check`` are the settings table.  A wrong setting prints one sentence and exits with
 status 2 before any port is opened.
@@ -10,6 +10,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, datetime
 from itertools import groupby
 
 from rich.console import Console
@@ -21,6 +22,7 @@ from rtc_exporter.catalog import METRICS
 from rtc_exporter.config import FILE_VARIABLE, Config, settings_table
 from rtc_exporter.errors import ConfigError, RtcExporterError
 from rtc_exporter.metric import Metric, Profile
+from rtc_exporter.tracing import SessionTrace, TraceSettings
 
 #: Exit status for a wrong setting or argument, as argparse has it; and for a command that failed.
 WRONG = 2
@@ -66,7 +68,7 @@ def parser() -> argparse.ArgumentParser:
     """The parser of all commands."""
     result = argparse.ArgumentParser(
         prog="rtc-exporter",
-        description="Turns what WebRTC clients report about a call into metrics for Prometheus.",
+        description="Turns what WebRTC clients report about a call into metrics for Prometheus and OpenTelemetry.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -168,6 +170,30 @@ def _row(metric: Metric) -> dict[str, object]:
     }
 
 
+# ── trace-id
+
+
+def add_trace_id(command: argparse.ArgumentParser) -> None:
+    """Which session, and when."""
+    command.add_argument("session", metavar="SESSION", help="the session id, as on the series and spans")
+    command.add_argument(
+        "--day", metavar="YYYY-MM-DD", default="", help="day on which the session began, UTC (default: today)"
+    )
+    command.add_argument("--no-epoch", action="store_true", help="for exporters with traces.epoch set to none")
+
+
+def trace_id(args: argparse.Namespace) -> int:
+    """Print the id of a session's trace: it is computed, so no back end has to be asked."""
+    try:
+        day = date.fromisoformat(args.day) if args.day else datetime.now(UTC).date()
+    except ValueError:
+        raise ConfigError(f"--day is {args.day!r}, wanted a day such as 2026-11-20") from None
+    start = datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()
+    settings = TraceSettings(epoch="none" if args.no_epoch else "day")
+    print(SessionTrace(settings, args.session, start).trace_id.hex())
+    return 0
+
+
 def _console() -> Console:
     """A terminal as wide as it is; a pipe as wide as the table."""
     return Console() if sys.stdout.isatty() else Console(width=400, file=sys.stdout)
@@ -178,6 +204,7 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None], Callab
     "serve": ("receive reports and publish metrics", add_settings, serve),
     "check": ("check a configuration and show what it amounts to", add_settings, check),
     "metrics": ("list the metrics", add_metrics, metrics),
+    "trace-id": ("print the trace id of a session", add_trace_id, trace_id),
     "import": ("read dump files into metrics", importer.add_arguments, importer.run),
     "demo": ("play recorded calls into a running exporter", player.add_arguments, player.run),
     "docs": ("render the tables in the documentation", docs.add_arguments, docs.run),

@@ -3,8 +3,9 @@ Every setting, one field each.
 
 A setting has one name in three spellings: ``--ingest.token-secret``, ``RTC_EXPORTER_INGEST__TOKEN_SECRET``
 and ``token_secret`` under ``[ingest]`` in a TOML file.  Flags win over variables, variables over the file,
-the file over the defaults.  What is misspelt or wrong refuses the start with a ``ConfigError`` that repeats
-the user's own spelling.  To add a setting, add a field; flags, README and chart are made from the table.
+the file over the defaults.  What OTLP pushes is set by OpenTelemetry's own variables alone (``otel.py``).
+What is misspelt or wrong refuses the start with a ``ConfigError`` that repeats the user's own spelling.
+To add a setting, add a field; flags, README and chart are made from the table.
 """
 
 import difflib
@@ -24,6 +25,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from rtc_exporter import otel
 from rtc_exporter.errors import ConfigError
 from rtc_exporter.limits import Limits
 from rtc_exporter.metric import Profile
@@ -31,7 +33,9 @@ from rtc_exporter.settings import (
     SECRET_LENGTH,
     Address,
     Count,
+    Epoch,
     File,
+    Flag,
     Level,
     Listen,
     Origins,
@@ -40,6 +44,7 @@ from rtc_exporter.settings import (
     Seconds,
     Secret,
     Selection,
+    Share,
     Size,
     Text,
     Wanted,
@@ -91,6 +96,22 @@ class Metrics(Section):
         default=5.0, description="How often the reports of a peer connection are judged; 0 for each."
     )
     budget: Count = Field(default=2000, description="Label sets of one metric before further ones fold into one.")
+    native_histograms: Flag = Field(
+        default=False, description="Whether histograms have native buckets beside their own, for who scrapes protobuf."
+    )
+
+
+class Traces(Section):
+    """Which spans are made"""
+
+    ratio: Share = Field(
+        default=1.0,
+        description="Share of sessions whose traces are kept from the start; what turns bad is kept anyway.",
+    )
+    epoch: Epoch = Field(
+        default="day", description="How often a session of the same name begins a new trace: each day of UTC, or never."
+    )
+    budget: Count = Field(default=500, description="Spans of one participant.")
 
 
 class Participants(Section):
@@ -162,6 +183,7 @@ class Config(BaseSettings):
     ingest: Ingest = Field(default_factory=Ingest)
     admin: Admin = Field(default_factory=Admin)
     metrics: Metrics = Field(default_factory=Metrics)
+    traces: Traces = Field(default_factory=Traces)
     participants: Participants = Field(default_factory=Participants)
     claims: Claims = Field(default_factory=Claims)
     limits: Bounds = Field(default_factory=Bounds)
@@ -169,6 +191,7 @@ class Config(BaseSettings):
 
     #: Setting -> what set it, in the user's spelling; settings at their default are not in it.
     _given: dict[str, str] = PrivateAttr(default_factory=dict)
+    _otlp: otel.Otlp = PrivateAttr(default_factory=otel.Otlp)
 
     @classmethod
     def settings_customise_sources(
@@ -195,6 +218,7 @@ class Config(BaseSettings):
         except ValidationError as exc:
             raise ConfigError(_explain(exc, given)) from None
         config._given.update(given)
+        config._otlp = otel.read(environ)
         _check(config, given)
         return config
 
@@ -208,11 +232,17 @@ class Config(BaseSettings):
         """The profile as the core takes it."""
         return Profile[self.metrics.profile.upper()]
 
+    @property
+    def otlp(self) -> otel.Otlp:
+        """What is pushed, and where to: the one thing that only the standard variables say."""
+        return self._otlp
+
     def effective(self) -> Iterator[tuple[str, str, str]]:
-        """Every setting with its value, secrets masked, and where that came from."""
+        """Every setting with its value, secrets masked, and where that came from; then what is pushed."""
         for row in settings_table():
             section, _, key = row.name.partition(".")
             yield row.name, show(getattr(getattr(self, section), key)), self._given.get(row.name, "default")
+        yield from self.otlp.effective()
 
 
 def settings_table() -> tuple[Setting, ...]:

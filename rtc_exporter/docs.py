@@ -1,9 +1,9 @@
 """
-Renders the tables in README.md and docs/ from the tables in the code: ``rtc-exporter docs``.
+Renders the tables in README.md and docs/, and the files of docs/conventions/: ``rtc-exporter docs``.
 
 A block begins with ``<!-- table:NAME -->`` and ends with ``<!-- /table -->``; what stands between is made
-here, what stands outside is prose.  A test renders every page and compares, so a page cannot fall behind.
-To add a table, add a function and a row of ``TABLES``.
+here from the tables in the code, what stands outside is prose.  A test renders every page and compares, so a
+page cannot fall behind.  To add a table, add a function and a row of ``TABLES``.
 """
 
 import argparse
@@ -13,14 +13,21 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
 
-from rtc_exporter import config, wire
+from rtc_exporter import config, conventions, spans, wire
 from rtc_exporter.attributes import ATTRIBUTES
 from rtc_exporter.catalog import METRICS
 from rtc_exporter.errors import ConfigError, Reason
 from rtc_exporter.labels import RULES, Capped, Closed, Text
 from rtc_exporter.metric import Metric, Profile, Tier, label
+from rtc_exporter.spans import EVENTS, SPAN_ATTRIBUTES, SPANS
 
 BLOCK = re.compile(r"(<!-- table:([\w-]+) -->\n).*?(<!-- /table -->)", re.DOTALL)
+
+#: Where the machine-readable conventions are.
+CONVENTIONS = Path("docs", "conventions")
+
+#: Names of one family that are drawn together: ``rtc.jitter.{p50,p95,max}``.
+FAMILY = 3
 
 #: Values that are listed; of more than these, the number and the first three.
 FEW = 12
@@ -139,6 +146,47 @@ def _values(attribute: str) -> str:
             return ""
 
 
+def _spans() -> Iterator[str]:
+    rows = ((_code(row.name), _code(row.parent), row.when, row.help) for row in SPANS)
+    return _table(("Span", "Parent", "Leaves", "Meaning"), *rows)
+
+
+def _carried() -> Iterator[str]:
+    several = (
+        ("every span of a session", spans.common(spans.BY_NAME[spans.SESSION]), ()),
+        ("every span of a participant", spans.common(spans.BY_NAME[spans.PARTICIPANT]), ()),
+        *(
+            (_code(*(row.name for row in group)), attributes, events)
+            for (attributes, events), group in groupby(SPANS, lambda row: (row.attributes, row.events))
+        ),
+    )
+    rows = ((what, _code(*_folded(attributes)), _code(*events)) for what, attributes, events in several)
+    return _table(("Span", "Attributes", "Events"), *rows)
+
+
+def _folded(names: Iterable[str]) -> Iterator[str]:
+    """Names that differ in their last part alone are drawn together."""
+    for head, group in groupby(names, lambda name: name.rpartition(".")[0]):
+        several = list(group)
+        if len(several) < FAMILY or "." not in head:
+            yield from several
+        else:
+            yield f"{head}.{{{','.join(name.rpartition('.')[2] for name in several)}}}"
+
+
+def _span_events() -> Iterator[str]:
+    rows = ((_code(name), meaning, _code(*attributes)) for name, (meaning, attributes) in EVENTS.items())
+    return _table(("Event", "Meaning", "Attributes"), *rows)
+
+
+def _span_attributes() -> Iterator[str]:
+    rows = (
+        (_code(name), row.type, row.help, _code(*(row.values or (row.example,))))
+        for name, row in SPAN_ATTRIBUTES.items()
+    )
+    return _table(("Attribute", "Type", "Meaning", "Values, or an example"), *rows)
+
+
 def _formats() -> Iterator[str]:
     rows = ((_code(form.name), _code(form.subprotocol), form.media, form.help) for form in wire.FORMATS)
     return _table(("Format", "Subprotocol", "Comes as", "What it is"), *rows)
@@ -162,6 +210,10 @@ TABLES: dict[str, Callable[[], Iterator[str]]] = {
     "core": _core,
     "participants": _participants,
     "attributes": _attributes,
+    "spans": _spans,
+    "carried": _carried,
+    "span-events": _span_events,
+    "span-attributes": _span_attributes,
     "formats": _formats,
     "settings": _settings,
     "reasons": _reasons,
@@ -174,25 +226,32 @@ TABLES: dict[str, Callable[[], Iterator[str]]] = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What the command takes."""
     action = parser.add_mutually_exclusive_group(required=True)
-    action.add_argument("--write", action="store_true", help="write the tables into the pages")
-    action.add_argument("--check", action="store_true", help="fail if a page is behind the code")
+    action.add_argument("--write", action="store_true", help="write the tables into the pages, and the conventions")
+    action.add_argument("--check", action="store_true", help="fail if a page or file is behind the code")
     parser.add_argument("--root", type=Path, default=Path(), help="folder of README.md (the working directory)")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write or check; 1 when a page is behind."""
+    """Write or check; 1 when something is behind."""
     if not (args.root / "README.md").is_file():
         raise ConfigError(f"--root is {str(args.root)!r}, where there is no README.md")
     behind = 0
-    for page in pages(args.root):
-        text = page.read_text(encoding="utf-8")
-        made = render(text)
-        if made == text:
+    for path, made in _made(args.root):
+        if path.is_file() and path.read_text(encoding="utf-8") == made:
             continue
         behind += 1
         if args.write:
-            page.write_text(made, encoding="utf-8")
-            print(f"{page}: written")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(made, encoding="utf-8")
+            print(f"{path}: written")
         else:
-            print(f"{page}: behind the code, run rtc-exporter docs --write", file=sys.stderr)
+            print(f"{path}: behind the code, run rtc-exporter docs --write", file=sys.stderr)
     return 1 if behind and args.check else 0
+
+
+def _made(root: Path) -> Iterator[tuple[Path, str]]:
+    """Every page and file, as it should be."""
+    for page in pages(root):
+        yield page, render(page.read_text(encoding="utf-8"))
+    for name, text in conventions.files().items():
+        yield root / CONVENTIONS / name, text

@@ -17,6 +17,15 @@ from rtc_exporter.setup import Outage, Outcome, Restart, Stage, Step
 #: Calls of the page itself; those of peer connections are timed by ``setup``.
 PAGE_CALLS = ("getUserMedia", "getDisplayMedia")
 
+#: Metrics of what goes wrong, or how well or badly it went: an increase points to the trace of somebody whom it
+#: happened to.
+EXEMPLARS = frozenset((
+    "rtc.api.errors", "rtc.connection.attempts", "rtc.feedback.rating", "rtc.ice.candidate.errors",
+    "rtc.ice.disconnected.duration", "rtc.ice.restarts", "rtc.setup.duration",
+))  # fmt: skip
+#: Outcomes, of those that are counted, that are no failure and so need none.
+FINE = frozenset(("connected", "recovered", "superseded"))
+
 #: Battery level under which a machine throttles (``rtc.battery.low``).
 LOW_BATTERY = 0.2
 
@@ -51,7 +60,7 @@ class Events:
     def step(self, participant: Participant, step: Step, now: float) -> None:
         """Something that setup has found."""
         match step:
-            case Stage(name, seconds):
+            case Stage(name, seconds, _):
                 self._observe(participant, "rtc.setup.duration", seconds, now, {"rtc.setup.stage": name})
             case Outcome(value):
                 self._add(participant, "rtc.connection.attempts", 1, now, {"rtc.outcome": value})
@@ -78,12 +87,15 @@ class Events:
     def _add(
         self, participant: Participant, name: str, amount: float, now: float, extra: Mapping[str, str] | None = None
     ) -> None:
-        self._store.add(name, self._values(participant, name, extra, now), amount, now)
+        is_fine = extra is not None and extra.get("rtc.outcome") in FINE
+        exemplar = participant.exemplar if name in EXEMPLARS and not is_fine else None
+        self._store.add(name, self._values(participant, name, extra, now), amount, now, exemplar)
 
     def _observe(
         self, participant: Participant, name: str, value: float, now: float, extra: Mapping[str, str] | None = None
     ) -> None:
-        self._store.observe(name, self._values(participant, name, extra, now), value, now)
+        exemplar = participant.exemplar if name in EXEMPLARS else None
+        self._store.observe(name, self._values(participant, name, extra, now), value, now, exemplar=exemplar)
 
     def _values(
         self, participant: Participant, name: str, extra: Mapping[str, str] | None, now: float
@@ -98,7 +110,7 @@ class Events:
         if method in PAGE_CALLS:
             seconds = participant.calls.settle(method, str(event.facts.get("call", "")), event.time)
             if seconds is not None and method == "getUserMedia":
-                self.step(participant, Stage("get_user_media", seconds), now)
+                self.step(participant, Stage("get_user_media", seconds, event.time), now)
 
     def _track(self, participant: Participant, connection: PeerConnection | None, event: Event, now: float) -> None:
         track = str(event.facts.get("track", ""))

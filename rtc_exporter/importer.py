@@ -25,14 +25,16 @@ from typing import BinaryIO
 from rich.console import Console
 from rich.progress import Progress
 
-from rtc_exporter import auth, useragent, wire
+from rtc_exporter import auth, tree, useragent, wire
 from rtc_exporter.errors import ClientError, Reason, RtcExporterError
 from rtc_exporter.export import prometheus
 from rtc_exporter.metric import Profile, Tier
 from rtc_exporter.model import Joined, Left, ParticipantKey, Record, Report
 from rtc_exporter.pipeline import Pipeline, PipelineSettings
 from rtc_exporter.sessions import Participant
+from rtc_exporter.span import Span
 from rtc_exporter.summary import ConnectionSummary, Summary, summarise
+from rtc_exporter.tracing import TraceSettings
 
 #: Enough of a file to tell its format and whose it is.
 HEAD = 1 << 16
@@ -61,6 +63,7 @@ class Outcome:
     summaries: list[Summary] = field(default_factory=list)
     reports: int = 0
     refused: Counter[Reason] = field(default_factory=Counter)
+    spans: list[Span] = field(default_factory=list)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -74,6 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--profile", choices=[p.name.lower() for p in Profile], default="standard", help="families in --openmetrics"
     )
+    parser.add_argument("--trace", action="store_true", help="print the span tree instead of the summary")
     parser.add_argument("--openmetrics", metavar="FILE", help="also write OpenMetrics with timestamps, for promtool")
     parser.add_argument(
         "--step", type=float, default=STEP, metavar="SECONDS", help="time between two samples (default: 15)"
@@ -96,7 +100,12 @@ def run(args: argparse.Namespace) -> int:
     except (OSError, RtcExporterError) as exc:
         console.print(f"import failed: {exc}", style="red", markup=False, soft_wrap=True)
         return 1
-    print_json(outcome) if args.format == "json" else print_text(outcome)
+    if args.trace:
+        print("\n".join(tree.render(outcome.spans)))
+    elif args.format == "json":
+        print_json(outcome)
+    else:
+        print_text(outcome)
     return 0
 
 
@@ -167,14 +176,16 @@ def _play(sources: list[Source], args: argparse.Namespace, console: Console) -> 
             if pipeline is None:
                 limit = 1_000_000 if args.openmetrics else 0
                 settings = PipelineSettings(
-                    profile=Profile[args.profile.upper()], participants_limit=limit, expiry=float("inf")
-                )
+                    profile=Profile[args.profile.upper()], participants_limit=limit, expiry=float("inf"),
+                    traces=TraceSettings() if args.trace else None,
+                )  # fmt: skip
                 pipeline, ticked = Pipeline(settings, now), now
                 samples = Samples(args.step, now) if args.openmetrics else None
             if samples is not None:
                 samples.take(pipeline, now)
             if now - ticked >= 1:
                 pipeline.tick(now)
+                outcome.spans += pipeline.take_spans()
                 ticked = now
                 progress.update(task, completed=sum(_position(source.stream) for source in sources))
             _remember(pipeline, record, participants)
@@ -186,6 +197,7 @@ def _play(sources: list[Source], args: argparse.Namespace, console: Console) -> 
                 outcome.summaries.append(summarise(participants.pop(record.key), now))
         if pipeline is not None:
             pipeline.shutdown(now)
+            outcome.spans += pipeline.take_spans()
             outcome.summaries += [summarise(participant, now) for participant in participants.values()]
         if samples is not None and pipeline is not None:
             samples.finish(pipeline, now, args.openmetrics)

@@ -13,7 +13,7 @@ from rtc_exporter.delta import Fold, MonitoredObject
 from rtc_exporter.labels import Labels
 from rtc_exporter.model import Member, Members, Stats
 from rtc_exporter.routes import Route
-from rtc_exporter.series import Gauge, SeriesStore
+from rtc_exporter.series import ExemplarLabels, Gauge, SeriesStore
 from rtc_exporter.sessions import TOTALS, Participant, PeerConnection
 
 #: Routes that are kept.  Real clients need some hundreds; one that makes words up only makes us look them up again.
@@ -71,7 +71,7 @@ class Meter:
             known = thing.notes
             route = self._route(participant, thing, fold.stats, now)
             self._count(route, thing, participant, now)
-            self._judge(route, thing, fold, values, now)
+            self._judge(route, thing, fold, values, participant.exemplar, now)
             if thing.type in DIRECTIONS and (thing.elapsed is None or not known or thing.notes is not known):
                 self._follow_codec(participant, connection, thing, route, now)
             if thing.type in transitions.TYPES:
@@ -105,7 +105,15 @@ class Meter:
         if thing.restarted:
             self._store.add("rtc.exporter.stats_object.resets", (route.stats,), 1, now)
 
-    def _judge(self, route: Route, thing: MonitoredObject, fold: Fold, values: Values, now: float) -> None:
+    def _judge(
+        self,
+        route: Route,
+        thing: MonitoredObject,
+        fold: Fold,
+        values: Values,
+        exemplar: ExemplarLabels | None,
+        now: float,
+    ) -> None:
         for sink in route.sinks:
             value = sink.formula(thing, fold)
             if value is None:
@@ -116,6 +124,8 @@ class Meter:
                     observe(value)
                 elif thing.increments.get(sink.times):
                     observe(value, int(thing.increments[sink.times]))
+                if exemplar is not None and sink.offer and (not sink.times or thing.increments.get(sink.times)):
+                    sink.offer(exemplar, value, now)
             for key, combine in sink.live:
                 before = values.get(key)
                 values[key] = value if before is None else combine(before, value)

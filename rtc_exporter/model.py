@@ -59,6 +59,8 @@ class Report(NamedTuple):
     apart during system sleep, so nothing is computed across them.  ``stats`` belongs to
     the decoder, which merges the next delta into it: readers do not change it and do not
     keep it.  ``removed`` holds the last state of objects that are gone since the report before.
+    ``heard``: whether anything arrived since then, as packets or bytes received tell; None where the decoder would have
+    to compare to know.
     """
 
     key: PeerConnectionKey
@@ -66,6 +68,7 @@ class Report(NamedTuple):
     sent: float
     stats: Stats
     removed: Stats
+    heard: bool | None = None
 
 
 class Event(NamedTuple):

@@ -13,6 +13,7 @@ from math import inf
 from typing import NamedTuple
 
 from rtc_exporter import catalog, plans, routes
+from rtc_exporter.detectors import READS
 from rtc_exporter.errors import LimitError, Reason
 from rtc_exporter.events import Events
 from rtc_exporter.labels import Labels
@@ -24,6 +25,9 @@ from rtc_exporter.model import NOTHING, Event, Joined, Left, ParticipantKey, Pee
 from rtc_exporter.series import SeriesStore
 from rtc_exporter.sessions import TOTALS, Participant, PeerConnection, Sessions
 from rtc_exporter.setup import Step
+from rtc_exporter.span import Span
+from rtc_exporter.tracer import Tracer
+from rtc_exporter.tracing import TraceSettings
 
 #: Seconds between two looks for participants that went without a word.
 SWEEP_INTERVAL = 5.0
@@ -46,6 +50,10 @@ class PipelineSettings:
     participants_limit: int = 500
     pinned: tuple[str, ...] = ()
     expiry: float = 60.0
+    #: Whether histograms count in exponential buckets as well.
+    native: bool = False
+    #: None where nobody takes spans: then none are made.
+    traces: TraceSettings | None = None
     limits: Limits = field(default_factory=Limits)
 
 
@@ -62,13 +70,16 @@ class Pipeline:
     """Records in, series out."""
 
     def __init__(self, settings: PipelineSettings, now: float) -> None:
-        self.store = SeriesStore(catalog.METRICS, profile=settings.profile, budget=settings.budget, now=now)
+        self.store = SeriesStore(
+            catalog.METRICS, profile=settings.profile, budget=settings.budget, native=settings.native, now=now
+        )
         self._settings = settings
         self._due = settings.fold_interval * DUE
         self._labels = Labels()
         self._sessions = Sessions()
         self._meter = Meter(self.store, self._labels)
-        self._plans = plans.compiled(routes.wanted(self.store, TOTALS))
+        self._tracer = settings.traces and Tracer(settings.traces, self.store, self._labels, now)
+        self._plans = plans.compiled(routes.wanted(self.store, TOTALS, READS if self._tracer else {}))
         self._events = Events(self.store, self._labels)
         self._live = Live(self.store, settings.participants_series, settings.participants_limit, settings.pinned)
         self._clock_offset = self.store.histogram("rtc.exporter.client.clock_offset", (), now)
@@ -112,6 +123,8 @@ class Pipeline:
         connection.report = report
         if report.removed:
             connection.removed = {**connection.removed, **report.removed}
+        if self._tracer:
+            self._tracer.report(participant, connection, report, now)
         if connection.removed or report.time - connection.folded >= self._due:
             self._fold(participant, connection, now)
             self._live.publish(participant, now)
@@ -126,11 +139,17 @@ class Pipeline:
         if not event.key.peer_connection:
             participant = self._participant(ParticipantKey(event.key.session, event.key.participant), now)
             participant.seen, participant.sent = now, event.time
+            if self._tracer:
+                participant.clock.update(event.time, now)
+                self._tracer.event(participant, None, event, now)
             self._events.record(participant, None, event, now)
             return
         created = event.time if event.name == "create" else None
         participant, connection = self._find(event.key, created, now)
         participant.seen, participant.sent = now, event.time
+        if self._tracer:
+            participant.clock.update(event.time, now)
+            self._tracer.event(participant, connection, event, now)
         self._events.record(participant, connection, event, now)
         self._steps(participant, connection, connection.setup.on(event.name, event.facts, event.time, now), now)
         if event.name == "connectionstatechange":
@@ -146,6 +165,8 @@ class Pipeline:
             self._join(joined.key, now, joined)
         else:
             participant.seen = now
+            if self._tracer:
+                self._tracer.tell(participant, joined)
             if any(participant.attributes.get(name) != value for name, value in joined.attributes.items()):
                 self._describe(participant, joined, now)
 
@@ -187,6 +208,8 @@ class Pipeline:
         participant.present = self.store.gauge("rtc.participants.active", participant.event, now)
         participant.present.add(1)
         self._events.prepare(participant, now)
+        if self._tracer:
+            self._tracer.join(participant, session, joined, now)
         self._count_of(participant, "rtc.participant.joins", now)
         self._live.join(participant, now)
         return participant
@@ -209,6 +232,9 @@ class Pipeline:
         for connection in connections:
             self._close(participant, connection, now)
         self._events.finish(participant, now)
+        present = self._sessions.session(participant.key.session)
+        if self._tracer and present is not None:
+            self._tracer.leave(participant, present, reason, now)
         self._live.leave(participant, now)
         if participant.present is not None:
             participant.present.add(-1)
@@ -216,6 +242,8 @@ class Pipeline:
         self.store.observe("rtc.participant.duration", participant.event, now - participant.joined, now)
         session = self._sessions.leave(participant)
         if session is not None:
+            if self._tracer:
+                self._tracer.end(session, now)
             self.store.observe("rtc.session.duration", session.device, now - session.started, now)
             if session.active is not None:
                 session.active.add(-1)
@@ -256,6 +284,8 @@ class Pipeline:
             return
         self._fold(participant, connection, now)
         self._steps(participant, connection, connection.setup.close(), now)
+        if self._tracer:
+            self._tracer.close(participant, connection, now)
         connection.end()
         self._undecided.discard(connection)
         self._open -= 1
@@ -270,10 +300,17 @@ class Pipeline:
         connection.folded, connection.gap, connection.removed = report.time, False, NOTHING
         if fold.rejected:
             self.store.add("rtc.exporter.reports.dropped", ("rejected_value",), fold.rejected, now)
+        if not self._tracer:
+            self._meter.record(participant, connection, fold, now)
+            return
+        changes = self._tracer.judge(participant, connection, fold)
         self._meter.record(participant, connection, fold, now)
+        self._tracer.fold(participant, connection, fold, changes, now)
 
     def _steps(self, participant: Participant, connection: PeerConnection, steps: Sequence[Step], now: float) -> None:
         for step in steps:
+            if self._tracer:
+                self._tracer.step(participant, connection, step, now)
             self._events.step(participant, step, now)
         if steps and connection.setup.is_decided:
             self._undecided.discard(connection)
@@ -303,6 +340,8 @@ class Pipeline:
             participant = self._sessions.get(ParticipantKey(connection.key.session, connection.key.participant))
             if participant is not None:
                 self._steps(participant, connection, connection.setup.tick(now), now)
+        if self._tracer:
+            self._tracer.tick(now)
         self._live.tick(self._sessions, now)
         if now >= self._next_sweep:
             self._next_sweep = now + SWEEP_INTERVAL
@@ -345,6 +384,10 @@ class Pipeline:
     def count(self, name: str, values: tuple[str, ...] = (), amount: float = 1.0, *, now: float) -> None:
         """Count something about the exporter itself."""
         self.store.add(name, values, amount, now)
+
+    def take_spans(self) -> list[Span]:
+        """Finished spans since the last call, parents first; the caller sends them or lets them go."""
+        return self._tracer.take() if self._tracer else []
 
     @property
     def sessions(self) -> Sessions:

@@ -13,7 +13,7 @@ from typing import TypeAlias
 from rtc_exporter import catalog, signals, w3c
 from rtc_exporter.metric import Metric, Source, Tier
 from rtc_exporter.model import Members
-from rtc_exporter.series import Counter, Histogram, SeriesStore
+from rtc_exporter.series import Counter, ExemplarLabels, Histogram, SeriesStore
 
 #: (stats type, member) -> the row that counts its increase; stats type -> rows that read a signal, and live gauges.
 COUNTED: dict[tuple[str, str], tuple[Metric, Source]] = {}
@@ -42,7 +42,7 @@ LiveValue: TypeAlias = tuple[tuple[str, str], Callable[[float, float], float]]
 class Sink:
     """One signal on its way: to a row, None where the profile leaves it out, and to live gauges."""
 
-    __slots__ = ("formula", "live", "metric", "observe", "source", "times")
+    __slots__ = ("formula", "live", "metric", "observe", "offer", "source", "times")
 
     def __init__(
         self, signal: signals.Signal, metric: Metric | None, source: Source, live: tuple[LiveValue, ...]
@@ -52,8 +52,9 @@ class Sink:
         self.source = source
         self.times = source.times
         self.live = live
-        #: Takes a value to the row's slot, once that was needed.
+        #: Takes a value to the row's slot, once that was needed; and, to a histogram, an exemplar of it.
         self.observe: Callable[..., None] | None = None
+        self.offer: Callable[[ExemplarLabels, float, float], None] | None = None
 
 
 class Route:
@@ -85,7 +86,7 @@ class Route:
         assert sink.metric is not None, "only published rows come here"
         slot = self._slot(sink.metric, sink.source, now)
         if isinstance(slot, Histogram):
-            sink.observe = slot.observe
+            sink.observe, sink.offer = slot.observe, slot.offer
         else:
             sink.observe, sink.times = slot.add, ""
         return sink.observe
@@ -99,10 +100,10 @@ class Route:
         return slot
 
 
-def wanted(store: SeriesStore, more: Mapping[str, tuple[str, ...]]) -> frozenset[tuple[str, str]]:
+def wanted(store: SeriesStore, *more: Mapping[str, tuple[str, ...]]) -> frozenset[tuple[str, str]]:
     """The members, by stats type, that anything published is made of, and ``more``; others need not be followed."""
     members = {key for key, (metric, _) in COUNTED.items() if store.family(metric.name) is not None}
-    members |= {(stats, member) for stats, several in more.items() for member in several}
+    members |= {(stats, member) for group in more for stats, several in group.items() for member in several}
     for signal in signals.SIGNALS:
         rows = [metric for metric, source in OBSERVED.get(signal.stats, ()) if source.signal == signal.name]
         if any(store.family(metric.name) is not None for metric in (*rows, *LIVE.get((signal.stats, signal.name), ()))):

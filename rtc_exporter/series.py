@@ -2,19 +2,22 @@
 The series store: what is counted, by metric and label values, until it is forgotten.
 
 A family is one row of the catalogue, a *slot* one of its label sets.  Who counts often looks a slot
-up once and keeps it: adding to a slot is the hot path and knows nothing of names, labels or limits.
+up once and keeps it.
 
 What bounds the store: a family of the cohort tier has a budget of live label sets, and so have all of
 them together; what comes after goes into one *overflow* slot for each family, so totals stay right
 (OpenTelemetry, "Cardinality limits").  Label sets that nothing has changed for a day make room.
 """
 
-from bisect import bisect_left
 from collections.abc import Iterable
-from math import inf
-from typing import NamedTuple, TypeAlias
 
 from rtc_exporter.metric import Kind, Metric, Profile, Tier
+from rtc_exporter.slots import Counter, Exemplar, ExemplarLabels, Gauge, Histogram, NativeHistogram, Slot
+
+__all__ = [
+    "OVERFLOW", "TOTAL_BUDGET", "Counter", "Exemplar", "ExemplarLabels", "Family", "Gauge", "Histogram",
+    "NativeHistogram", "SeriesStore", "Slot",
+]  # fmt: skip
 
 #: The attribute, and its value, of the series that takes what is over the budget (OpenTelemetry metrics SDK).
 OVERFLOW = ("otel.metric.overflow", "true")
@@ -25,98 +28,6 @@ TOTAL_BUDGET = 50_000
 
 _SERIES, _LIMITED, _EXPIRED = "rtc.exporter.series", "rtc.exporter.series.limited", "rtc.exporter.series.expired"
 _OWN = (_SERIES, _LIMITED, _EXPIRED)
-
-
-class Exemplar(NamedTuple):
-    """One measurement with the trace that it was made in."""
-
-    labels: tuple[tuple[str, str], ...]
-    value: float
-    time: float
-
-
-class Counter:
-    """A sum that only grows."""
-
-    __slots__ = ("value", "start", "values", "prefix", "exemplar", "mark", "since")
-
-    def __init__(self, values: tuple[str, ...], now: float) -> None:
-        self.value = 0.0
-        #: When it was 0.
-        self.start = now
-        self.values = values
-        #: Rendered labels; belongs to the renderer, which fills it on first use.
-        self.prefix = ""
-        self.exemplar: Exemplar | None = None
-        #: Value at the last sweep, and since when it is the same.
-        self.mark = 0.0
-        self.since = now
-
-    def add(self, amount: float) -> None:
-        """Count more; what is negative or no number is left out, for a counter that falls looks like a restart."""
-        if 0.0 <= amount < inf:
-            self.value += amount
-
-    def exemplify(self, exemplar: Exemplar) -> None:
-        """Keep this as the newest exemplar."""
-        self.exemplar = exemplar
-
-
-class Gauge:
-    """A value that goes up and down.  Who counts up and down keeps the slot, so that both go to the same one."""
-
-    __slots__ = ("value", "start", "values", "prefix", "mark", "since")
-
-    def __init__(self, values: tuple[str, ...], now: float) -> None:
-        self.value = 0.0
-        self.start = now
-        self.values = values
-        self.prefix = ""
-        self.mark = 0.0
-        self.since = now
-
-    def set(self, value: float) -> None:
-        """The value is this now."""
-        self.value = value + 0.0  # an int or a bool becomes a float, so that all values are written alike
-
-    def add(self, amount: float) -> None:
-        """The value goes up, or down when negative."""
-        self.value += amount
-
-
-class Histogram:
-    """How often a value fell between which bounds; ``counts`` has one more entry than ``bounds``, for what is above."""
-
-    __slots__ = ("bounds", "counts", "sum", "count", "start", "values", "prefix", "exemplars", "mark", "since")
-
-    def __init__(self, values: tuple[str, ...], now: float, bounds: tuple[float, ...]) -> None:
-        self.bounds = bounds
-        self.counts = [0] * (len(bounds) + 1)
-        self.sum = 0.0
-        self.count = 0
-        self.start = now
-        self.values = values
-        self.prefix = ""
-        #: Newest exemplar of each bucket; there only once one was kept.
-        self.exemplars: list[Exemplar | None] | None = None
-        self.mark = 0.0
-        self.since = now
-
-    def observe(self, value: float, times: int = 1) -> None:
-        """Count a value, so many times; what is no finite number is left out, for it would spoil the sum for ever."""
-        if -inf < value < inf:
-            self.counts[bisect_left(self.bounds, value)] += times
-            self.sum += value * times
-            self.count += times
-
-    def exemplify(self, exemplar: Exemplar) -> None:
-        """Keep this as the newest exemplar of its bucket."""
-        if self.exemplars is None:
-            self.exemplars = [None] * len(self.counts)
-        self.exemplars[bisect_left(self.bounds, exemplar.value)] = exemplar
-
-
-Slot: TypeAlias = Counter | Gauge | Histogram
 
 
 class _Budget:
@@ -133,9 +44,9 @@ class _Budget:
 class Family:
     """All series of one metric.  ``series`` is for reading; what is in it may change between two awaits."""
 
-    __slots__ = ("metric", "series", "overflow", "limited", "expired", "_budget", "_zeros")
+    __slots__ = ("metric", "series", "overflow", "limited", "expired", "_budget", "_histogram", "_zeros")
 
-    def __init__(self, metric: Metric, budget: _Budget, now: float) -> None:
+    def __init__(self, metric: Metric, budget: _Budget, now: float, histogram: type[Histogram] = Histogram) -> None:
         self.metric = metric
         self.series: dict[tuple[str, ...], Slot] = {}
         #: Takes what is over the budget; there once it was needed.
@@ -144,6 +55,7 @@ class Family:
         self.limited = 0
         self.expired = 0
         self._budget = budget
+        self._histogram = histogram
         self._zeros = frozenset(metric.zeros)
         for values in metric.zeros:
             self.slot(values, now)
@@ -187,7 +99,7 @@ class Family:
             case Kind.COUNTER:
                 return Counter(values, now)
             case Kind.HISTOGRAM:
-                return Histogram(values, now, self.metric.buckets)
+                return self._histogram(values, now, self.metric.buckets)
             case Kind.GAUGE | Kind.INFO:
                 return Gauge(values, now)
 
@@ -233,16 +145,21 @@ class SeriesStore:
         budget: int = 2000,
         total: int = TOTAL_BUDGET,
         idle: float = 86400.0,
+        native: bool = False,
         now: float,
     ) -> None:
-        """``budget`` and ``total`` are label sets of one family and of all, cohort tier; ``idle`` is in seconds."""
+        """
+        ``budget`` and ``total`` are label sets of one family and of all, cohort tier; ``idle`` is in seconds.
+
+        With ``native`` all histograms have exponential buckets as well.
+        """
         metrics = tuple(metrics)
         self._budget = _Budget(budget, total)
         self._idle = idle
         self._start = now
         self._names = frozenset(metric.name for metric in metrics)
         self._families = {
-            metric.name: Family(metric, self._budget, now)
+            metric.name: Family(metric, self._budget, now, NativeHistogram if native else Histogram)
             for metric in metrics
             if metric.profile <= profile or metric.tier is Tier.SELF
         }
@@ -290,20 +207,36 @@ class SeriesStore:
             raise TypeError(f"{name} is no histogram")
         return slot
 
-    def add(self, name: str, values: tuple[str, ...], amount: float, now: float) -> None:
-        """Add to a counter or gauge; nothing where the metric is not published.  Adding 0 lets the series exist."""
+    def add(
+        self, name: str, values: tuple[str, ...], amount: float, now: float, exemplar: ExemplarLabels | None = None
+    ) -> None:
+        """
+        Add to a counter or gauge; nothing where the metric is not published.  Adding 0 lets the series exist.
+
+        ``exemplar`` is whose trace this is part of, where it is kept; only counters take one.
+        """
         family = self.family(name)
         if family is not None:
             slot = family.slot(values, now)
             if isinstance(slot, Histogram):
                 raise TypeError(f"{name} is a histogram")
             slot.add(amount)
+            if exemplar is not None and isinstance(slot, Counter):
+                slot.offer(exemplar, amount, now)
 
     def set(self, name: str, values: tuple[str, ...], value: float, now: float) -> None:
         """Set a gauge; nothing where the metric is not published."""
         self.gauge(name, values, now).set(value)
 
-    def observe(self, name: str, values: tuple[str, ...], value: float, now: float, times: int = 1) -> None:
+    def observe(
+        self,
+        name: str,
+        values: tuple[str, ...],
+        value: float,
+        now: float,
+        times: int = 1,
+        exemplar: ExemplarLabels | None = None,
+    ) -> None:
         """Let a histogram observe; nothing where the metric is not published."""
         family = self.family(name)
         if family is not None:
@@ -311,6 +244,8 @@ class SeriesStore:
             if not isinstance(slot, Histogram):
                 raise TypeError(f"{name} is no histogram")
             slot.observe(value, times)
+            if exemplar is not None:
+                slot.offer(exemplar, value, now)
 
     def remove(self, name: str, values: tuple[str, ...]) -> None:
         """Forget a series; it may be gone already."""

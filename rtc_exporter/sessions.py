@@ -10,11 +10,15 @@ from math import inf
 
 from rtc_exporter import catalog
 from rtc_exporter.delta import Cadence, Deltas
+from rtc_exporter.detectors import Judge
 from rtc_exporter.labels import Labels
 from rtc_exporter.model import NOTHING, Member, ParticipantKey, PeerConnectionKey, Report, Stats
+from rtc_exporter.phases import Phases
 from rtc_exporter.plans import PLANS, Plans
 from rtc_exporter.series import Gauge
 from rtc_exporter.setup import Calls, Setup
+from rtc_exporter.story import Story
+from rtc_exporter.tracing import SessionTrace
 
 #: Attributes that a client may tell and that describe its cohort, or its info series.
 COHORT = (*catalog.EVENT, "user_agent.version", "geo.country.iso_code")
@@ -29,6 +33,12 @@ TOTALS: dict[str, tuple[str, ...]] = {
     "remote-inbound-rtp": ("packetsLost",),
 }  # fmt: skip
 
+NOTHING_KNOWN: Mapping[str, Member] = {}
+
+#: A client's clock that is off by more than this many seconds is corrected in spans; one that keeps time with NTP is
+#: within a second.  Once corrected, the correction follows jumps of more than ``JUMP``.
+WRONG, JUMP = 5.0, 2.0
+
 #: The minimum of a client's delay is taken over five to ten minutes (two windows of five).
 CLOCK_WINDOW = 300.0
 
@@ -36,9 +46,11 @@ CLOCK_WINDOW = 300.0
 class Clock:
     """How far a client's clock is behind ours: the least delay seen lately (the rest is the network)."""
 
-    __slots__ = ("_before", "_began", "_least")
+    __slots__ = ("shift", "_before", "_began", "_least")
 
     def __init__(self) -> None:
+        #: Seconds to add to the client's times to have ours.
+        self.shift = 0.0
         self._least = inf
         self._before = inf
         self._began = -inf
@@ -51,6 +63,8 @@ class Clock:
         elif behind < self._least:
             self._least = behind
         offset = min(self._before, self._least)
+        if abs(offset - self.shift) > (JUMP if self.shift else WRONG):
+            self.shift = offset if abs(offset) > WRONG else 0.0
         return offset, behind - offset
 
 
@@ -58,8 +72,8 @@ class PeerConnection:
     """One RTCPeerConnection: how it came about, what it counted last, what it shows now."""
 
     __slots__ = (
-        "active", "cadence", "certificates", "codecs", "deltas", "folded", "gap", "is_open", "key", "live", "muted",
-         "path", "removed", "report", "seen", "setup", "streams", "tracks", "words",
+        "active", "cadence", "certificates", "codecs", "deltas", "folded", "gap", "is_open", "judge", "key", "live",
+        "muted", "path", "phases", "removed", "report", "seen", "security", "setup", "streams", "tracks", "words",
     )  # fmt: skip
 
     def __init__(self, key: PeerConnectionKey, created: float | None, now: float, plans: Plans = PLANS) -> None:
@@ -81,6 +95,11 @@ class PeerConnection:
         #: What the selected path is made of, in the browser's words and as labels, once it is known.
         self.words: tuple[Member | None, ...] = ()
         self.path: Mapping[str, str] = {}
+        #: What the remote end of the path and its encryption are, as far as spans want to know.
+        self.security: Mapping[str, Member] = NOTHING_KNOWN
+        #: Its spans and its verdicts, where there are any.
+        self.phases: Phases | None = None
+        self.judge: Judge | None = None
         #: Newest value, and its time, of each live gauge: (metric name, media kind) -> (value, time).
         self.live: dict[tuple[str, str], tuple[float, float]] = {}
         #: The gauge of its state, and those of its streams' codecs, which it gives back when it ends.
@@ -114,9 +133,9 @@ class Participant:
     """One person or agent in one session, from the first sign of a client to the last."""
 
     __slots__ = (
-        "attributes", "calls", "clock", "cohort", "cohort_key", "device", "errors", "event", "exported", "has_values",
-        "info", "info_of", "info_since", "joined", "key", "live", "pages", "peer_connections", "present", "rtt", "seen",
-        "sent", "since", "sockets", "totals", "worst",
+        "attributes", "calls", "clock", "cohort", "cohort_key", "device", "errors", "event", "exemplar", "exported",
+        "has_values", "info", "info_of", "info_since", "joined", "key", "live", "pages", "peer_connections", "present",
+        "rtt", "seen", "sent", "since", "sockets", "story", "totals", "worst",
     )  # fmt: skip
 
     def __init__(self, key: ParticipantKey, now: float) -> None:
@@ -146,6 +165,9 @@ class Participant:
         self.totals: dict[str, dict[str, float]] = {}
         #: Round trip times of its selected paths: sum, count, largest.
         self.rtt = (0.0, 0, 0.0)
+        #: Its spans, where there are any; and labels for exemplars, once its trace is sure to be kept.
+        self.story: Story | None = None
+        self.exemplar: tuple[tuple[str, str], ...] | None = None
         # Live gauges (see the live module).
         self.exported = False
         self.live: dict[tuple[str, str], Gauge] = {}
@@ -167,6 +189,10 @@ class Participant:
         """Label values for an attribute set: the cohort's, with ``extra`` over it."""
         cohort, more = self.cohort, extra or {}
         return tuple(more.get(name) or cohort.get(name, "") for name in attributes)
+
+    def time(self, now: float) -> float:
+        """What its client's event clock says ``now``: it goes on while the client says nothing."""
+        return self.sent + max(0.0, now - self.seen)
 
     @property
     def path(self) -> Mapping[str, str]:
@@ -214,7 +240,7 @@ class Participant:
 class Session:
     """One call or room, while it has participants."""
 
-    __slots__ = ("active", "device", "name", "participants", "started")
+    __slots__ = ("active", "device", "name", "participants", "started", "trace")
 
     def __init__(self, name: str, now: float, device: tuple[str, ...]) -> None:
         self.name = name
@@ -223,6 +249,7 @@ class Session:
         #: The cohort of its first participant stands for the session.
         self.device = device
         self.active: Gauge | None = None
+        self.trace: SessionTrace | None = None
 
 
 class Sessions:

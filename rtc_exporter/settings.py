@@ -87,6 +87,8 @@ File: TypeAlias = Annotated[Path | None, Wanted("file", "a file that can be read
 Seconds: TypeAlias = Annotated[float, Field(ge=0, allow_inf_nan=False), Wanted("seconds", "seconds, 0 or more")]
 Rate: TypeAlias = Annotated[float, Field(gt=0, allow_inf_nan=False), Wanted("number", "a number over 0")]
 Count: TypeAlias = Annotated[int, Field(ge=1), Wanted("count", "a whole number, 1 or more")]
+Share: TypeAlias = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False), Wanted("number", "a number from 0 to 1")]
+Flag: TypeAlias = Annotated[bool, Wanted("true, false", "true or false")]
 Size: TypeAlias = Annotated[ByteSize, Field(ge=1), Wanted("size", "bytes, such as 1048576 or 1MiB")]
 ProfileName: TypeAlias = Annotated[
     Literal["core", "standard", "full"], Wanted("core, standard, full", "core, standard or full")
@@ -94,6 +96,7 @@ ProfileName: TypeAlias = Annotated[
 Selection: TypeAlias = Annotated[
     Literal["worst", "all", "pinned", "off"], Wanted("worst, all, pinned, off", "worst, all, pinned or off")
 ]
+Epoch: TypeAlias = Annotated[Literal["day", "none"], Wanted("day, none", "day or none")]
 Level: TypeAlias = Annotated[
     Literal["debug", "info", "warning", "error"],
     BeforeValidator(lambda value: value.lower() if isinstance(value, str) else value),
@@ -114,6 +117,8 @@ def show(value: object) -> str:
             return ""
         case ByteSize():
             return value.human_readable(separator="").replace(".0", "")
+        case bool():
+            return str(value).lower()
         case float():
             return f"{value:g}"
         case _:

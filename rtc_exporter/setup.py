@@ -37,10 +37,11 @@ PENDING_CALLS = 64
 
 
 class Stage(NamedTuple):
-    """A stage of setup took so many seconds."""
+    """A stage of setup took so many seconds until ``end``, on the client's clock."""
 
     name: str
     seconds: float
+    end: float
 
 
 class Outcome(NamedTuple):
@@ -56,7 +57,7 @@ class Restart(NamedTuple):
 
 
 class Outage(NamedTuple):
-    """ICE was disconnected for so many seconds and came back."""
+    """ICE was disconnected for so many seconds and came back; the span builder watches the states itself."""
 
     seconds: float
 
@@ -115,6 +116,16 @@ class Setup:
         self._restart_offered = False
         self._seen: set[str] = set()
         self._early: set[str] = set()
+
+    @property
+    def checking_since(self) -> float | None:
+        """When ICE began to check, on the client's clock."""
+        return self._begun
+
+    @property
+    def ice_connected(self) -> float | None:
+        """When ICE connected for the first time, on the client's clock."""
+        return self._ice_connected
 
     @property
     def is_decided(self) -> bool:
@@ -203,14 +214,14 @@ class Setup:
             if len(self._described) == 2 and self._both_set is None:
                 self._both_set = now
         stage = STAGE_OF_CALL.get(method)
-        return [Stage(stage, seconds)] if stage and seconds is not None and not self.is_decided else []
+        return [Stage(stage, seconds, time)] if stage and seconds is not None and not self.is_decided else []
 
     def _gathered(self, state: str, time: float) -> list[Step]:
         if state == "gathering" and self._gathering is None:
             self._gathering = time
         elif state == "complete" and self._gathering is not None and "ice_gathering" not in self._seen:
             self._seen.add("ice_gathering")
-            return [Stage("ice_gathering", max(0.0, time - self._gathering))]
+            return [Stage("ice_gathering", max(0.0, time - self._gathering), time)]
         return []
 
     def _ice_changed(self, state: str, time: float) -> list[Step]:
@@ -222,7 +233,7 @@ class Setup:
                 self._ice_ever = True
                 self._ice_connected = time
                 if self._begun is not None:
-                    steps.append(Stage("ice_connected", max(0.0, time - self._begun)))
+                    steps.append(Stage("ice_connected", max(0.0, time - self._begun), time))
             if self._disconnected is not None:
                 steps.append(Outage(max(0.0, time - self._disconnected)))
                 self._disconnected = None
@@ -240,7 +251,7 @@ class Setup:
         steps: list[Step] = []
         if state == "connected":
             if self._ice_connected is not None and self._connected is None:
-                steps.append(Stage("dtls_connected", max(0.0, time - self._ice_connected)))
+                steps.append(Stage("dtls_connected", max(0.0, time - self._ice_connected), time))
             steps += self._decide("connected", time)
         elif state == "failed":
             steps += self._decide("dtls_failed" if self._ice_ever else "ice_failed", None)
@@ -262,7 +273,7 @@ class Setup:
         self.outcome = outcome
         steps: list[Step] = [Outcome(outcome)]
         if outcome == "connected" and time is not None:
-            steps.append(Stage("total", max(0.0, time - self.created)))
+            steps.append(Stage("total", max(0.0, time - self.created), time))
         return steps + early
 
     def _first(self, stage: str, time: float) -> list[Step]:
@@ -273,7 +284,7 @@ class Setup:
         if stage in self._seen or self.created is None:
             return []
         self._seen.add(stage)
-        return [Stage(stage, max(0.0, time - self._connected))]
+        return [Stage(stage, max(0.0, time - self._connected), time)]
 
 
 def _positive(value: Member | None) -> bool:

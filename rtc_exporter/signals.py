@@ -8,16 +8,14 @@ names signals as ``stats-type:signal``; to add one, add a row, and a formula onl
 Rates are in bytes a second, times in seconds, levels from 0 to 1.
 """
 
-from collections.abc import Callable
 from math import sqrt
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from rtc_exporter import w3c
 from rtc_exporter.delta import Fold, MonitoredObject
+from rtc_exporter.formulas import Formula, Reading, by, combined, either, gauge, rate, ratio, selected
 from rtc_exporter.model import Stats
 from rtc_exporter.plans import number
-
-Formula: TypeAlias = Callable[[MonitoredObject, Fold], float | None]
 
 #: Below this root mean square a microphone captures digital silence: a quiet room is at 0.001, 16-bit noise at 0.00003.
 SILENCE = 1e-4
@@ -25,14 +23,6 @@ SILENCE = 1e-4
 NO_ESTIMATE = -100.0
 #: A path that is silent for longer has a clock that is not the page's.
 LONGEST_SILENCE = 86_400.0
-
-
-class Reading(NamedTuple):
-    """A formula, the members it reads (another type's as ``type.member``), and one beside which it says nothing."""
-
-    formula: Formula
-    reads: tuple[str, ...]
-    unless: str = ""
 
 
 class Signal(NamedTuple):
@@ -44,78 +34,6 @@ class Signal(NamedTuple):
     reads: tuple[str, ...]
     unless: str
     help: str
-
-
-def by(formula: Formula, reads: str) -> Reading:
-    """A formula of its own."""
-    return Reading(formula, tuple(reads.split()))
-
-
-def ratio(part: str, whole: str, most: float | None = None) -> Reading:
-    """The increase of one counter for each unit of another's."""
-
-    def formula(thing: MonitoredObject, fold: Fold) -> float | None:
-        under = thing.increments.get(whole)
-        over = thing.increments.get(part) if under and thing.elapsed is not None else None
-        if not under or over is None:
-            return None
-        return over / under if most is None else min(over / under, most)
-
-    return Reading(formula, (part, whole))
-
-
-def combined(one: str, sign: int, other: str, whole: str) -> Reading:
-    """The increase of one counter plus or minus another's, for each unit of a third's."""
-
-    def formula(thing: MonitoredObject, fold: Fold) -> float | None:
-        gained = thing.increments.get
-        first, second, under = gained(one), gained(other), gained(whole)
-        if first is None or second is None or not under or thing.elapsed is None:
-            return None
-        return max(0.0, first + sign * second) / under
-
-    return Reading(formula, (one, other, whole))
-
-
-def rate(counter: str, most: float | None = None) -> Reading:
-    """The increase of a counter in each second."""
-
-    def formula(thing: MonitoredObject, fold: Fold) -> float | None:
-        over = thing.increments.get(counter)
-        if over is None or not thing.elapsed:
-            return None
-        return over / thing.elapsed if most is None else min(over / thing.elapsed, most)
-
-    return Reading(formula, (counter,))
-
-
-def gauge(member: str, above: float | None = None) -> Reading:
-    """A member as the browser reports it; one that cannot be meant, or is not ``above``, means that there is none."""
-
-    def formula(thing: MonitoredObject, fold: Fold) -> float | None:
-        value = None if thing.elapsed is None else number(thing.members, member)
-        return None if value is None or (above is not None and value <= above) else value
-
-    return Reading(formula, (member,))
-
-
-def either(first: Reading, second: Reading, member: str) -> Reading:
-    """The first reading where the browser reports the member, else the second: nothing new is no reason to fall back."""
-
-    def formula(thing: MonitoredObject, fold: Fold) -> float | None:
-        return (first if member in thing.members else second).formula(thing, fold)
-
-    return Reading(formula, (*first.reads, *second.reads))
-
-
-def selected(reading: Reading, scale: float = 1.0) -> Reading:
-    """The same, of the candidate pair in use alone."""
-
-    def formula(thing: MonitoredObject, fold: Fold) -> float | None:
-        value = reading.formula(thing, fold) if thing.id == fold.selected else None
-        return None if value is None else value * scale
-
-    return Reading(formula, reading.reads)
 
 
 #: Frames per second of the browser, who measures the last second; else the mean of the interval.
@@ -255,12 +173,33 @@ def limited_by(reason: str) -> Reading:
     return Reading(formula, ("qualityLimitationReason",), unless="qualityLimitationDurations.none")
 
 
+def limited_share(reason: str) -> Reading:
+    """Share of time under a reason: as added up, else all or nothing, by the reason given now."""
+    total = f"qualityLimitationDurations.{reason}"
+
+    def formula(thing: MonitoredObject, fold: Fold) -> float | None:
+        if not thing.elapsed:
+            return None
+        gained = thing.increments.get(total)
+        if gained is not None:
+            return min(gained / thing.elapsed, 1.0)
+        now = None if total in thing.members else thing.members.get("qualityLimitationReason")
+        return None if now is None else float(now == reason)
+
+    return Reading(formula, (total, "qualityLimitationReason"))
+
+
 def _remote_loss(thing: MonitoredObject, fold: Fold) -> float | None:
     """
     Lost packets among those sent in the same time.
 
-    The other side reports when RTCP lets it, so what was sent in our interval is scaled to the interval of its reports.
+    The other side reports when RTCP lets it.  One report says it itself.  For several, what was sent in our interval
+    is scaled to the interval of theirs, which is only right while as much is sent.
     """
+    if thing.elapsed and thing.increments.get("roundTripTimeMeasurements") == 1:
+        told = number(thing.members, "fractionLost")
+        if told is not None:
+            return told
     local = fold.objects.get(str(thing.members.get("localId", "")))
     lost = thing.increments.get("packetsLost")
     sent = local.increments.get("packetsSent") if local is not None else None
@@ -355,6 +294,8 @@ _ROWS: tuple[tuple[str, str, Reading, str], ...] = (
     ("outbound-rtp",       "psnr_v",                     ratio("psnrSum.v", "psnrMeasurements"),                                          "Mean PSNR of the red difference."),
     ("outbound-rtp",       "limited_ratio",              by(_limited, "qualityLimitationDurations.cpu qualityLimitationDurations.bandwidth"), "Share of time limited by cpu or bandwidth."),
     *(("outbound-rtp",     f"limited_by_{reason}",       limited_by(reason),                                                              f"Time under the reason {reason}, where the browser does not add it up.") for reason in w3c.LIMITATION_REASONS),
+    ("outbound-rtp",       "cpu_limited_ratio",          limited_share("cpu"),                                                            "Share of time in which the machine held the encoder back."),
+    ("outbound-rtp",       "bandwidth_limited_ratio",    limited_share("bandwidth"),                                                      "Share of time in which the network held the encoder back."),
     ("remote-inbound-rtp", "round_trip_time",            RTCP_TIME,                                                                       "Mean round trip time by RTCP."),
     ("remote-inbound-rtp", "loss_ratio",                 by(_remote_loss, "packetsLost localId outbound-rtp.packetsSent fractionLost"),   "Share of packets sent that the other side lost."),
     ("remote-inbound-rtp", "jitter",                     gauge("jitter"),                                                                 "Packet jitter at the other side."),

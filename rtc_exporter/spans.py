@@ -28,11 +28,16 @@ class SpanType:
 
 @dataclass(frozen=True, slots=True)
 class SpanAttribute:
-    """An attribute that only spans and their events have: its type as in OTLP, its meaning, an example."""
+    """
+    An attribute that only spans and their events have: its type as in OTLP, its meaning, an example.
+
+    ``values`` are all that there are, where they are known beforehand.
+    """
 
     type: str
     help: str
     example: str
+    values: tuple[str, ...] = ()
 
 
 SESSION, PARTICIPANT, SETUP = "rtc.session", "rtc.participant", "rtc.peer_connection.setup"
@@ -49,7 +54,7 @@ EPISODES = (
     "freeze", "audio_concealment", "no_media", "loss", "latency", "cpu_limited", "bandwidth_limited", "disconnected",
 )  # fmt: skip
 
-#: On every span of a participant.
+#: On every span of a participant; on those of a session what is not the participant's.
 COMMON = ("session.id", "rtc.participant.id", "rtc.app.name", "rtc.sampling.reason")
 #: What was said of the client.
 CLIENT = (
@@ -58,11 +63,17 @@ CLIENT = (
 PATH = ("rtc.ice.candidate.type", "rtc.ice.remote_candidate.type", "rtc.ice.transport", "network.connection.type")
 SECURITY = ("tls.protocol.version", "rtc.dtls.cipher", "rtc.srtp.cipher")
 CANDIDATES = tuple(f"rtc.ice.candidates.{kind}" for kind in ("host", "srflx", "prflx", "relay"))
-#: Distributions on a segment: of each p50, p95 and max.
-MEASURES = (
-    "rtc.packet_loss.ratio", "rtc.remote_packet_loss.ratio", "rtc.jitter", "rtc.round_trip_time",
-    "rtc.jitter_buffer.delay", "rtc.concealment.ratio", "rtc.freeze.ratio", "rtc.frame_rate",
-)  # fmt: skip
+#: Distributions on a segment, of each the ``PERCENTILES``, and what they are of.
+MEASURES = {
+    "rtc.packet_loss.ratio": "share of packets lost",
+    "rtc.remote_packet_loss.ratio": "share of packets sent that the other side lost",
+    "rtc.jitter": "packet jitter in seconds",
+    "rtc.round_trip_time": "round trip time in seconds",
+    "rtc.jitter_buffer.delay": "jitter buffer delay in seconds",
+    "rtc.concealment.ratio": "share of audio made up",
+    "rtc.freeze.ratio": "share of time frozen",
+    "rtc.frame_rate": "frames a second",
+}
 PERCENTILES = ("p50", "p95", "max")
 CLASSES = ("good", "fair", "poor", "bad", "unclassified")
 
@@ -104,12 +115,12 @@ SPANS: tuple[SpanType, ...] = (
     ),
     SpanType(
         RESTART, PARTICIPANT, "when connected again, or failed", "An ICE restart.",
-        ("rtc.peer_connection.id", "rtc.ice.restart.trigger", "rtc.ice.candidate.type.before",
+        ("rtc.peer_connection.id", "rtc.ice.restart.trigger", "rtc.ice.candidate.previous_type",
          "rtc.ice.candidate.type", "rtc.outcome"),
     ),
     SpanType(
         SEGMENT, PARTICIPANT, "every five minutes, and at a change of quality class", "A stretch of the call.",
-        ("rtc.quality", "rtc.segment.reason", *(f"rtc.quality.{name}.time" for name in CLASSES),
+        ("rtc.quality", "rtc.segment.reason", *(f"rtc.quality_time.{name}" for name in CLASSES),
          *(f"{measure}.{percentile}" for measure in MEASURES for percentile in PERCENTILES),
          "rtc.bytes.received", "rtc.bytes.sent", "rtc.freezes", "rtc.freeze.time", "rtc.cpu_limited.time",
          "rtc.bandwidth_limited.time", "rtc.pressure.time", "rtc.frame.height", "rtc.hidden.time", "rtc.spans.over_budget", *PATH),
@@ -132,7 +143,7 @@ SPANS: tuple[SpanType, ...] = (
     ),
     SpanType(
         SUMMARY, PARTICIPANT, "when the participant leaves", "The whole stay, from join to leave.",
-        (*CLIENT, "rtc.leave.reason", "rtc.quality", *(f"rtc.quality.{name}.time" for name in CLASSES),
+        (*CLIENT, "rtc.leave.reason", "rtc.quality", *(f"rtc.quality_time.{name}" for name in CLASSES),
          "rtc.bytes.received", "rtc.bytes.sent", "rtc.freezes", "rtc.freeze.time",
          *(f"rtc.episodes.{name}" for name in EPISODES), "rtc.worst_segment.id", "rtc.feedback.rating",
          "rtc.feedback.issue", "rtc.spans.over_budget", *PATH),
@@ -140,7 +151,7 @@ SPANS: tuple[SpanType, ...] = (
     SpanType(
         SESSION_SUMMARY, SESSION, "when the last participant is gone from this exporter",
         "What this exporter saw of the session.",
-        ("rtc.participants", "rtc.quality", *(f"rtc.quality.{name}.time" for name in CLASSES)),
+        ("rtc.participants", "rtc.quality", *(f"rtc.quality_time.{name}" for name in CLASSES)),
     ),
 )  # fmt: skip
 
@@ -160,6 +171,9 @@ EVENTS: dict[str, tuple[str, tuple[str, ...]]] = {
     "rtc.worst": ("The worst report of an episode.", ("rtc.worst",)),
 }  # fmt: skip
 
+#: Values that attributes have on spans alone: an episode ends with its peer connection.
+VALUES: dict[str, tuple[str, ...]] = {"rtc.outcome": ("closed",)}
+
 #: Attributes that no metric has.
 SPAN_ATTRIBUTES: dict[str, SpanAttribute] = {
     "rtc.sampling.reason": SpanAttribute("string", "Why the span was kept: `ratio`, what went wrong, or `pinned`.", "ratio"),
@@ -169,21 +183,21 @@ SPAN_ATTRIBUTES: dict[str, SpanAttribute] = {
     "rtc.peer_connection.id": SpanAttribute("string", "The peer connection, as the client names it.", "PC_0"),
     "rtc.capture.audio": SpanAttribute("boolean", "Whether a microphone was asked for.", "true"),
     "rtc.capture.video": SpanAttribute("boolean", "Whether a camera or screen was asked for.", "true"),
-    "rtc.ice.transport_policy": SpanAttribute("string", "`all` or `relay`.", "relay"),
+    "rtc.ice.transport_policy": SpanAttribute("string", "Which candidates the page lets ICE use.", "relay", ("all", "relay")),
     "rtc.ice.remote_candidate.type": SpanAttribute("string", "The remote candidate of the path.", "srflx"),
-    "rtc.ice.candidate.type.before": SpanAttribute("string", "The local candidate of the path before.", "host"),
+    "rtc.ice.candidate.previous_type": SpanAttribute("string", "The local candidate of the path before.", "host"),
     **{name: SpanAttribute("int", f"Local {name.rsplit('.', 1)[1]} candidates gathered.", "2") for name in CANDIDATES},
     "rtc.ice.candidate.errors": SpanAttribute("int", "Candidate errors so far.", "0"),
     "rtc.ice.restart.trigger": SpanAttribute("string", "`restartIce`, or `createOffer` with iceRestart.", "restartIce"),
-    "rtc.negotiation.role": SpanAttribute("string", "`offer` where this side made the offer, else `answer`.", "offer"),
+    "rtc.negotiation.role": SpanAttribute("string", "`offer` where this side made the offer, else `answer`.", "offer", ("offer", "answer")),
     "rtc.tracks.added": SpanAttribute("int", "Tracks and transceivers added for it.", "1"),
     "rtc.tracks.removed": SpanAttribute("int", "Tracks removed for it.", "0"),
-    "rtc.quality": SpanAttribute("string", "Quality class: good, fair, poor, bad, or unclassified where nothing could be measured.", "good"),
-    "rtc.segment.reason": SpanAttribute("string", "Why the segment ended: interval, quality, leave or rollover.", "interval"),
-    **{f"rtc.quality.{name}.time": SpanAttribute("double", f"Seconds of class {name}.", "295.0") for name in CLASSES},
+    "rtc.quality": SpanAttribute("string", "Quality class; `unclassified` where nothing could be measured.", "good", CLASSES),
+    "rtc.segment.reason": SpanAttribute("string", "Why the segment ended: five minutes were over, the class changed, the participant left, or a new trace began.", "interval", ("interval", "quality", "leave", "rollover")),
+    **{f"rtc.quality_time.{name}": SpanAttribute("double", f"Seconds of quality class `{name}`.", "295.0") for name in CLASSES},
     **{
-        f"{measure}.{percentile}": SpanAttribute("double", f"{measure} over the folds of the segment, worst stream: {percentile}.", "0.01")
-        for measure in MEASURES for percentile in PERCENTILES
+        f"{measure}.{percentile}": SpanAttribute("double", f"{what.capitalize()}, of the worst stream of each fold in the segment: {percentile}.", "0.02")
+        for measure, what in MEASURES.items() for percentile in PERCENTILES
     },
     "rtc.bytes.received": SpanAttribute("int", "RTP payload bytes received.", "123456"),
     "rtc.bytes.sent": SpanAttribute("int", "RTP payload bytes sent.", "123456"),
@@ -195,21 +209,32 @@ SPAN_ATTRIBUTES: dict[str, SpanAttribute] = {
     "rtc.frame.height": SpanAttribute("int", "Shorter side of the newest video received.", "480"),
     "rtc.hidden.time": SpanAttribute("double", "Seconds in which the page was hidden.", "0.0"),
     "rtc.spans.over_budget": SpanAttribute("int", "Spans that were left out because the participant had used up its budget.", "0"),
-    "rtc.issue": SpanAttribute("string", "What is wrong.", "freeze"),
-    "rtc.severity": SpanAttribute("string", "`warning` or `critical`.", "warning"),
-    "rtc.cause": SpanAttribute("string", "What was seen beside it.", "outage"),
+    "rtc.issue": SpanAttribute("string", "What is wrong.", "freeze", EPISODES),
+    "rtc.severity": SpanAttribute("string", "How bad it is.", "warning", ("warning", "critical")),
+    "rtc.cause": SpanAttribute("string", "What was seen beside it, which may be why.", "outage"),
     "rtc.streams": SpanAttribute("int", "Streams that were affected at once, at most.", "1"),
     "rtc.worst": SpanAttribute("double", "The worst value seen, in the unit of the threshold.", "0.31"),
     "rtc.threshold": SpanAttribute("double", "The value from which on it counts.", "0.05"),
     "rtc.mid": SpanAttribute("string", "The mid of the worst stream.", "1"),
     "rtc.ssrc": SpanAttribute("int", "The SSRC of the worst stream.", "12345"),
     "rtc.part": SpanAttribute("int", "Which part of a long episode this is, from 0.", "0"),
-    **{f"rtc.episodes.{name}": SpanAttribute("int", f"Episodes of {name}.", "1") for name in EPISODES},
+    **{f"rtc.episodes.{name}": SpanAttribute("int", f"Episodes of `{name}`.", "1") for name in EPISODES},
     "rtc.worst_segment.id": SpanAttribute("string", "Span id of the worst segment.", "00f067aa0ba902b7"),
-    "rtc.feedback.rating": SpanAttribute("double", "The user's rating, 1 to 5.", "4"),
+    "rtc.feedback.rating": SpanAttribute("double", "The user's rating, 1 to 5.", "4.0"),
     "rtc.participants": SpanAttribute("int", "Participants seen.", "2"),
     "rtc.page.hidden": SpanAttribute("boolean", "Whether the page is hidden now.", "true"),
 }  # fmt: skip
+
+
+def carried(row: SpanType) -> tuple[str, ...]:
+    """Every attribute that a span of this kind may carry."""
+    return (*common(row), *row.attributes)
+
+
+def common(row: SpanType) -> tuple[str, ...]:
+    """What it carries because every span does: a session's span has no participant."""
+    is_session = row.name in (SESSION, SESSION_SUMMARY)
+    return tuple(name for name in COMMON if not (is_session and name == "rtc.participant.id"))
 
 
 def names() -> frozenset[str]:

@@ -5,7 +5,9 @@ The real programs that some tests run: Prometheus and its kind, not doubles of t
 missing program skips the test with its reason; where ``CI=true`` it fails, so that nothing is skipped unseen.
 """
 
+import hashlib
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -15,19 +17,31 @@ import pytest
 PEERS = {
     "prometheus": "Debian package prometheus, or scripts/peers",
     "promtool": "Debian package prometheus, or scripts/peers",
+    "otelcol": "scripts/peers, which needs the Go module proxy",
 }
 
-#: Where ``scripts/peers`` puts them.
-CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rtc-exporter" / "peers" / "usr" / "bin"
+#: Where ``scripts/peers`` puts them, and below it what comes out of Debian packages.
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rtc-exporter" / "peers"
+PACKAGES = CACHE / "usr" / "bin"
+#: What the collector is made of; a collector from elsewhere may lack what the tests use.
+MANIFEST = Path(__file__).parent.parent / "scripts" / "collector" / "manifest.yaml"
 
 
 def peer(name: str) -> str:
     """The path of a program; without it the test is skipped, or fails where ``CI=true``."""
     hint = PEERS[name]
-    path = shutil.which(name) or shutil.which(name, path=CACHE)
+    path = shutil.which(_collector()) if name == "otelcol" else shutil.which(name) or shutil.which(name, path=PACKAGES)
     if path is not None:
         return path
     missing = f"{name} is not installed ({hint})"
     if os.environ.get("CI") == "true":
         pytest.fail(missing)
     pytest.skip(missing)
+
+
+def _collector() -> str:
+    """The path that ``scripts/collector/build`` gives to the collector of this manifest."""
+    manifest = MANIFEST.read_bytes()
+    version = re.search(rb"(?m)^  version: (.+)$", manifest)
+    assert version is not None, "the manifest says of which release it is"
+    return str(CACHE / f"otelcol-{version[1].decode()}-{hashlib.sha256(manifest).hexdigest()[:12]}")

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import functools
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
 import httpx2
 from prometheus_client.parser import text_string_to_metric_families
@@ -105,10 +105,10 @@ async def closed(client: ClientConnection) -> tuple[int, str]:
 
 
 @contextlib.asynccontextmanager
-async def running(**settings: str) -> AsyncIterator[Running]:
+async def running(environ: Mapping[str, str] | None = None, **settings: str) -> AsyncIterator[Running]:
     """Start an exporter and stop it; settings are written ``ingest__resume="1"``."""
     args = {name.replace("__", "."): value for name, value in settings.items()}
-    config = Config.load({"ingest.listen": "127.0.0.1:0", "admin.listen": "127.0.0.1:0", **args}, {})
+    config = Config.load({"ingest.listen": "127.0.0.1:0", "admin.listen": "127.0.0.1:0", **args}, environ or {})
     now = [1_795_171_686.0]
     server = Server(config, lambda: now[0])
     ready = asyncio.Event()
@@ -132,7 +132,7 @@ def with_exporter(**settings: str) -> Callable[[Test], Callable[[], None]]:
 
     def decorate(test: Test) -> Callable[[], None]:
         async def run() -> None:
-            async with running(**settings) as exporter:
+            async with running(None, **settings) as exporter:
                 await test(exporter)
 
         @functools.wraps(test)

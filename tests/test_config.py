@@ -56,6 +56,9 @@ VALUES = [
     ("limits.frame_bytes", "1000", "1000B"),
     ("log.level", "DEBUG", "debug"),
     ("ingest.resume", "0", "0"),
+    ("metrics.native_histograms", "true", "true"),
+    ("traces.ratio", "0.25", "0.25"),
+    ("traces.epoch", "none", "none"),
 ]
 
 
@@ -89,6 +92,10 @@ MISTAKES = [
     ({"limits.dump_bytes": "big"}, {}, "--limits.dump-bytes is 'big', wanted bytes, such as"),
     ({"ingest.allowed_origins": "https://a.example/"}, {}, "wanted origins such as https://app.example"),
     ({"ingest.allowed_origins": "*"}, {}, "wanted origins such as https://app.example"),
+    ({"traces.ratio": "1.5"}, {}, "--traces.ratio is '1.5', wanted a number from 0 to 1"),
+    ({"traces.epoch": "week"}, {}, "--traces.epoch is 'week', wanted day or none"),
+    ({"traces.budget": "0"}, {}, "--traces.budget is '0', wanted a whole number, 1 or more"),
+    ({"metrics.native_histograms": "perhaps"}, {}, "is 'perhaps', wanted true or false"),
     ({"claims.session": ""}, {}, "--claims.session is '', wanted a text that is not empty"),
     (
         {"ingest.listen": "127.0.0.1:9", "admin.listen": "127.0.0.1:9"},

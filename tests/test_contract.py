@@ -2,6 +2,7 @@
 
 import argparse
 import ast
+import hashlib
 import re
 import tomllib
 from collections.abc import Iterator
@@ -9,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from rtc_exporter import __version__, config, docs, errors, signals, w3c, wire
+from rtc_exporter import __version__, config, docs, errors, rules, signals, span, spans, w3c, wire
 from rtc_exporter.attributes import ATTRIBUTES
 from rtc_exporter.catalog import FORMAT_NAMES, METRICS
 from rtc_exporter.errors import ClientError, ConfigError, Reason
 from rtc_exporter.labels import RULES
 from rtc_exporter.metric import FOLDS, Kind, Metric, Source, Tier
+from rtc_exporter.spans import EVENTS, SPAN_ATTRIBUTES, SPANS, SpanType
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "rtc_exporter"
@@ -30,6 +32,15 @@ CLIENT_ERRORS = {
     if isinstance(value, type) and issubclass(value, ClientError)
 }  # fmt: skip
 
+#: Every name that a table explains.
+NAMES = {
+    *(metric.name for metric in METRICS), *spans.BY_NAME, *spans.MEASURES, *EVENTS, *ATTRIBUTES, *SPAN_ATTRIBUTES,
+}  # fmt: skip
+
+#: What a token says and nothing publishes.
+UNPUBLISHED = {"rtc.client.session.id"}
+
+every_span = pytest.mark.parametrize("row", SPANS, ids=lambda row: row.name)
 every_metric = pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
 
 
@@ -105,6 +116,23 @@ def test_every_metric_a_page_names_is_published(page: Path) -> None:
     assert named - published() == set()
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_span_and_attribute_a_page_names_exists(page: Path) -> None:
+    """Prose and drawings, outside of what is generated, have no name of our namespace that no table has."""
+    text = docs.BLOCK.sub("", page.read_text(encoding="utf-8"))
+    named = set(re.findall(r"(?<![\w./])rtc\.[a-z0-9_]+(?:\.[a-z0-9_]+)*(?![\w.]*[/*])", text)) - {"rtc.example.com"}
+
+    assert named - NAMES == set()
+
+
+def test_the_example_of_a_trace_id_is_right() -> None:
+    """Who follows the page finds the trace that the exporter sends."""
+    page = (ROOT / "docs" / "conventions.md").read_text(encoding="utf-8")
+    (text,) = re.findall(r"^printf '([^']*)' \| sha256sum \| cut -c 1-32$", page, re.MULTILINE)
+
+    assert hashlib.sha256(text.encode()).hexdigest()[:32] == span.trace_id("", "standup", "20777").hex()
+
+
 def test_every_setting_a_page_names_exists() -> None:
     """Prose about a setting outlives no renaming."""
     rows = config.settings_table()
@@ -165,6 +193,24 @@ def test_every_reason_is_used() -> None:
     assert {f"Reason.{reason.name}" for reason in Reason} - used == set()
 
 
+# ── names
+
+
+def names_in_code() -> Iterator[tuple[str, str]]:
+    """Every text in the code that is nothing but a name of our namespace."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and re.fullmatch(r"rtc(\.[a-z0-9_]+)+", str(node.value)):
+                yield f"{path.relative_to(ROOT)}:{node.lineno}", str(node.value)
+
+
+def test_every_name_in_the_code_is_in_a_table() -> None:
+    """What is published under our namespace is told about somewhere."""
+    wrong = [f"{where}: {name}" for where, name in names_in_code() if name not in NAMES | UNPUBLISHED]
+
+    assert wrong == []
+
+
 # ── metrics
 
 
@@ -220,8 +266,9 @@ def resolves(source: Source) -> bool:
 
 
 def test_every_signal_is_published() -> None:
-    """No signal is computed that no metric reads."""
+    """No signal is computed that no metric reads, and no rule about what is wrong."""
     read = {(source.stats, source.signal) for metric in METRICS for source in metric.sources if source.signal}
+    read |= {(rule.stats, rule.signal) for rule in rules.RULES}
 
     assert {(signal.stats, signal.name) for signal in signals.SIGNALS} - read == set()
 
@@ -238,6 +285,74 @@ def test_every_client_value_is_admitted_by_a_rule() -> None:
     used = {name for metric in METRICS if metric.tier is not Tier.SELF for name in metric.attributes}
 
     assert used - set(RULES) - {"session.id", "rtc.participant.id"} == set()
+
+
+# ── spans
+
+
+def test_spans_are_unique() -> None:
+    """No two rows are of one span."""
+    assert sorted(spans.BY_NAME) == sorted(row.name for row in SPANS)
+
+
+def test_parents_stand_before_their_children() -> None:
+    """There is one root, and every other span hangs on one that the table has above it."""
+    names = [row.name for row in SPANS]
+
+    assert [row.name for row in SPANS if not row.parent] == [spans.SESSION]
+    for row in SPANS[1:]:
+        assert row.parent in names[: names.index(row.name)], f"{row.name} hangs on {row.parent}"
+
+
+@every_span
+def test_a_span_is_told_in_words(row: SpanType) -> None:
+    """Its name is of our namespace, what it means is a sentence, and when it leaves is the end of one."""
+    assert re.fullmatch(r"rtc(\.[a-z]+(_[a-z]+)*)+", row.name)
+    assert row.help.endswith(".")
+    assert row.when
+    assert not row.when.endswith(".")
+
+
+@every_span
+def test_a_span_carries_what_is_known(row: SpanType) -> None:
+    """Each attribute is explained and there once, and each event has a row."""
+    assert [name for name in spans.carried(row) if not spans.is_known(name)] == []
+    assert sorted(set(spans.carried(row))) == sorted(spans.carried(row))
+    assert set(row.events) - set(EVENTS) == set()
+
+
+def test_only_sessions_have_no_participant() -> None:
+    """Every other span can be found by its participant."""
+    nameless = {row.name for row in SPANS if "rtc.participant.id" not in spans.carried(row)}
+
+    assert nameless == {spans.SESSION, spans.SESSION_SUMMARY}
+
+
+@pytest.mark.parametrize("name", EVENTS)
+def test_an_event_is_told_in_words_and_used(name: str) -> None:
+    """What it means is a sentence, what it carries is explained, and some span has it."""
+    meaning, attributes = EVENTS[name]
+
+    assert meaning.endswith(".")
+    assert [attribute for attribute in attributes if not spans.is_known(attribute)] == []
+    assert any(name in row.events for row in SPANS)
+
+
+def test_an_attribute_means_one_thing() -> None:
+    """What metrics have is explained with them alone; nothing is explained that nobody carries."""
+    assert set(SPAN_ATTRIBUTES) & set(ATTRIBUTES) == set()
+    assert set(SPAN_ATTRIBUTES) - spans.names() == set()
+
+
+@pytest.mark.parametrize("name", SPAN_ATTRIBUTES)
+def test_an_attribute_of_spans_is_well_formed(name: str) -> None:
+    """It has a type of OTLP, a sentence, and an example of that type: one of its values, where those are known."""
+    row = SPAN_ATTRIBUTES[name]
+    shapes = {"string": ".+", "int": r"\d+", "double": r"\d+\.\d+", "boolean": "true|false"}
+
+    assert row.help.endswith(".")
+    assert re.fullmatch(shapes[row.type], row.example)
+    assert not row.values or (row.type == "string" and row.example in row.values)
 
 
 def test_the_catalogue_knows_the_formats() -> None:

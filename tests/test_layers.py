@@ -17,26 +17,32 @@ PACKAGE = Path(__file__).parent.parent / "rtc_exporter"
 #: Lowest floor first.  ``wire.*`` stands for the modules of a room that have no line of their own; the
 #: modules of one room and floor may import one another, but not in a circle.
 FLOORS = (
-    ("errors", "model", "w3c", "metric", "limits", "attributes"),
-    ("catalog", "plans"),
+    ("errors", "model", "w3c", "metric", "limits", "attributes", "slots"),
+    ("catalog", "plans", "span", "spans"),
     ("wire.decoder",),
     ("wire.*",),
     ("wire",),
-    ("delta", "series", "labels", "setup"),
+    ("delta", "series", "labels", "setup", "segments", "tracing"),
+    ("formulas", "story", "phases"),
     ("signals", "transitions"),
+    ("quality", "rules"),
+    ("episodes", "probes"),
+    ("silence",),
+    ("detectors",),
     ("sessions", "routes"),
-    ("meter", "events", "live", "summary"),
+    ("meter", "events", "live", "summary", "drafts"),
+    ("tracer",),
     ("pipeline",),
-    ("export.*", "export"),
+    ("export.*", "export", "conventions"),
     # The shell: from here on the world may be touched.
-    ("settings", "useragent"),
+    ("settings", "useragent", "otel", "tree"),
     ("config",),
     ("auth",),
     ("app.*", "app", "importer", "player", "docs"),
     ("cli",),
     ("__main__",),
 )
-SHELL = FLOORS.index(("settings", "useragent"))
+SHELL = FLOORS.index(("settings", "useragent", "otel", "tree"))
 
 #: Rooms with a door: who, besides the room itself, may come in.
 DOORS = {"wire": {"app", "importer", "docs"}, "export": {"app", "importer"}}
@@ -44,16 +50,19 @@ DOORS = {"wire": {"app", "importer", "docs"}, "export": {"app", "importer"}}
 #: The libraries a module or room may use; who is not named has the standard library alone.
 LIBRARIES = {
     "wire": {"orjson"},
-    "export": {"prometheus_client"},
+    "export": {"opentelemetry", "prometheus_client"},
     "settings": {"pydantic", "pydantic_settings"},
     "config": {"pydantic", "pydantic_settings"},
     "auth": {"jwt"},
     "useragent": {"ua_parser"},
-    "app": {"multipart", "starlette", "uvicorn", "uvloop", "websockets"},
+    # google and grpc are what the messages and answers of OTLP are made of.
+    "app": {
+        "google", "grpc", "multipart", "opentelemetry", "requests", "starlette", "uvicorn", "uvloop", "websockets",
+    },
     "importer": {"rich"},
     "player": {"jwt", "rich", "websockets"},
     "cli": {"rich"},
-}
+}  # fmt: skip
 
 #: What touches the world.
 WORLD = {

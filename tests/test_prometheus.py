@@ -12,9 +12,18 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from rtc_exporter import catalog
-from rtc_exporter.export.prometheus import OPENMETRICS, TEXT, Exposition, History, choose, process_metrics, render
+from rtc_exporter.export.prometheus import (
+    OPENMETRICS,
+    PROTOBUF,
+    TEXT,
+    Exposition,
+    History,
+    choose,
+    process_metrics,
+    render,
+)
 from rtc_exporter.metric import Kind, Metric, Profile, Tier
-from rtc_exporter.series import Counter, Exemplar, Family, Histogram, SeriesStore, Slot
+from rtc_exporter.series import Counter, Family, Histogram, SeriesStore, Slot
 from tests.peers import peer
 
 BOTH = pytest.mark.parametrize("exposition", [TEXT, OPENMETRICS], ids=lambda exposition: exposition.name)
@@ -108,9 +117,9 @@ def small() -> SeriesStore:
     io, delay = slots(store, "t.io")[0], slots(store, "t.delay")[0]
     assert isinstance(io, Counter)
     assert isinstance(delay, Histogram)
-    io.exemplify(Exemplar((trace, ("rtc.participant.id", 'p"1')), 7.0, 1.7e9 + 0.125))
-    delay.exemplify(Exemplar((trace,), 0.5, 1.7e9 + 1))
-    delay.exemplify(Exemplar((trace, ("rtc.participant.id", "p" * 110)), 3e6, 1.7e9))
+    io.offer((trace, ("rtc.participant.id", 'p"1')), 7.0, 1.7e9 + 0.125)
+    delay.offer((trace,), 0.5, 1.7e9 + 1)
+    delay.offer((trace, ("rtc.participant.id", "p" * 110)), 3e6, 1.7e9)
     return store
 
 
@@ -121,9 +130,9 @@ def slots(store: SeriesStore, name: str) -> list[object]:
     return list(family.slots())
 
 
-def full(profile: Profile = Profile.FULL) -> SeriesStore:
+def full(profile: Profile = Profile.FULL, native: bool = False) -> SeriesStore:
     """A store in which every row of the catalogue has two series, one with all attributes and one with none."""
-    store = SeriesStore(catalog.METRICS, profile=profile, now=1.7e9)
+    store = SeriesStore(catalog.METRICS, profile=profile, native=native, now=1.7e9)
     for family in store.families():
         number = len(family.metric.attributes)
         for values in {tuple(f"v{place}" for place in range(number)), ("",) * number}:
@@ -137,10 +146,10 @@ def fill(slot: Slot) -> None:
     if isinstance(slot, Histogram):
         for bound in (0.0, *slot.bounds, 1e12):
             slot.observe(bound, 2)
-        slot.exemplify(Exemplar(trace, slot.bounds[0], 1.7e9))
+        slot.offer(trace, slot.bounds[0], 1.7e9)
     elif isinstance(slot, Counter):
         slot.add(1.5)
-        slot.exemplify(Exemplar(trace, 1.0, 1.7e9))
+        slot.offer(trace, 1.0, 1.7e9)
     else:
         slot.set(1)
 
@@ -352,7 +361,42 @@ ACCEPT: dict[str, tuple[str | None, Exposition]] = {
         "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited,"
         "application/openmetrics-text;version=1.0.0;q=0.8,application/openmetrics-text;version=0.0.1;q=0.75,"
         "text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
+        PROTOBUF,
+    ),
+    "Prometheus 3 with native histograms": (
+        "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.6,"
+        "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,"
+        "application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,"
+        "text/plain;version=0.0.4;q=0.2,*/*;q=0.1",
+        PROTOBUF,
+    ),
+    "Prometheus 3 that prefers OpenMetrics to protobuf": (
+        "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"
+        "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.3,*/*;q=0.2",
         OPENMETRICS,
+    ),
+    "protobuf with spaces, quotes and capitals": (
+        'application/vnd.google.protobuf; Proto="io.prometheus.client.MetricFamily"; encoding="delimited"; q=0.3',
+        PROTOBUF,
+    ),
+    "protobuf as text": (
+        "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=text",
+        TEXT,
+    ),
+    "protobuf of another message": ("application/vnd.google.protobuf;proto=a.b;encoding=delimited,*/*;q=0.1", TEXT),
+    "protobuf of no message": ("application/vnd.google.protobuf", TEXT),
+    "protobuf refused": (
+        "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0,text/plain",
+        TEXT,
+    ),
+    "a draw of protobuf and OpenMetrics": (
+        "application/openmetrics-text;version=1.0.0,"
+        "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited",
+        PROTOBUF,
+    ),
+    "text rather than protobuf": (
+        "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.5,text/plain",
+        TEXT,
     ),
     "Prometheus 3": (
         "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"
@@ -393,6 +437,10 @@ def test_the_accept_header_decides(case: str) -> None:
     [
         (TEXT, "text/plain; version=0.0.4; charset=utf-8"),
         (OPENMETRICS, "application/openmetrics-text; version=1.0.0; charset=utf-8"),
+        (
+            PROTOBUF,
+            "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited",
+        ),
     ],
 )
 def test_the_content_type_says_what_it_is(exposition: Exposition, content_type: str) -> None:

@@ -1,12 +1,13 @@
 """
 A real Prometheus scrapes a real exporter while a recorded call plays into it.
 
-One run for all tests, since it takes its time: Prometheus scrapes once a second.  Each test looks at what the run
-has found.
+One run for all tests of a kind, since it takes its time: Prometheus scrapes once a second.  Each test looks at what
+the run has found.  There is one with what Prometheus does by itself, and one with native histograms and exemplars.
 """
 
 import asyncio
 import contextlib
+import math
 import re
 import socket
 import time
@@ -20,7 +21,11 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
-from tests.captures import oracle, rows
+from rtc_exporter import catalog, signals
+from rtc_exporter.delta import Deltas
+from rtc_exporter.model import ParticipantKey, Report
+from rtc_exporter.wire.rtcstats import Decoder
+from tests.captures import frames, names, oracle, rows
 from tests.peers import peer
 from tests.running import Running, running
 
@@ -105,7 +110,7 @@ class Run(NamedTuple):
 
 
 @contextlib.asynccontextmanager
-async def prometheus(exporter: Running, folder: Path) -> AsyncIterator[tuple[Server, Process]]:
+async def prometheus(exporter: Running, folder: Path, *flags: str) -> AsyncIterator[tuple[Server, Process]]:
     """Start Prometheus on a free port of loopback, and stop it when done."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
@@ -118,6 +123,7 @@ async def prometheus(exporter: Running, folder: Path) -> AsyncIterator[tuple[Ser
             f"--storage.tsdb.path={folder / 'data'}",
             f"--web.listen-address={address}",
             "--log.level=debug",
+            *flags,
             stdout=log,
             stderr=log,
         )
@@ -202,11 +208,15 @@ def test_prometheus_asks_for_openmetrics_and_gets_it(run: Run) -> None:
     assert run.rendered.keys() == {"openmetrics"}
 
 
-def test_prometheus_has_nothing_to_complain_about(run: Run) -> None:
-    """Its log, down to the debug level where it notes bad samples, has no warning but the one that we stop it."""
-    complaints = [line for line in run.log if re.search(r"level=(warn|error)|scrape failed|Error on ingesting", line)]
+def complaints(log: list[str]) -> list[str]:
+    """What Prometheus warns of, and what it notes about bad samples at the debug level; not that we stop it."""
+    found = [line for line in log if re.search(r"level=(warn|error)|scrape failed|Error on ingesting", line)]
+    return [line for line in found if "Received SIGTERM" not in line]
 
-    assert [line for line in complaints if "Received SIGTERM" not in line] == []
+
+def test_prometheus_has_nothing_to_complain_about(run: Run) -> None:
+    """Its log has no warning."""
+    assert complaints(run.log) == []
     assert run.status == 0
 
 
@@ -254,3 +264,209 @@ def test_prometheus_knows_what_a_metric_is(run: Run, family: str, type: str, uni
 
     assert (entry["type"], entry["unit"]) == (type, unit)
     assert entry["help"]
+
+
+# ── native histograms and exemplars
+
+
+NATIVE = "--enable-feature=native-histograms,exemplar-storage"
+EXEMPLARS = "--enable-feature=exemplar-storage"
+
+#: Histograms that recorded samples go to -> stats type and signal that they are.
+RECORDED = {
+    "rtc.remote_inbound.round_trip_time": ("remote-inbound-rtp", "round_trip_time"),
+    "rtc.inbound.jitter_buffer.delay": ("inbound-rtp", "jitter_buffer_delay"),
+}
+#: Label values of the series that samples and errors go to.
+STREAM = ("app", "audio", "opus", "Chrome", "Linux")
+ERROR = ("app", "1.0", "Chrome", "Linux", "createOffer", "InvalidStateError")
+#: Exemplars: trace, value, and how many seconds ago.
+OFFERED = (("a" * 32, 0.004, 3.0), ("b" * 32, 0.33, 2.0), ("c" * 32, 7.0, 1.0))
+
+
+def samples(signal: tuple[str, str]) -> list[float]:
+    """What a signal was at each report of every recorded call, in order of size."""
+    found: list[float] = []
+    for name in names():
+        decoder, deltas = Decoder(ParticipantKey("session", name)), dict[str, Deltas]()
+        for frame in frames(name):
+            for record in decoder.receive(frame.text, frame.time):
+                if isinstance(record, Report):
+                    fold = deltas.setdefault(record.key.peer_connection, Deltas(False)).fold(record)
+                    things = [thing for thing in fold.changed if thing.type == signal[0]]
+                    rows = [row for row in signals.BY_TYPE[signal[0]] if row.name == signal[1]]
+                    values = [row.formula(thing, fold) for thing in things for row in rows]
+                    found += [value for value in values if value is not None]
+                    fold.settle()
+    return sorted(found)
+
+
+class Rich(NamedTuple):
+    """What came of native histograms or of exemplars."""
+
+    up: list[float]
+    packets: Answer
+    #: By output, how often it was rendered.
+    rendered: Answer
+    #: Metric -> the samples that were observed, what PromQL counts, and its quantiles.
+    observed: dict[str, list[float]]
+    counts: dict[str, Answer]
+    quantiles: dict[str, dict[float, float]]
+    #: Series of buckets with bounds.
+    bounded: Answer
+    #: Series that have exemplars, with their bound -> (trace, value) of each.
+    exemplars: dict[str, list[tuple[str, float]]]
+    log: list[str]
+
+
+async def rich_scenario(folder: Path, native: bool) -> Rich:
+    """A call, recorded samples and offered exemplars are scraped by a Prometheus that wants them."""
+    observed = {name: samples(signal) for name, signal in RECORDED.items()}
+    series = {name: catalog.BY_NAME[name].prometheus for name in RECORDED}
+    counted = "histogram_count({name}{which})" if native else "{name}_count{which}"
+    quantile = "histogram_quantile({q}, {name}{which})" if native else "histogram_quantile({q}, {name}_bucket{which})"
+    which = '{rtc_app_name="app"}'
+    async with (
+        running(metrics__native_histograms="true" if native else "false") as exporter,
+        prometheus(exporter, folder, NATIVE if native else EXEMPLARS) as (server, _),
+    ):
+        store, now = exporter.server.pipeline.store, time.time()
+        for client, texts in [await call(exporter, name) for name in CALL]:
+            for text in texts:
+                await client.send(text)
+            await client.close()
+        await exporter.until(lambda: not exporter.participants)
+        for name, values in observed.items():
+            for value in values:
+                store.observe(name, STREAM, value, now)
+        for trace, value, age in OFFERED:
+            labels = (("trace_id", trace), ("span_id", trace[:16]))
+            store.observe("rtc.inbound.jitter", STREAM, value, now - age, exemplar=labels)
+        store.add("rtc.api.errors", ERROR, 1, now, (("trace_id", "d" * 32), ("span_id", "d" * 16)))
+        await server.until(f"sum(rtc_api_errors_total{which})", {"": 1})
+        # Everything comes again with the scrapes after that, the exemplars too.
+        seen = len(await server.times("up[5m]"))
+        target = f"{exporter.server.admin_address} rtc-exporter"
+        await server.until(f"count_over_time(up[5m]) > bool {seen + 1}", {target: 1})
+        found = await server.get(
+            "/api/v1/query_exemplars",
+            query='{__name__=~"rtc_(inbound_jitter|api_errors).*"}',
+            start=str(now - 60),
+            end=str(now + 60),
+        )
+        rendered = counted.format(name="rtc_exporter_render_duration_seconds", which="")
+        return Rich(
+            up=list((await server.query("min_over_time(up[5m])")).values()),
+            packets=await server.query(PACKETS),
+            rendered=await server.query(f"sum by (rtc_output) ({rendered})"),
+            observed=observed,
+            counts={
+                name: await server.query(f"sum({counted.format(name=series[name], which=which)})") for name in RECORDED
+            },
+            quantiles={
+                name: {
+                    q: (await server.query(f"sum({quantile.format(q=q, name=series[name], which=which)})"))[""]
+                    for q in (0.5, 0.95, 0.99)
+                }
+                for name in RECORDED
+            },
+            bounded=await server.query(f"count(rtc_inbound_jitter_seconds_bucket{which})"),
+            exemplars={
+                row["seriesLabels"]["__name__"] + row["seriesLabels"].get("le", ""): [
+                    (told["labels"]["trace_id"], float(told["value"])) for told in row["exemplars"]
+                ]
+                for row in found
+            },
+            log=(folder / "log").read_text(encoding="utf-8").splitlines(),
+        )
+
+
+@pytest.fixture(scope="module")
+def native(tmp_path_factory: pytest.TempPathFactory) -> Rich:
+    """With native histograms on both sides."""
+    peer("prometheus")
+    return asyncio.run(rich_scenario(tmp_path_factory.mktemp("native"), native=True))
+
+
+@pytest.fixture(scope="module")
+def bounded(tmp_path_factory: pytest.TempPathFactory) -> Rich:
+    """With exemplars alone."""
+    peer("prometheus")
+    return asyncio.run(rich_scenario(tmp_path_factory.mktemp("bounded"), native=False))
+
+
+@pytest.mark.parametrize(("name", "output"), [("native", "protobuf"), ("bounded", "openmetrics")])
+def test_a_prometheus_that_wants_more_gets_it(name: str, output: str, request: pytest.FixtureRequest) -> None:
+    """It asks for protobuf where it has native histograms, else for OpenMetrics; no scrape fails on start times."""
+    run: Rich = request.getfixturevalue(name)
+
+    assert run.up == [1]
+    assert run.rendered.keys() == {output}
+    assert complaints(run.log) == []
+
+
+@pytest.mark.parametrize("name", ["native", "bounded"])
+def test_the_same_is_counted_in_either_format(name: str, request: pytest.FixtureRequest) -> None:
+    """Counters of the call, and every recorded sample."""
+    run: Rich = request.getfixturevalue(name)
+
+    assert run.packets == {
+        kind: sum(oracle(name)["sums"][f"inbound-rtp/{kind}"]["packetsReceived"] for name in CALL)
+        for kind in ("audio", "video")
+    }
+    assert run.counts == {name: {"": len(values)} for name, values in run.observed.items()}
+
+
+def test_prometheus_keeps_native_histograms_alone(native: Rich, bounded: Rich) -> None:
+    """One series each instead of one for each bucket, sum and count; the bounds are still there for who wants them."""
+    assert native.bounded == {}
+    assert bounded.bounded == {"": len(catalog.BY_NAME["rtc.inbound.jitter"].buckets) + 1}
+
+
+@pytest.mark.parametrize(
+    ("name", "q", "tolerance"),
+    [
+        ("rtc.remote_inbound.round_trip_time", 0.5, 0.01),
+        ("rtc.remote_inbound.round_trip_time", 0.95, 0.01),
+        ("rtc.remote_inbound.round_trip_time", 0.99, 0.01),
+        ("rtc.inbound.jitter_buffer.delay", 0.5, 0.01),
+        ("rtc.inbound.jitter_buffer.delay", 0.95, 0.01),
+        # Ten samples in that bucket, 9 % wide, most of them in its upper half: a line through it is 2 % off.
+        ("rtc.inbound.jitter_buffer.delay", 0.99, 0.03),
+    ],
+)
+def test_quantiles_of_native_histograms_are_near_the_truth(native: Rich, name: str, q: float, tolerance: float) -> None:
+    """The truth is the sample of that rank; PromQL goes in a straight line from bound to bound of its bucket."""
+    values = native.observed[name]
+    truth = values[math.ceil(q * len(values)) - 1]
+
+    assert len(values) > 1500
+    assert native.quantiles[name][q] == pytest.approx(truth, rel=tolerance)
+
+
+def test_native_histograms_are_nearer_than_those_with_bounds(native: Rich, bounded: Rich) -> None:
+    """By the worst quantile of each metric."""
+    for name, values in native.observed.items():
+        worst = [
+            max(abs(found / values[math.ceil(q * len(values)) - 1] - 1) for q, found in run.quantiles[name].items())
+            for run in (native, bounded)
+        ]
+        assert worst[0] < worst[1] / 3
+
+
+def test_exemplars_can_be_asked_for(bounded: Rich) -> None:
+    """Each bucket with a bound has its own, and so have errors."""
+    assert bounded.exemplars == {
+        "rtc_api_errors_total": [("d" * 32, 1.0)],
+        "rtc_inbound_jitter_seconds_bucket0.005": [("a" * 32, 0.004)],
+        "rtc_inbound_jitter_seconds_bucket0.5": [("b" * 32, 0.33)],
+        "rtc_inbound_jitter_seconds_bucket+Inf": [("c" * 32, 7.0)],
+    }
+
+
+def test_exemplars_of_native_histograms_can_be_asked_for(native: Rich) -> None:
+    """They are the series' own; of several, Prometheus 2.42 takes the first."""
+    assert native.exemplars.keys() == {"rtc_api_errors_total", "rtc_inbound_jitter_seconds"}
+    assert native.exemplars["rtc_api_errors_total"] == [("d" * 32, 1.0)]
+    assert {(trace, value) for trace, value, _ in OFFERED} >= set(native.exemplars["rtc_inbound_jitter_seconds"])
+    assert native.exemplars["rtc_inbound_jitter_seconds"]

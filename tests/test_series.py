@@ -1,13 +1,16 @@
 """The series store: what is counted, what is bounded, and what is forgotten."""
 
 from collections.abc import Callable
-from math import inf, nan
+from math import inf, log2, nan
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rtc_exporter import catalog
 from rtc_exporter.metric import Kind, Metric, Profile, Tier
-from rtc_exporter.series import Counter, Exemplar, Family, Gauge, Histogram, SeriesStore
+from rtc_exporter.series import Counter, Exemplar, Family, Gauge, Histogram, NativeHistogram, SeriesStore
+from rtc_exporter.slots import ZERO_THRESHOLD
 
 DAY = 86400.0
 
@@ -88,27 +91,160 @@ def test_a_histogram_adds_up() -> None:
     assert sum(histogram.counts) == histogram.count
 
 
+@pytest.mark.parametrize("kind", [Histogram, NativeHistogram])
 @pytest.mark.parametrize("observed", [nan, inf, -inf])
-def test_a_histogram_leaves_out_what_is_no_number(observed: float) -> None:
+def test_a_histogram_leaves_out_what_is_no_number(observed: float, kind: type[Histogram]) -> None:
     """One bad value would spoil the sum for ever."""
-    histogram = Histogram((), 0.0, DELAY.buckets)
+    histogram = kind((), 0.0, DELAY.buckets)
     histogram.observe(observed)
 
     assert (histogram.count, histogram.sum) == (0, 0.0)
+    assert not isinstance(histogram, NativeHistogram) or (histogram.buckets, histogram.zeros) == ({}, 0)
 
 
-def test_exemplars_cost_nothing_until_there_is_one() -> None:
-    """A histogram keeps the newest of each bucket, a counter the newest."""
-    histogram, counter = Histogram((), 0.0, DELAY.buckets), Counter((), 0.0)
-    assert [histogram.exemplars, counter.exemplar] == [None, None]
+# Bucket k of schema 3 ends at 2**(k/8): 1.0905 is 2**(1/8), 0.9170 is 2**(-1/8).
+@pytest.mark.parametrize(
+    ("observed", "buckets", "zeros"),
+    [
+        (1.0, {0: 1}, 0),
+        (1.0001, {1: 1}, 0),
+        (1.0905, {1: 1}, 0),
+        (1.0906, {2: 1}, 0),
+        (0.9171, {0: 1}, 0),
+        (0.9169, {-1: 1}, 0),
+        (2.0, {8: 1}, 0),
+        (1024.0, {80: 1}, 0),
+        (2**-20, {-160: 1}, 0),
+        (ZERO_THRESHOLD * 1.0001, {-239: 1}, 0),
+        (ZERO_THRESHOLD, {}, 1),
+        (5e-324, {}, 1),
+        (0.0, {}, 1),
+        (-0.0, {}, 1),
+        (-7.5, {}, 1),
+        (1.7e308, {8192: 1}, 0),
+        (2**53, {424: 1}, 0),
+    ],
+)
+def test_a_value_has_its_exponential_bucket(observed: float, buckets: dict[int, int], zeros: int) -> None:
+    """The index is Prometheus': an upper bound belongs to its bucket; what is not over zero is counted as zero."""
+    histogram = NativeHistogram((), 0.0, DELAY.buckets)
+    histogram.observe(observed)
 
-    old, new = Exemplar((("trace_id", "1"),), 0.3, 1.0), Exemplar((("trace_id", "2"),), 0.4, 2.0)
-    for exemplar in (old, new):
-        histogram.exemplify(exemplar)
-        counter.exemplify(exemplar)
+    assert (histogram.schema, histogram.buckets, histogram.zeros) == (3, buckets, zeros)
 
-    assert histogram.exemplars == [None, new, None, None]
-    assert counter.exemplar == new
+
+def test_a_native_histogram_is_a_histogram() -> None:
+    """It has the same buckets with bounds besides, and a value can count several times."""
+    plain, native = Histogram((), 0.0, DELAY.buckets), NativeHistogram((), 0.0, DELAY.buckets)
+    for histogram in (plain, native):
+        for times, observed in enumerate((0.0, 0.3, 0.3, 0.7, 99.0), 1):
+            histogram.observe(observed, times)
+
+    assert (native.counts, native.sum, native.count) == (plain.counts, plain.sum, plain.count)
+    assert (native.buckets, native.zeros) == ({-13: 5, -4: 4, 54: 5}, 1)
+
+
+def test_resolution_halves_when_there_are_too_many_buckets() -> None:
+    """160 buckets stay; one more, and pairs become one: k goes to half of it, rounded up."""
+    histogram = NativeHistogram((), 0.0, DELAY.buckets)
+    for index in range(-20, 140):
+        histogram.observe(2 ** ((index - 0.5) / 8))
+    assert (histogram.schema, len(histogram.buckets)) == (3, 160)
+
+    histogram.observe(2 ** (139.5 / 8))
+    assert histogram.schema == 2
+    assert histogram.buckets == {-10: 1, **dict.fromkeys(range(-9, 70), 2), 70: 2}
+
+    before = dict(histogram.buckets)
+    histogram.observe(2**0.1)
+    assert histogram.buckets == {**before, 1: before[1] + 1}
+
+
+def test_resolution_falls_as_far_as_it_must() -> None:
+    """Every size of number that there is fits in; no format has less than schema -4."""
+    histogram = NativeHistogram((), 0.0, DELAY.buckets)
+    for exponent in range(-1074, 1024):
+        histogram.observe(2.0**exponent)
+
+    assert histogram.schema == -3
+    assert histogram.zeros == 1074 - 29
+    assert sorted(histogram.buckets) == list(range(-3, 129))
+
+
+VALUES = st.floats(allow_nan=True, allow_infinity=True) | st.floats(1e-6, 1e6) | st.integers(0, 2**60)
+
+
+@given(st.lists(st.tuples(VALUES, st.integers(1, 1000)), max_size=600))
+def test_exponential_buckets_add_up_exactly(observed: list[tuple[float, int]]) -> None:
+    """Whatever comes, all is in one bucket or the other, and each value is between the bounds of its own."""
+    histogram = NativeHistogram((), 0.0, DELAY.buckets)
+    for number, times in observed:
+        histogram.observe(number, times)
+
+    assert sum(histogram.buckets.values()) + histogram.zeros == histogram.count == sum(histogram.counts)
+    assert len(histogram.buckets) <= 160
+    assert -4 <= histogram.schema <= 3
+    positive = sorted(number for number, _ in observed if ZERO_THRESHOLD < number < inf)
+    if positive:
+        width = 2.0**-histogram.schema
+        for number, index in ((positive[0], min(histogram.buckets)), (positive[-1], max(histogram.buckets))):
+            assert (index - 1) * width - 1e-9 <= log2(number) <= index * width + 1e-9
+
+
+@pytest.mark.parametrize(("native", "kind"), [(False, Histogram), (True, NativeHistogram)])
+def test_the_store_makes_the_histograms_that_are_wanted(native: bool, kind: type[Histogram]) -> None:
+    """All of a store are of one kind, the one for what is over the budget included."""
+    store = SeriesStore(METRICS, native=native, budget=1, now=0.0)
+    for name in ("x", "y"):
+        store.observe("t.delay", (name,), 0.5, 0.0)
+
+    assert [type(slot) for slot in family(store, "t.delay").slots()] == [kind, kind]
+
+
+#: Exemplars that are offered, as (trace, value, time) -> the traces of the four buckets, and that of a counter.
+OFFERS: dict[str, tuple[list[tuple[str, float, float]], list[str | None], str | None]] = {
+    "none": ([], [], None),
+    "one": ([("a", 0.3, 5.0)], [None, "a", None, None], "a"),
+    "a young one stays": ([("a", 0.3, 5.0), ("b", 0.4, 14.9)], [None, "a", None, None], "a"),
+    "an old one goes": ([("a", 0.3, 5.0), ("b", 0.4, 15.0)], [None, "b", None, None], "b"),
+    "buckets do not mind each other": ([("a", 0.3, 5.0), ("b", 9, 6.0)], [None, "a", None, "b"], "a"),
+    "a bound belongs to its bucket": ([("a", 0.1, 5.0), ("b", 1.0, 5.0)], ["a", None, "b", None], "a"),
+    "a clock that was set back": ([("a", 0.3, 5000.0), ("b", 0.3, 5.0)], [None, "b", None, None], "b"),
+    "what is no number": ([("a", nan, 5.0), ("b", inf, 5.0), ("c", -inf, 5.0)], [], None),
+    "what is no increase": ([("a", 0.0, 5.0)], ["a", None, None, None], None),
+}
+
+
+@pytest.mark.parametrize("kind", [Histogram, NativeHistogram])
+@pytest.mark.parametrize("case", OFFERS)
+def test_a_bucket_keeps_an_exemplar_for_ten_seconds(case: str, kind: type[Histogram]) -> None:
+    """So does a counter; there is no list before there is an exemplar."""
+    offers, in_buckets, in_counter = OFFERS[case]
+    histogram, counter = kind((), 0.0, DELAY.buckets), Counter((), 0.0)
+    for trace, offered, time in offers:
+        histogram.offer((("trace_id", trace),), offered, time)
+        counter.offer((("trace_id", trace),), offered, time)
+
+    assert [exemplar and exemplar.labels[0][1] for exemplar in histogram.exemplars or ()] == in_buckets
+    assert (counter.exemplar and counter.exemplar.labels[0][1]) == in_counter
+
+
+def test_an_exemplar_says_what_was_offered() -> None:
+    """Its labels, value and time; the store offers what it counts, and only counters and histograms keep it."""
+    store, labels = make(), (("trace_id", "4bf9"), ("rtc.participant.id", "p"))
+    store.add("t.packets", ("x", ""), 1, 7.5, labels)
+    store.add("t.packets", ("y", ""), 1, 7.5)
+    store.add("t.active", ("x",), 1, 7.5, labels)
+    store.observe("t.delay", ("x",), 0.75, 7.5, exemplar=labels)
+
+    packets, other = family(store, "t.packets").slots()
+    (delay,) = family(store, "t.delay").slots()
+    assert isinstance(packets, Counter)
+    assert isinstance(other, Counter)
+    assert isinstance(delay, Histogram)
+    assert packets.exemplar == Exemplar(labels, 1, 7.5)
+    assert other.exemplar is None
+    assert delay.exemplars == [None, None, Exemplar(labels, 0.75, 7.5), None]
 
 
 def test_a_slot_is_the_same_for_the_same_values() -> None:

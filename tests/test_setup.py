@@ -34,13 +34,17 @@ NEGOTIATED: Script = [
     *call(1, "setLocalDescription", 0.5),
     *call(2, "setRemoteDescription", 0.125),
 ]
-NEGOTIATION: list[Step] = [Stage("create_offer", 0.25), Stage("set_local", 0.5), Stage("set_remote", 0.125)]
+NEGOTIATION: list[Step] = [
+    Stage("create_offer", 0.25, 0.25),
+    Stage("set_local", 0.5, 1.5),
+    Stage("set_remote", 0.125, 2.125),
+]
 CONNECTED: Script = [ice(3, "checking"), ice(3.5, "connected"), state(3.75, "connected")]
 CONNECTION: list[Step] = [
-    Stage("ice_connected", 0.5),
-    Stage("dtls_connected", 0.25),
+    Stage("ice_connected", 0.5, 3.5),
+    Stage("dtls_connected", 0.25, 3.75),
     Outcome("connected"),
-    Stage("total", 3.75),
+    Stage("total", 3.75, 3.75),
 ]
 
 CASES: dict[str, tuple[Script, float | None, list[Step]]] = {
@@ -48,14 +52,14 @@ CASES: dict[str, tuple[Script, float | None, list[Step]]] = {
     "gathering is timed once": (
         [(1, "icegatheringstatechange", {"state": "gathering"}), (3, "icegatheringstatechange", {"state": "complete"}),
          (4, "icegatheringstatechange", {"state": "gathering"}), (9, "icegatheringstatechange", {"state": "complete"})],
-        None, [Stage("ice_gathering", 2.0)],
+        None, [Stage("ice_gathering", 2.0, 3.0)],
     ),
     "no path is an ICE failure": (
         [*NEGOTIATED, ice(3, "checking"), state(18, "failed")], 60.0, [*NEGOTIATION, Outcome("ice_failed")],
     ),
     "a path without DTLS is a DTLS failure": (
         [*NEGOTIATED, ice(3, "checking"), ice(4, "connected"), state(18, "failed")], 60.0,
-        [*NEGOTIATION, Stage("ice_connected", 1.0), Outcome("dtls_failed")],
+        [*NEGOTIATION, Stage("ice_connected", 1.0, 4.0), Outcome("dtls_failed")],
     ),
     "both descriptions and thirty seconds of nothing is a timeout": (
         NEGOTIATED, 32.125, [*NEGOTIATION, Outcome("timeout")],
@@ -63,7 +67,7 @@ CASES: dict[str, tuple[Script, float | None, list[Step]]] = {
     "closed before that is abandoned": (NEGOTIATED, 32.0, [*NEGOTIATION, Outcome("abandoned")]),
     "an offer that nobody answers is abandoned, however late": (
         call(0, "createOffer", 0.25) + call(1, "setLocalDescription", 0.5), 900.0,
-        [Stage("create_offer", 0.25), Stage("set_local", 0.5), Outcome("abandoned")],
+        [Stage("create_offer", 0.25, 0.25), Stage("set_local", 0.5, 1.5), Outcome("abandoned")],
     ),
     "a peer connection that never negotiates is no attempt": ([], 60.0, []),
     "a later failure does not change the outcome": (
@@ -80,7 +84,7 @@ CASES: dict[str, tuple[Script, float | None, list[Step]]] = {
         [*NEGOTIATED, *CONNECTED, ice(20, "disconnected")], 60.0, NEGOTIATION + CONNECTION,
     ),
     "disconnected before connected is no outage": (
-        [ice(1, "checking"), ice(2, "disconnected"), ice(4, "connected")], None, [Stage("ice_connected", 3.0)],
+        [ice(1, "checking"), ice(2, "disconnected"), ice(4, "connected")], None, [Stage("ice_connected", 3.0, 4.0)],
     ),
     "a restart that reconnects has recovered": (
         [*NEGOTIATED, *CONNECTED, ice(20, "disconnected"), (21, "restartIce", {}),
@@ -103,11 +107,11 @@ CASES: dict[str, tuple[Script, float | None, list[Step]]] = {
     ),
     "the first packet and frame are timed from connected": (
         [*NEGOTIATED, *CONNECTED, (4.75, "unmute", {}), (5.75, "resize", {}), (6, "unmute", {})], None,
-        [*NEGOTIATION, *CONNECTION, Stage("first_packet", 1.0), Stage("first_frame", 2.0)],
+        [*NEGOTIATION, *CONNECTION, Stage("first_packet", 1.0, 4.75), Stage("first_frame", 2.0, 5.75)],
     ),
     "a packet that overtakes the event counts as at once": (
         [(1, "unmute", {}), state(2, "connected")], None,
-        [Outcome("connected"), Stage("total", 2.0), Stage("first_packet", 0.0)],
+        [Outcome("connected"), Stage("total", 2.0, 2.0), Stage("first_packet", 0.0, 2.0)],
     ),
 }  # fmt: skip
 
@@ -121,8 +125,8 @@ def test_what_events_say_about_setup(script: Script, end: float | None, expected
 def test_who_joins_late_has_no_outcome_and_no_stage() -> None:
     """A peer connection that was there before we were is not counted as an attempt."""
     assert play(NEGOTIATED + CONNECTED, created=None, end=60.0) == [
-        Stage("ice_connected", 0.5),
-        Stage("dtls_connected", 0.25),
+        Stage("ice_connected", 0.5, 3.5),
+        Stage("dtls_connected", 0.25, 3.75),
     ]
 
 
@@ -138,7 +142,8 @@ def test_a_report_with_media_proves_the_connection() -> None:
     steps = setup.report(stats, 12.0)
 
     assert steps == [
-        Outcome("connected"), Stage("total", 2.0), Stage("first_packet", 0.0), Stage("first_frame", 0.0),
+        Outcome("connected"), Stage("total", 2.0, 12.0), Stage("first_packet", 0.0, 12.0),
+        Stage("first_frame", 0.0, 12.0),
     ]  # fmt: skip
     assert not setup.awaits_media
     assert setup.report(stats, 13.0) == []
@@ -161,5 +166,5 @@ def test_calls_settle_by_id_or_in_order() -> None:
 def test_a_clock_that_jumps_back_gives_no_negative_duration() -> None:
     """The event clock follows NTP; a stage is never shorter than nothing."""
     assert play([(5, "createOffer", {"call": "1"}), (4, "createOfferOnSuccess", {"call": "1"})]) == [
-        Stage("create_offer", 0.0)
+        Stage("create_offer", 0.0, 4.0)
     ]

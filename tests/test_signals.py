@@ -7,6 +7,8 @@ import pytest
 from rtc_exporter import catalog, signals, w3c
 from rtc_exporter.delta import Deltas, Fold
 from rtc_exporter.model import Member, Members, PeerConnectionKey, Report
+from rtc_exporter.quality import LEVELS
+from rtc_exporter.rules import RULES
 
 KEY = PeerConnectionKey("s", "p", "PC_0")
 START = 1_760_000_000.0
@@ -235,6 +237,21 @@ ROWS: tuple[Row, ...] = (
     ("limited_by_other", sent(qualityLimitationReason="cpu"), {}, 0.0),
     ("limited_by_cpu", sent(qualityLimitationReason="cpu", **{"qualityLimitationDurations.none": 0.0}), {}, None),
     ("limited_by_cpu", sent(), {}, None),
+    (
+        "cpu_limited_ratio",
+        sent(qualityLimitationReason="none", **{"qualityLimitationDurations.cpu": 1.0}),
+        {"qualityLimitationDurations.cpu": 3.0},
+        0.4,
+    ),
+    ("cpu_limited_ratio", sent(qualityLimitationReason="cpu"), {}, 1.0),
+    ("cpu_limited_ratio", sent(), {}, None),
+    (
+        "bandwidth_limited_ratio",
+        sent(qualityLimitationReason="none", **{"qualityLimitationDurations.bandwidth": 1.0}),
+        {"qualityLimitationDurations.bandwidth": 1.0},
+        0.0,
+    ),
+    ("bandwidth_limited_ratio", sent(qualityLimitationReason="cpu"), {}, 0.0),
     # ── remote-inbound-rtp, remote-outbound-rtp
     (
         "round_trip_time",
@@ -347,10 +364,12 @@ def test_every_signal_has_a_row() -> None:
 
 
 def test_the_catalogue_and_the_signals_agree() -> None:
-    """Every signal that a metric names is computed, and every signal computed is named by a metric."""
+    """Every signal that a metric, a level or a rule names is computed, and none is computed for nobody."""
     named = {(source.stats, source.signal) for metric in catalog.METRICS for source in metric.sources if source.signal}
+    judged = {(level.stats, level.signal) for level in LEVELS}
+    judged |= {(rule.stats, rule.signal) for rule in RULES if rule.signal}
 
-    assert named == {(signal.stats, signal.name) for signal in signals.SIGNALS}
+    assert named | judged == {(signal.stats, signal.name) for signal in signals.SIGNALS}
 
 
 def test_signals_have_one_name_each() -> None:

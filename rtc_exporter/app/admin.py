@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from rtc_exporter.app import landing, openapi
 from rtc_exporter.app.intake import Intake
-from rtc_exporter.export import prometheus
+from rtc_exporter.export import prometheus, protobuf
 from rtc_exporter.metric import Tier
 
 #: Level 1 of gzip: five times cheaper than level 9 for 13 % more bytes (measured on 12.7 MB of exposition).
@@ -88,7 +88,8 @@ class Admin:
         async with self._rendering:
             started = self._clock()
             for chunk in self._chunks(tier, exposition):
-                yield chunk
+                if chunk:
+                    yield chunk
                 await asyncio.sleep(0)  # whoever waits has a turn
             if tier in (None, Tier.PARTICIPANT):
                 self._intake.pipeline.scraped(started)  # who left while the chunks went out may not be in them
@@ -97,9 +98,11 @@ class Admin:
             store.observe("rtc.exporter.render.duration", (exposition.name,), now - started, now)
 
     def _chunks(self, tier: Tier | None, exposition: prometheus.Exposition) -> Iterator[bytes]:
-        yield from prometheus.render(self._intake.pipeline.store.families(tier), exposition)
-        if tier in (None, Tier.SELF):
-            yield prometheus.process_metrics(exposition.openmetrics)
+        families = self._intake.pipeline.store.families(tier)
+        is_binary, with_process = exposition is prometheus.PROTOBUF, tier in (None, Tier.SELF)
+        yield from protobuf.render(families) if is_binary else prometheus.render(families, exposition)
+        if with_process:
+            yield protobuf.process_metrics() if is_binary else prometheus.process_metrics(exposition.openmetrics)
         if exposition.end:
             yield exposition.end
 

@@ -1,20 +1,22 @@
 """
 Life of the process: bind, listen, tick, stop.
 
-Sockets are bound before anything else, so that a taken port is an error message and port 0 is a port.  Two
+Sockets are bound before anything is served, so that a taken port is an error message and port 0 is a port.  Two
 servers share one event loop.  On SIGTERM the listener for clients closes first (1012: come back later), everybody
-leaves and is counted, then the listener for operators closes; a second signal waits for nothing.
+leaves and is counted, then the listener for operators closes, while OTLP sends what is left; a second signal
+waits for nothing.
 """
 
 import asyncio
 import contextlib
 import gc
+import importlib
 import logging
 import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Protocol
 
 import uvicorn
 import uvloop
@@ -30,6 +32,7 @@ from rtc_exporter.config import Config
 from rtc_exporter.errors import ConfigError
 from rtc_exporter.pipeline import Pipeline, PipelineSettings
 from rtc_exporter.settings import Address
+from rtc_exporter.tracing import TraceSettings
 
 logger = logging.getLogger("rtc_exporter")
 
@@ -110,19 +113,36 @@ class Listener(uvicorn.Server):
         self._ending.set()
 
 
+class Push(Protocol):
+    """What the server asks of OTLP, see ``rtc_exporter.app.otlp``."""
+
+    def start(self) -> None:
+        """Begin."""
+
+    def tick(self, now: float) -> None:
+        """Once a second."""
+
+    async def stop(self) -> None:
+        """Send what is left."""
+
+    def hurry(self) -> None:
+        """Wait for nothing."""
+
+
 class Server:
     """The whole program, from configuration to exit."""
 
     def __init__(self, config: Config, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
+        self.pipeline = Pipeline(pipeline_settings(config), clock())
+        self.intake = Intake(config, self.pipeline)
+        self._push = push(config, self.intake, clock)
         self._ingest_socket = bind(config.ingest.listen, "ingest.listen")
         try:
             self._admin_socket = bind(config.admin.listen, "admin.listen")
         except ConfigError:
             self._ingest_socket.close()
             raise
-        self.pipeline = Pipeline(pipeline_settings(config), clock())
-        self.intake = Intake(config, self.pipeline)
         self._sockets = Sockets(self.intake, clock)
         self.ingest_address = _bound(self._ingest_socket)
         self.admin_address = _bound(self._admin_socket)
@@ -142,17 +162,21 @@ class Server:
         tasks = [asyncio.create_task(listener.listen()) for listener in self._listeners]
         for listener in self._listeners:
             await listener.listening.wait()
+        if self._push is not None:
+            self._push.start()
         ticking = asyncio.create_task(self._tick(admin, ready))
         await self._stopping.wait()
         admin.is_ready = False
         logger.info("stopping: %s participants leave", self.pipeline.status().participants)
         ticking.cancel()
         self.intake.is_closing = True
-        for listener, task in zip(self._listeners, tasks, strict=True):
-            listener.end()
-            await task
-            if listener is self._listeners[0]:
-                self.intake.shutdown(self._clock())
+        clients, operators = self._listeners
+        clients.end()
+        await tasks[0]
+        self.intake.shutdown(self._clock())
+        operators.end()
+        # Both take five seconds at most: what supervises us should not have to wait for one after the other.
+        await asyncio.gather(tasks[1], *([] if self._push is None else [self._push.stop()]))
         logger.info("stopped")
 
     def stop(self) -> None:
@@ -162,6 +186,8 @@ class Server:
                 listener.force_exit = True
                 for connection in list(listener.server_state.connections):
                     connection.transport.abort()
+            if self._push is not None:
+                self._push.hurry()
         self._stopping.set()
 
     @property
@@ -176,6 +202,8 @@ class Server:
                 self.pipeline.tick(now)
                 self.intake.tick(now)
                 self._sockets.tick()
+                if self._push is not None:
+                    self._push.tick(now)
             except Exception as exc:
                 self.intake.fault(exc, now)
             if not admin.is_ready:
@@ -199,8 +227,30 @@ def pipeline_settings(config: Config) -> PipelineSettings:
         participants_limit=config.participants.limit,
         pinned=config.participants.pinned,
         expiry=config.participants.expiry,
+        native=config.metrics.native_histograms or config.otlp.exponential,
+        traces=trace_settings(config) if config.otlp.traces else None,
         limits=config.bounds,
     )
+
+
+def trace_settings(config: Config) -> TraceSettings:
+    """What is told of the spans that are made, where they have a receiver."""
+    return TraceSettings(
+        ratio=config.traces.ratio,
+        epoch=config.traces.epoch,
+        budget=config.traces.budget,
+        replica=config.otlp.resource["service.instance.id"],
+        pinned=frozenset(config.participants.pinned),
+    )
+
+
+def push(config: Config, intake: Intake, clock: Callable[[], float]) -> Push | None:
+    """What pushes, if anything shall be pushed: by name, since importing it takes 0.4 s and 30 MB."""
+    if not config.otlp.is_on:
+        return None
+    otlp = importlib.import_module("rtc_exporter.app.otlp")
+    result: Push = otlp.Push(config.otlp, intake.pipeline, intake.fault, clock)
+    return result
 
 
 def serve(config: Config) -> None:

@@ -1,16 +1,17 @@
 """
-The store as Prometheus reads it: text 0.0.4, or OpenMetrics 1.0.0 with exemplars.
+The store as Prometheus reads it: text 0.0.4, or OpenMetrics 1.0.0 with exemplars; and who gets which format.
 
 Our own writer, because a scrape of 100,000 series must not stall the calls that are coming in: labels
 are rendered once for each series, the rest is one short string a line, and whoever sends the chunks may
 let others run between two of them.  prometheus_client writes what is about the process.
 
-Both formats have the same sample names and label values, so it does not matter which one a server asks for.
+All formats have the same sample names and label values, so it does not matter which one a server asks for.
+The ``protobuf`` module writes the third.
 """
 
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from itertools import accumulate
 from typing import NamedTuple
@@ -22,7 +23,7 @@ from prometheus_client.openmetrics.exposition import generate_latest as openmetr
 from prometheus_client.utils import floatToGoString
 
 from rtc_exporter.metric import UNIT_WORDS, Kind, Metric, label
-from rtc_exporter.series import OVERFLOW, Counter, Exemplar, Family, Histogram, Slot
+from rtc_exporter.series import OVERFLOW, Counter, Exemplar, ExemplarLabels, Family, Histogram, Slot
 
 #: Lines of a chunk: 1.5 to 3 ms of work (measured), in which nobody else runs.
 CHUNK_LINES = 2000
@@ -42,28 +43,39 @@ class Exposition(NamedTuple):
 
 TEXT = Exposition("text", CONTENT_TYPE_PLAIN_0_0_4, False, b"")
 OPENMETRICS = Exposition("openmetrics", CONTENT_TYPE_LATEST, True, b"# EOF\n")
+#: The message whose name the format goes by.
+MESSAGE = "io.prometheus.client.MetricFamily"
+PROTOBUF = Exposition("protobuf", f"application/vnd.google.protobuf; proto={MESSAGE}; encoding=delimited", False, b"")
 
 
 def choose(accept: str | None) -> Exposition:
     """
     The format that an ``Accept`` header prefers; text when it prefers neither or cannot be read.
 
-    OpenMetrics must be asked for by name, and wins a draw: it says more.
+    The others must be asked for by name, and win a draw: protobuf says more than OpenMetrics, and that more than text.
     """
-    text, wanted = {"*/*": 0.0, "text/*": 0.0, "text/plain": 0.0}, 0.0
+    text, wanted = {"*/*": 0.0, "text/*": 0.0, "text/plain": 0.0}, {PROTOBUF: 0.0, OPENMETRICS: 0.0}
     named: set[str] = set()
     for part in (accept or "").split(","):
         media, *parameters = (word.strip().lower() for word in part.split(";"))
         values = {name.strip(): value.strip(' "') for name, _, value in (word.partition("=") for word in parameters)}
         quality = _quality(values.get("q", "1"))
-        if media == "application/openmetrics-text" and values.get("version", "1.0.0").startswith("1."):
-            wanted = max(wanted, quality)
-        elif media in text:
+        if media in text:
             text[media] = max(text[media], quality)
             named.add(media)
+        elif media == "application/openmetrics-text" and values.get("version", "1.0.0").startswith("1."):
+            wanted[OPENMETRICS] = max(wanted[OPENMETRICS], quality)
+        elif media == "application/vnd.google.protobuf" and _is_delimited(values):
+            wanted[PROTOBUF] = max(wanted[PROTOBUF], quality)
     # RFC 9110 12.5.1: the most specific range that is named decides.
     against = next((text[media] for media in ("text/plain", "text/*", "*/*") if media in named), 0.0)
-    return OPENMETRICS if wanted > 0.0 and wanted >= against else TEXT
+    best = max(wanted, key=lambda exposition: wanted[exposition])  # of equals the first
+    return best if wanted[best] > 0.0 and wanted[best] >= against else TEXT
+
+
+def _is_delimited(parameters: Mapping[str, str]) -> bool:
+    """Whether the protobuf that is asked for is ours; there are others by this media type, such as text forms of it."""
+    return parameters.get("proto") == MESSAGE.lower() and parameters.get("encoding") == "delimited"
 
 
 def _quality(text: str) -> float:
@@ -114,9 +126,15 @@ def header(metric: Metric, openmetrics: bool) -> str:
     name = name.removesuffix("_total") if metric.kind is Kind.COUNTER else name
     name = name.removesuffix("_info") if metric.kind is Kind.INFO else name
     text = text.replace('"', r"\"")
-    unit = UNIT_WORDS.get(metric.unit) or ("ratio" if metric.unit == "1" else "")
-    last = f"# UNIT {name} {unit}\n" if unit and name.endswith(f"_{unit}") else ""
+    unit = unit_of(metric)
+    last = f"# UNIT {name} {unit}\n" if unit else ""
     return f"# HELP {name} {text}\n# TYPE {name} {kind}\n{last}"
+
+
+def unit_of(metric: Metric) -> str:
+    """The unit that the name ends in, "_total" aside; "" where it ends in none."""
+    unit = UNIT_WORDS.get(metric.unit) or ("ratio" if metric.unit == "1" else "")
+    return unit if unit and metric.prometheus.removesuffix("_total").endswith(f"_{unit}") else ""
 
 
 def samples(family: Family, slots: Iterable[Slot], openmetrics: bool, time: str = "") -> list[str]:
@@ -198,10 +216,20 @@ def _escape(value: str) -> str:
 
 def _exemplar(exemplar: Exemplar | None) -> str:
     """What follows the value of a sample that has an exemplar; nothing when it would be too long."""
-    if exemplar is None or sum(len(name) + len(value) for name, value in exemplar.labels) > EXEMPLAR_LENGTH:
-        return ""
-    text = ",".join(f'{label(name)}="{_escape(value)}"' for name, value in exemplar.labels)
-    return f" # {{{text}}} {exemplar.value!r} {exemplar.time:.3f}"
+    text = "" if exemplar is None else _exemplar_labels(exemplar.labels)
+    return f" # {text} {exemplar.value!r} {exemplar.time:.3f}" if exemplar is not None and text else ""
+
+
+@lru_cache(maxsize=4096)
+def _exemplar_labels(labels: ExemplarLabels) -> str:
+    """The labels of an exemplar; many of one participant have the same.  Nothing when they are too long."""
+    text = ",".join(f'{label(name)}="{_escape(value)}"' for name, value in labels)
+    return f"{{{text}}}" if fits(labels) else ""
+
+
+def fits(labels: ExemplarLabels) -> bool:
+    """Whether Prometheus takes an exemplar with these labels."""
+    return sum(len(name) + len(value) for name, value in labels) <= EXEMPLAR_LENGTH
 
 
 class History:
@@ -232,7 +260,8 @@ class History:
 
 
 @lru_cache(maxsize=1)
-def _process() -> CollectorRegistry:
+def process() -> CollectorRegistry:
+    """prometheus_client's collectors of what is about the process."""
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
@@ -243,4 +272,4 @@ def _process() -> CollectorRegistry:
 def process_metrics(openmetrics: bool) -> bytes:
     """What prometheus_client says about this process, its Python and its garbage collector; one part among others."""
     write: Callable[[CollectorRegistry], bytes] = openmetrics_latest if openmetrics else generate_latest
-    return write(_process()).removesuffix(OPENMETRICS.end)
+    return write(process()).removesuffix(OPENMETRICS.end)

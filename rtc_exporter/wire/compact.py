@@ -63,6 +63,13 @@ MEMBERS: dict[int, str] = {
     176: "ccfbMessagesReceived",
 }  # fmt: skip
 
+#: The members that grow when anything arrives, whatever it is, the one that stands further to the front of a delta
+#: first; as keys of an object, by name and by code, and as the text of a delta shows them.
+_ARRIVED = ("bytesReceived", "packetsReceived")
+_ARRIVED_CODES = tuple(str(code) for name in _ARRIVED for code, known in MEMBERS.items() if known == name)
+_ARRIVED_KEYS = frozenset((*_ARRIVED, *_ARRIVED_CODES))
+_ARRIVED_TEXTS = tuple(f'"{code}":' for code in _ARRIVED_CODES)
+
 NAMES = with_codes(W3C, {str(code): name for code, name in MEMBERS.items()})
 
 #: Frames that are laid by at most: what a client reports in one fold interval, and a bound for who never is read.
@@ -259,6 +266,27 @@ OTHERS = others(NAMES)
 def _kind(changes: object, types: Mapping[object, str]) -> str | None:
     code = mapping(changes).get("type")
     return types.get(code) if type(code) is int or type(code) is str else None
+
+
+def heard_in(text: str) -> bool:
+    """
+    Whether an unread delta says that anything arrived since the report before: it holds only what changed.
+
+    What the other side reports grows when its RTCP arrives, so that counts too.  Stats ids are numbers as well, and
+    are told from members by the object after them.
+    """
+    for key in _ARRIVED_TEXTS:
+        at = text.find(key)
+        while at >= 0:
+            if text[at + len(key)] != "{":
+                return True
+            at = text.find(key, at + 1)
+    return False
+
+
+def heard(delta: Mapping[str, object]) -> bool:
+    """The same of a delta that was read."""
+    return any(not _ARRIVED_KEYS.isdisjoint(mapping(changes)) for changes in delta.values())
 
 
 def continues(delta: Mapping[str, object], base: Base) -> bool:

@@ -157,6 +157,7 @@ class Decoder:
             "rtc.app.name": text(app.get("name"), self._limits.text_length),
             "rtc.app.version": text(app.get("version"), self._limits.text_length),
             "user_agent.original": text(document.get("user_agent"), self._limits.text_length),
+            "traceparent": text(document.get("traceparent"), self._limits.text_length),
         }
         given = {name: value for name, value in attributes.items() if value is not None}
         return _Document(key, time, told, given, mark, document.get("left") is True)

@@ -20,7 +20,7 @@ from rtc_exporter.model import (
     Record,
     Report,
 )  # fmt: skip
-from rtc_exporter.wire.compact import Base, continues
+from rtc_exporter.wire.compact import Base, continues, heard, heard_in
 from rtc_exporter.wire.decoder import DEFAULTS, LATEST, NUMBERS, mapping, paged, parse
 from rtc_exporter.wire.decoder import Decoder as AnyDecoder
 from rtc_exporter.wire.events import agent, event_name, facts
@@ -123,7 +123,7 @@ class Decoder:
             return []
         self.time = sent
         base.lay_by(frame, stamp / 1000)
-        return [Report(connection.key, stamp / 1000, sent / 1000, base, NOTHING)]
+        return [Report(connection.key, stamp / 1000, sent / 1000, base, NOTHING, heard_in(frame))]
 
     def _decode(self, frame: str | bytes, now: float) -> list[Record]:
         row = parse(frame, self._limits)
@@ -181,8 +181,9 @@ class Decoder:
                 connection.base.refused = self.refused
             connection.parked = None
         base = connection.base
+        arrived = None if base.time is None else heard(value)
         removed = base.merge(value)
-        return [Report(connection.key, base.time or sent, sent, base, removed or NOTHING)]
+        return [Report(connection.key, base.time or sent, sent, base, removed or NOTHING, arrived)]
 
     def _event(self, method: str, peer: str | None, value: object, extra: list[object], sent: float) -> list[Record]:
         name = event_name(method, peer)

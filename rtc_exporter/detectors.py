@@ -1,0 +1,229 @@
+"""
+What is wrong with a peer connection, from when to when: the rows of ``rules.RULES`` applied fold by fold.
+
+A ``Judge`` reads each fold once.  It computes the signals that rules and quality classes need, takes the worst stream
+for each rule, and answers with what began, got worse or ended.  It keeps nothing about a stream, nor about a rule that
+has nothing to say: a connection in good health has a few numbers.
+
+Times are of the stats clock, in seconds.  An episode begins with its first bad interval and not when that was decided,
+and ends with its last bad one.  Nothing is judged over a gap, at first sight or across a restart: signals say nothing
+there, and what was open has ended.
+"""
+
+from collections.abc import Mapping, Sequence, Set
+from math import inf
+
+from rtc_exporter import quality, signals
+from rtc_exporter.delta import Fold, MonitoredObject
+from rtc_exporter.episodes import Bad, Change, Episode, Watch
+from rtc_exporter.model import Members, Report, Stats
+from rtc_exporter.probes import PROBES, READS, TYPES, Probe, Row
+from rtc_exporter.quality import INSTEAD_AFTER
+from rtc_exporter.rules import CAUSES, OUTAGE, RULES, Rule
+from rtc_exporter.silence import Silence
+
+#: With ``Change`` and ``Episode``, and the members to be followed (``READS``), all that is needed to use a ``Judge``.
+__all__ = ["READS", "Change", "Episode", "Judge"]
+
+NO_CHANGES: Sequence[Change] = ()
+
+_NOBODY: frozenset[str] = frozenset()
+
+
+class _Reading:
+    """The worst stream of a fold for one rule, and how many were bad."""
+
+    __slots__ = ("is_bad", "streams", "thing", "value")
+
+    def __init__(self) -> None:
+        self.value = -inf
+        self.thing: MonitoredObject | None = None
+        self.is_bad = False
+        self.streams = 0
+
+
+class Judge:
+    """
+    The judgement over one peer connection.
+
+    ``pulse`` takes every report, ``fold`` every fold, after the pulse of its report and before its increments are let
+    go of.  When reports were missing, ``reset`` comes first, or their absence would be taken for silence.
+    """
+
+    __slots__ = (
+        "_born", "_grade", "_judged", "_preferred", "_silence", "_watches", "is_disconnected", "quality", "values",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        #: The class of the newest fold, one of ``quality.CLASSES``.
+        self.quality = "unclassified"
+        #: The values that it was made of, worst stream each, by measure; what was not measured is absent.
+        self.values: dict[str, float] = {}
+        #: Set by whoever follows ICE: a connection that is disconnected is bad, whatever else is measured.
+        self.is_disconnected = False
+        self._grade = quality.UNCLASSIFIED
+        #: The rules that could judge, one bit each, and those that have something to say; by place in ``RULES``.
+        self._judged = 0
+        self._watches: dict[int, Watch] = {}
+        self._silence = Silence()
+        self._born: float | None = None
+        #: When a signal that others stand in for was last read.
+        self._preferred = -inf
+
+    @property
+    def judged(self) -> frozenset[str]:
+        """The ids of the rules that could judge so far; what the browser does not report, no rule can judge."""
+        return frozenset(rule.id for place, rule in enumerate(RULES) if self._judged >> place & 1)
+
+    @property
+    def open(self) -> list[Episode]:
+        """The episodes that are open."""
+        found = [self._silence.episode, *(watch.episode for watch in self._watches.values())]
+        return [episode for episode in found if episode is not None]
+
+    def pulse(self, report: Report, muted: Set[str] = _NOBODY) -> Sequence[Change]:
+        """Take a report, whether it is folded or not; ``muted`` are the ids of muted tracks."""
+        change = self._silence.pulse(report, muted)
+        if change is None:
+            return NO_CHANGES
+        if change.kind == "begin":
+            self.quality = "bad"
+        return (change,)
+
+    def fold(self, fold: Fold) -> Sequence[Change]:
+        """Judge a fold."""
+        changes = self._forget() if fold.gap else []
+        if self._born is None:
+            self._born = fold.time
+        self._grade = quality.UNCLASSIFIED
+        self.values = {}
+        readings: dict[int, _Reading] = {}
+        later: list[tuple[Probe, MonitoredObject]] = []
+        received: list[str] = []
+        sent: list[str] = []
+        for thing in fold.changed:
+            stats = thing.type
+            if stats not in TYPES or thing.elapsed is None:
+                continue
+            members = thing.members
+            kind = members.get("kind", "")
+            if stats == "inbound-rtp":
+                if thing.increments.get("packetsReceived"):
+                    received.append(str(members.get("trackIdentifier", thing.id)))
+            elif stats == "outbound-rtp" and thing.increments.get("packetsSent"):
+                sent.append(str(kind))
+            for probe in PROBES.get((stats, kind), ()):
+                if probe.stands_in:
+                    later.append((probe, thing))
+                else:
+                    self._read(probe, thing, fold, readings)
+        for probe, thing in later:
+            if fold.time - self._preferred > INSTEAD_AFTER:
+                self._read(probe, thing, fold, readings)
+        self._silence.learn(frozenset(received), frozenset(sent), fold.selected, fold.time)
+        if readings or self._watches:
+            changes += self._conclude(readings, fold)
+        is_bad = self.is_disconnected or self._silence.episode is not None
+        self.quality = "bad" if is_bad else quality.CLASSES[self._grade]
+        return changes
+
+    def _read(self, probe: Probe, thing: MonitoredObject, fold: Fold, readings: dict[int, _Reading]) -> None:
+        """Take one signal of one object."""
+        value = probe.formula(thing, fold)
+        if value is None or (probe.guard is not None and not probe.guard(thing, fold)):
+            return
+        if probe.takes_over:
+            self._preferred = fold.time
+        level = probe.level
+        if level is not None:
+            values = self.values
+            before = values.get(level.measure)
+            if before is None or (value < before if level.is_rate else value > before):
+                values[level.measure] = value
+            if level.bounds is not None:
+                self._grade = max(self._grade, level.grade(value))
+        for row in probe.about(signals.codec_of(thing, fold.stats)) if probe.depends_on_codec else probe.rows:
+            if row.rule.settle and fold.time - (thing.elapsed or 0.0) < (self._born or 0.0) + row.rule.settle:
+                continue
+            self._judged |= row.bit
+            if value > row.on or row.place in self._watches:
+                self._weigh(row, value, thing, readings)
+
+    def _weigh(self, row: Row, value: float, thing: MonitoredObject, readings: dict[int, _Reading]) -> None:
+        """What a value means to a rule that has something to say: the worst stream counts, and how many are bad."""
+        watch, least = self._watches.get(row.place), row.rule.least
+        is_bad = value > (row.on if watch is None else watch.bound) and (
+            least is None or thing.increments.get(least[0], 0.0) >= least[1]
+        )
+        if watch is None and not is_bad:
+            return
+        reading = readings.get(row.place)
+        if reading is None:
+            reading = readings[row.place] = _Reading()
+        reading.streams += is_bad
+        if (is_bad, value) > (reading.is_bad, reading.value):
+            reading.value, reading.thing, reading.is_bad = value, thing, is_bad
+
+    def _conclude(self, readings: Mapping[int, _Reading], fold: Fold) -> list[Change]:
+        """Bring the watches up to date, and forget those that have nothing left to say."""
+        changes: list[Change] = []
+        for place, reading in readings.items():
+            watch = self._watches.get(place)
+            if watch is None:
+                watch = self._watches[place] = Watch(RULES[place])
+            change = watch.judge(self._bad(RULES[place], reading, fold) if reading.is_bad else None)
+            changes += [change] if change else []
+        for place, watch in list(self._watches.items()):
+            change = None if place in readings else watch.skip()
+            changes += [change] if change else []
+            if watch.is_over:
+                del self._watches[place]
+        return changes
+
+    def _bad(self, rule: Rule, reading: _Reading, fold: Fold) -> Bad:
+        assert reading.thing is not None, "what is bad is of some stream"
+        members = _stream(reading.thing, fold.stats)
+        mid, ssrc = members.get("mid"), members.get("ssrc")
+        elapsed = fold.elapsed or 0.0
+        return Bad(
+            fold.time - elapsed, fold.time, reading.value, self._cause(rule, fold.time - 2 * elapsed), reading.streams,
+            mid if isinstance(mid, str) else None, ssrc if isinstance(ssrc, int) else None,
+            signals.codec_of(reading.thing, fold.stats),
+        )  # fmt: skip
+
+    def _cause(self, rule: Rule, since: float) -> str:
+        """
+        What was seen beside it, the likeliest first.
+
+        An outage may have ended in the interval before: a long freeze is told when it is over, loss by RTCP later.
+        """
+        for word in rule.causes:
+            if word == OUTAGE:
+                if self._silence.episode is not None or self._silence.ended > since:
+                    return word
+            elif self.values.get(CAUSES[word].measure, 0.0) > CAUSES[word].above:
+                return word
+        return ""
+
+    def reset(self) -> Sequence[Change]:
+        """Reports were missing: what was open ended when it was last seen, and everything is judged anew."""
+        change = self._silence.reset()
+        self.quality, self.values = "unclassified", {}
+        return [*self._forget(), *([change] if change else [])]
+
+    def close(self, time: float) -> Sequence[Change]:
+        """The peer connection ends, at this time of its stats clock, and all that is open with it."""
+        change = self._silence.end(time)
+        return [*self._forget(), *([change] if change else [])]
+
+    def _forget(self) -> list[Change]:
+        """Bad intervals before a gap and after it do not add up."""
+        ended = [watch.end() for watch in self._watches.values()]
+        self._watches = {}
+        return [change for change in ended if change is not None]
+
+
+def _stream(thing: MonitoredObject, stats: Stats) -> Members:
+    """The stream that an object is about: what the other side reports is about one of ours."""
+    local: Members | None = stats.get(str(thing.members.get("localId", "")))
+    return thing.members if local is None else local

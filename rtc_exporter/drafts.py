@@ -1,0 +1,183 @@
+"""
+What spans say of a participant: attributes from what is known when a span ends.
+"""
+
+from collections.abc import Mapping
+
+from rtc_exporter import spans
+from rtc_exporter.delta import Fold
+from rtc_exporter.detectors import Episode
+from rtc_exporter.labels import Labels
+from rtc_exporter.model import Event, Member
+from rtc_exporter.phases import candidate_error
+from rtc_exporter.segments import times
+from rtc_exporter.sessions import Participant, PeerConnection
+from rtc_exporter.story import RANK, OpenEpisode, Story
+from rtc_exporter.tracing import Draft
+
+#: Events of the page and of tracks that a segment shows: event -> name on the span.
+SHOWN = {
+    "mute": "rtc.mute", "unmute": "rtc.unmute", "ended": "rtc.track_ended", "devicechange": "rtc.device_change",
+    "networkchange": "rtc.network_change", "visibilitychange": "rtc.visibility_change",
+    "icecandidateerror": "rtc.candidate_error", "feedback": "rtc.feedback",
+}  # fmt: skip
+
+#: Sums on segments and summaries.
+SUMS = ("rtc.bytes.received", "rtc.bytes.sent", "rtc.freezes", "rtc.freeze.time")
+_NOTHING: Mapping[str, float] = {}
+
+
+def announcement(participant: Participant, story: Story, time: float) -> Draft:
+    """The participant's own span, which ends at ``time`` on the client's clock."""
+    draft = story.trace.draft(spans.PARTICIPANT, time if story.first is None else story.first, time)
+    draft.attributes |= _client(participant)
+    network = participant.path.get("network.connection.type")
+    if network:
+        draft.attributes["network.connection.type"] = network
+    draft.attributes["rtc.participant.join"] = story.trace.join
+    draft.attributes["rtc.client.clock_offset"] = round(participant.clock.shift, 3)
+    if story.outcome:
+        draft.attributes["rtc.outcome"] = story.outcome
+        if story.outcome not in ("connected", "abandoned"):
+            draft.error, draft.is_bad = "setup failed", True
+    return draft
+
+
+def summary(participant: Participant, story: Story, reason: str) -> Draft:
+    """The whole stay."""
+    draft = story.trace.draft(spans.SUMMARY, story.begin(participant.sent), participant.sent)
+    told: dict[str, Member] = {"rtc.leave.reason": reason, **_client(participant)}
+    if story.classes:
+        told["rtc.quality"] = max(story.classes, key=lambda name: (name != "unclassified", story.classes[name]))
+        told |= times(story.classes)
+    for name, amount in zip(SUMS, totals(participant), strict=True):
+        told[name] = round(amount, 3) if name.endswith(".time") else int(amount)
+    told |= {f"rtc.episodes.{name}": number for name, number in story.episodes.items()}
+    if story.worst[2]:
+        told["rtc.worst_segment.id"] = story.worst[2]
+    if story.trace.over_budget:
+        told["rtc.spans.over_budget"] = story.trace.over_budget
+    draft.attributes |= {**told, **story.rating, **{name: value for name, value in participant.path.items() if value}}
+    return draft
+
+
+def capture(story: Story, method: str, event: Event, labels: Labels, now: float) -> Draft:
+    """A call of getUserMedia or getDisplayMedia that has settled."""
+    seconds = story.calls.settle(method, str(event.facts.get("call", "")), event.time) or 0.0
+    start = event.time - seconds
+    draft = story.trace.draft(spans.CAPTURES[method], start, event.time, str(int(start * 1000)))
+    asked = story.asked.get(method, event.facts)
+    draft.attributes |= {f"rtc.capture.{kind}": asked.get(kind) is True for kind in ("audio", "video")}
+    if event.name.endswith("OnFailure"):
+        draft.attributes["error.type"] = labels.admit("error.type", str(event.facts.get("error", "_OTHER")), now)
+        draft.error, draft.is_bad = f"{method} failed", True
+    return draft
+
+
+def shown(participant: Participant, event: Event, labels: Labels, now: float) -> dict[str, Member]:
+    """What an event of ``SHOWN`` tells on a span."""
+    facts = event.facts
+    match event.name:
+        case "mute" | "unmute" | "ended":
+            kind = str(facts.get("kind", "")) or participant.kind_of(str(facts.get("track", "")))
+            return {"rtc.media.kind": kind} if kind else {}
+        case "icecandidateerror":
+            return candidate_error(facts)
+        case "networkchange" if "type" in facts:
+            return {"network.connection.type": labels.admit("network.connection.type", str(facts["type"]), now)}
+        case "visibilitychange":
+            return {"rtc.page.hidden": facts.get("flag") is True}
+        case "feedback":
+            issue = labels.admit("rtc.feedback.issue", str(facts.get("issue", "")), now)
+            told: dict[str, Member] = {"rtc.feedback.issue": issue} if issue else {}
+            rating = facts.get("value")
+            return {**told, "rtc.feedback.rating": float(rating)} if isinstance(rating, int | float) else told
+    return {}
+
+
+def episode(
+    story: Story, connection: PeerConnection, episode: Episode, known: OpenEpisode, end: float, shift: float,
+    labels: Labels, now: float,
+) -> Draft:  # fmt: skip
+    """An episode, or a part of it, that ends at ``end``; ``shift`` leads from the stats clock to the event clock."""
+    rule, who = episode.rule, connection.key.peer_connection
+    start = known.began + shift
+    draft = story.trace.draft(f"rtc.episode.{rule.name}", start, end + shift, who, rule.id, str(int(start * 1000)))
+    told: dict[str, Member | None] = {
+        "rtc.issue": rule.name, "rtc.severity": episode.severity, "rtc.cause": episode.cause or None,
+        "rtc.peer_connection.id": who,
+        "rtc.media.kind": rule.kind or None, "rtc.media.direction": rule.direction or None,
+        "rtc.streams": episode.streams or None, "rtc.worst": _short(episode.worst), "rtc.threshold": rule.on,
+        "rtc.mid": episode.mid, "rtc.ssrc": episode.ssrc, "rtc.part": known.part,
+        "rtc.codec": labels.admit("rtc.codec", episode.codec, now) or None,
+    }  # fmt: skip
+    draft.attributes |= {name: value for name, value in told.items() if value is not None}
+    draft.attributes |= {name: value for name, value in path_of(connection).items() if name in spans.PATH}
+    draft.note("rtc.worst", episode.worst_time + shift, {"rtc.worst": _short(episode.worst)})
+    if episode.severity == "critical":
+        draft.error, draft.is_bad = rule.help.removesuffix("."), True
+    return draft
+
+
+def _short(value: float) -> float:
+    """Six digits: what more there are is noise."""
+    return float(f"{value:.6g}")
+
+
+def path_of(connection: PeerConnection) -> Mapping[str, Member]:
+    """What is known of the path of a peer connection and of its encryption."""
+    return {name: value for name, value in (*connection.path.items(), *connection.security.items()) if value}
+
+
+def security(fold: Fold, labels: Labels, now: float) -> dict[str, Member]:
+    """The remote candidate of the path, and what encrypts it, as the newest report says."""
+    pair = fold.stats.get(fold.selected) if fold.selected else None
+    if pair is None:
+        return {}
+    remote = fold.stats.get(str(pair.get("remoteCandidateId", "")), {})
+    transport = fold.stats.get(str(pair.get("transportId", "")), {})
+    kind = labels.admit("rtc.ice.candidate.type", str(remote.get("candidateType", "")), now)
+    members = (
+        ("tls.protocol.version", "tlsVersion"), ("rtc.dtls.cipher", "dtlsCipher"), ("rtc.srtp.cipher", "srtpCipher"),
+    )  # fmt: skip
+    told = {name: labels.admit(name, str(transport.get(member, "")), now) for name, member in members}
+    return {"rtc.ice.remote_candidate.type": kind, **told}
+
+
+def quality(participant: Participant) -> str:
+    """The worst class among the participant's open peer connections."""
+    judges = (connection.judge for connection in participant.peer_connections.values() if connection.judge is not None)
+    return max((judge.quality for judge in judges), key=RANK.__getitem__, default="unclassified")
+
+
+def gather(story: Story, fold: Fold) -> None:
+    """Sums that are only there before a fold is settled."""
+    assert story.segments is not None, "a story that was heard of has segments"
+    add = story.segments.window.add
+    for thing in fold.changed:
+        if thing.type == "outbound-rtp":
+            add("rtc.cpu_limited.time", thing.increments.get("qualityLimitationDurations.cpu", 0.0))
+            add("rtc.bandwidth_limited.time", thing.increments.get("qualityLimitationDurations.bandwidth", 0.0))
+        elif thing.type == "compute-pressure" and thing.elapsed and thing.members.get("cpuState") in (1, 2):
+            add("rtc.pressure.time", thing.elapsed)
+        elif thing.type == "inbound-rtp":
+            across, down = thing.members.get("frameWidth"), thing.members.get("frameHeight")
+            if isinstance(across, int | float) and isinstance(down, int | float):
+                story.height = min(across, down)
+
+
+def totals(participant: Participant) -> tuple[float, float, float, float]:
+    """What was received, sent and frozen so far, in the order of ``SUMS``."""
+    group = participant.totals.get
+    audio, video = group("inbound-rtp/audio", _NOTHING), group("inbound-rtp/video", _NOTHING)
+    sent = group("outbound-rtp/audio", _NOTHING), group("outbound-rtp/video", _NOTHING)
+    return (
+        audio.get("bytesReceived", 0.0) + video.get("bytesReceived", 0.0),
+        sent[0].get("bytesSent", 0.0) + sent[1].get("bytesSent", 0.0),
+        video.get("freezeCount", 0.0),
+        video.get("totalFreezesDuration", 0.0),
+    )
+
+
+def _client(participant: Participant) -> dict[str, Member]:
+    return {name: participant.cohort[name] for name in spans.CLIENT if participant.cohort.get(name)}

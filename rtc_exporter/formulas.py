@@ -1,0 +1,93 @@
+"""
+Building blocks of signals: the formulas that many rows of ``signals.SIGNALS`` share.
+
+A formula gets a monitored object and the fold it is in, and answers None wherever it cannot judge.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
+
+from rtc_exporter.delta import Fold, MonitoredObject
+from rtc_exporter.plans import number
+
+Formula: TypeAlias = Callable[[MonitoredObject, Fold], float | None]
+
+
+class Reading(NamedTuple):
+    """A formula, the members it reads (another type's as ``type.member``), and one beside which it says nothing."""
+
+    formula: Formula
+    reads: tuple[str, ...]
+    unless: str = ""
+
+
+def by(formula: Formula, reads: str) -> Reading:
+    """A formula of its own."""
+    return Reading(formula, tuple(reads.split()))
+
+
+def ratio(part: str, whole: str, most: float | None = None) -> Reading:
+    """The increase of one counter for each unit of another's."""
+
+    def formula(thing: MonitoredObject, fold: Fold) -> float | None:
+        under = thing.increments.get(whole)
+        over = thing.increments.get(part) if under and thing.elapsed is not None else None
+        if not under or over is None:
+            return None
+        return over / under if most is None else min(over / under, most)
+
+    return Reading(formula, (part, whole))
+
+
+def combined(one: str, sign: int, other: str, whole: str) -> Reading:
+    """The increase of one counter plus or minus another's, for each unit of a third's."""
+
+    def formula(thing: MonitoredObject, fold: Fold) -> float | None:
+        gained = thing.increments.get
+        first, second, under = gained(one), gained(other), gained(whole)
+        if first is None or second is None or not under or thing.elapsed is None:
+            return None
+        return max(0.0, first + sign * second) / under
+
+    return Reading(formula, (one, other, whole))
+
+
+def rate(counter: str, most: float | None = None) -> Reading:
+    """The increase of a counter in each second."""
+
+    def formula(thing: MonitoredObject, fold: Fold) -> float | None:
+        over = thing.increments.get(counter)
+        if over is None or not thing.elapsed:
+            return None
+        return over / thing.elapsed if most is None else min(over / thing.elapsed, most)
+
+    return Reading(formula, (counter,))
+
+
+def gauge(member: str, above: float | None = None) -> Reading:
+    """A member as the browser reports it; one that cannot be meant, or is not ``above``, means that there is none."""
+
+    def formula(thing: MonitoredObject, fold: Fold) -> float | None:
+        value = None if thing.elapsed is None else number(thing.members, member)
+        return None if value is None or (above is not None and value <= above) else value
+
+    return Reading(formula, (member,))
+
+
+def either(first: Reading, second: Reading, member: str) -> Reading:
+    """The first reading where the browser reports the member, else the second; nothing new is no reason for it."""
+
+    def formula(thing: MonitoredObject, fold: Fold) -> float | None:
+        return (first if member in thing.members else second).formula(thing, fold)
+
+    return Reading(formula, (*first.reads, *second.reads))
+
+
+def selected(reading: Reading, scale: float = 1.0) -> Reading:
+    """The same, of the candidate pair in use alone."""
+
+    def formula(thing: MonitoredObject, fold: Fold) -> float | None:
+        value = reading.formula(thing, fold) if thing.id == fold.selected else None
+        return None if value is None else value * scale
+
+    return Reading(formula, reading.reads)

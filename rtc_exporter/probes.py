@@ -1,0 +1,100 @@
+"""
+What is read of each stats object to judge it, compiled once from the tables of signals, quality levels and rules.
+
+A signal that several rows use is computed once: a probe knows all that depends on it.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from rtc_exporter import signals, w3c
+from rtc_exporter.model import Member
+from rtc_exporter.quality import GUARDS, INSTEAD, LEVELS, Level
+from rtc_exporter.rules import RULES, Rule
+
+#: Codecs that are told apart by a probe; one who makes words up only makes us look them up again.
+CODECS = 100
+
+
+class Row(NamedTuple):
+    """A rule as a probe knows it: its place in ``RULES``, also as a bit, and above which value it looks up."""
+
+    place: int
+    bit: int
+    on: float
+    rule: Rule
+
+
+class Probe:
+    """One signal of one stats type and media kind, and all that depends on it."""
+
+    __slots__ = ("_by_codec", "depends_on_codec", "formula", "guard", "level", "rows", "stands_in", "takes_over")
+
+    def __init__(self, signal: signals.Signal, level: Level | None, rows: Sequence[Row]) -> None:
+        key = (signal.stats, signal.name)
+        guard = GUARDS.get(key)
+        self.formula = signal.formula
+        self.guard = guard.holds if guard else None
+        self.level = level
+        self.rows = tuple(rows)
+        #: Whether it takes the codec to know which of the rules are meant; what is found is remembered.
+        self.depends_on_codec = any(row.rule.codecs or row.rule.but for row in rows)
+        self._by_codec: dict[str | None, tuple[Row, ...]] = {}
+        #: Whether it is read only where another gives nothing, and whether it is such another.
+        self.stands_in = key in INSTEAD
+        self.takes_over = key in INSTEAD.values()
+
+    def about(self, codec: str | None) -> tuple[Row, ...]:
+        """The rules about streams of a codec."""
+        rows = self._by_codec.get(codec)
+        if rows is None:
+            if len(self._by_codec) >= CODECS:
+                self._by_codec.clear()
+            rows = self._by_codec[codec] = tuple(row for row in self.rows if row.rule.is_about(codec))
+        return rows
+
+
+def _compiled() -> dict[tuple[str, Member], tuple[Probe, ...]]:
+    """(stats type, media kind) -> what is read of such an object."""
+    probes: dict[tuple[str, Member], tuple[Probe, ...]] = {}
+    for stats, rows in signals.BY_TYPE.items():
+        for kind in ("", *w3c.MEDIA_KINDS):
+            found = []
+            for signal in rows:
+                key, kinds = (stats, signal.name), ("", kind)
+                level = next((row for row in LEVELS if (row.stats, row.signal) == key and row.kind in kinds), None)
+                about = [
+                    Row(place, 1 << place, rule.on, rule)
+                    for place, rule in enumerate(RULES)
+                    if (rule.stats, rule.signal) == key and rule.kind in kinds
+                ]
+                if level is not None or about:
+                    found.append(Probe(signal, level, about))
+            if found:
+                probes[stats, kind] = tuple(found)
+    return probes
+
+
+PROBES: Mapping[tuple[str, Member], tuple[Probe, ...]] = _compiled()
+#: Stats types of which anything is read.
+TYPES = frozenset(stats for stats, _ in PROBES) | {"inbound-rtp", "outbound-rtp"}
+
+
+def _reads() -> dict[str, tuple[str, ...]]:
+    used = {(level.stats, level.signal) for level in LEVELS} | {(rule.stats, rule.signal) for rule in RULES}
+    wanted = {("inbound-rtp", "packetsReceived"), ("outbound-rtp", "packetsSent")}
+    for signal in signals.SIGNALS:
+        if (signal.stats, signal.name) in used:
+            wanted |= {(signal.stats, name) for name in signal.reads}
+    wanted |= {(stats, name) for (stats, _), guard in GUARDS.items() for name in guard.reads}
+    wanted |= {(rule.stats, rule.least[0]) for rule in RULES if rule.least}
+    members: dict[str, set[str]] = {}
+    for stats, name in wanted:
+        other, dot, member = name.partition(".")
+        of_another = bool(dot) and other in w3c.STATS
+        members.setdefault(other if of_another else stats, set()).add(member if of_another else name)
+    return {stats: tuple(sorted(names)) for stats, names in members.items()}
+
+
+#: The members, by stats type, that have to be followed for all of it.
+READS: Mapping[str, tuple[str, ...]] = _reads()
