@@ -25,6 +25,7 @@ DEVICE = (APP, BROWSER, OS)
 STREAM = (APP, KIND, CODEC, BROWSER, OS)
 PATH = (APP, "network.connection.type", "rtc.ice.candidate.type", "rtc.ice.transport", "geo.country.iso_code")
 EVENT = (APP, VERSION, BROWSER, OS)
+ISSUE = (APP, VERSION, BROWSER, "rtc.issue", "rtc.side", "rtc.severity")
 LIVE = ("session.id", "rtc.participant.id")
 LIVE_KIND = (*LIVE, KIND)
 INFO_ATTRIBUTES = (
@@ -43,6 +44,7 @@ FPS = (1.0, 5.0, 7.5, 10.0, 12.0, 15.0, 20.0, 24.0, 28.0, 30.0, 45.0, 60.0)
 RATE = (1e3, 2e3, 4e3, 6e3, 1e4, 2e4, 4e4, 8e4, 1.25e5, 2e5, 3.5e5, 6e5, 1e6, 2.5e6)
 FREEZE = (0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 60.0)
 DURATION = (10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 1800.0, 2700.0, 3600.0, 5400.0, 7200.0, 14400.0, 28800.0)
+SCORE = (1.5, 2.0, 2.5, 3.0, 3.25, 3.5, 3.75, 4.0, 4.1, 4.2, 4.3, 4.4)
 QP = (5.0, 10.0, 15.0, 20.0, 25.0, 30.0, 35.0, 40.0, 45.0, 51.0, 64.0, 90.0, 127.0, 255.0)
 STARS = (1.0, 2.0, 3.0, 4.0, 5.0)
 LAG = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0)
@@ -249,6 +251,13 @@ METRICS: tuple[Metric, ...] = (
     M("rtc.participant.leaves",                      C, "{participant}", (*EVENT, "rtc.leave.reason"), (),                          "Participants that went, by reason.", (), CORE),
     M("rtc.participant.duration",                    H, "s",             EVENT,  (),                                                "Time from join to leave.", DURATION, CORE),
     M("rtc.session.duration",                        H, "s",             DEVICE, (),                                                "Time from the first join to the last leave.", DURATION),
+    # ── the verdict
+    M("rtc.participant.quality.time",                C, "s",             (*EVENT, "rtc.quality"), (),                               "Time of calls by quality class, each participant once; time that was slept through is left out.", (), CORE),
+    M("rtc.participant.bad.time",                    C, "s",             (*EVENT, "rtc.cause", "rtc.side"), (),                     "Time of quality class poor or bad, by the gravest issue open then and whose it is; other and unknown where none was.", (), CORE),
+    M("rtc.issue.time",                              C, "s",             ISSUE,  (),                                                "Time in which participants had an issue.", (), CORE),
+    M("rtc.issue.onsets",                            C, "{onset}",       ISSUE,  (),                                                "Times that an issue began.", (), CORE),
+    M("rtc.issue.participants",                      G, "{participant}", (APP, "rtc.issue", "rtc.side", "rtc.severity"), (),        "Participants that have an issue now.", (), CORE),
+    M("rtc.issue.judgements",                        C, "{connection}",  (APP, BROWSER, "rtc.issue", "rtc.judgement"), (),          "Peer connections of which an issue could be judged, or not because the browser does not report what it takes; decided once, after half a minute or at the end.", (), CORE),
     # ── setup and API events
     M("rtc.setup.duration",                          H, "s",             (*EVENT, "rtc.setup.stage"), (),                           "Time that each stage of setting up a call took, on the client's clock.", SETUP, CORE),
     M("rtc.api.calls",                               C, "{call}",        (*EVENT, "rtc.api.method"), (),                            "Calls of the WebRTC API."),
@@ -287,6 +296,7 @@ METRICS: tuple[Metric, ...] = (
     L("rtc.participant.available_outgoing_bitrate",  "By/s",      LIVE,      "candidate-pair:available_outgoing_bitrate", "sum", "Estimated bandwidth upwards."),
     L("rtc.participant.cpu_pressure",                "{state}",   LIVE,      "compute-pressure:pressure",        "max",  "Compute pressure: 0 nominal, 1 fair, 2 serious, 3 critical."),
     L("rtc.participant.quality_limited.ratio",       "1",         LIVE,      "outbound-rtp:limited_ratio",       "max",  "Share of time in which cpu or bandwidth limited what is sent, smoothed over a minute.", 60.0),
+    Metric("rtc.issue.active", G, "{issue}", (*LIVE, "rtc.issue", "rtc.side", "rtc.severity"), (), "Peer connections and streams of a live participant that have an issue now; absent where there is none.", tier=Tier.PARTICIPANT),
     L("rtc.participant.start.timestamp",             "s",         LIVE,      "",                                 "last", "Unix time of the join."),
     L("rtc.participant.last_report.timestamp",       "s",         LIVE,      "",                                 "last", "Unix time of the newest report."),
     Metric("rtc.participant.info", INFO, "", INFO_ATTRIBUTES, (), "1 for each live participant; join it with group_left to get its labels.", tier=Tier.PARTICIPANT),

@@ -51,7 +51,8 @@ class Judge:
     """
 
     __slots__ = (
-        "_born", "_grade", "_judged", "_preferred", "_silence", "_watches", "is_disconnected", "quality", "values",
+        "_born", "_grade", "_judged", "_preferred", "_seen", "_silence", "_watches", "age", "is_disconnected",
+        "quality", "values",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -65,8 +66,12 @@ class Judge:
         #: The rules that could judge, one bit each, and those that have something to say; by place in ``RULES``.
         self._judged = 0
         self._watches: dict[int, Watch] = {}
+        #: The worst value in this fold of each signal that may be a cause.
+        self._seen: dict[tuple[str, str], float] = {}
         self._silence = Silence()
         self._born: float | None = None
+        #: Seconds from the first fold to the newest.
+        self.age = 0.0
         #: When a signal that others stand in for was last read.
         self._preferred = -inf
 
@@ -95,8 +100,10 @@ class Judge:
         changes = self._forget() if fold.gap else []
         if self._born is None:
             self._born = fold.time
+        self.age = fold.time - self._born
         self._grade = quality.UNCLASSIFIED
         self.values = {}
+        self._seen = {}
         readings: dict[int, _Reading] = {}
         later: list[tuple[Probe, MonitoredObject]] = []
         received: list[str] = []
@@ -134,6 +141,9 @@ class Judge:
             return
         if probe.takes_over:
             self._preferred = fold.time
+        kept = probe.kept
+        if kept is not None and value > self._seen.get(kept, 0.0):
+            self._seen[kept] = value
         level = probe.level
         if level is not None:
             values = self.values
@@ -188,7 +198,7 @@ class Judge:
         return Bad(
             fold.time - elapsed, fold.time, reading.value, self._cause(rule, fold.time - 2 * elapsed), reading.streams,
             mid if isinstance(mid, str) else None, ssrc if isinstance(ssrc, int) else None,
-            signals.codec_of(reading.thing, fold.stats),
+            signals.codec_of(reading.thing, fold.stats), self.values,
         )  # fmt: skip
 
     def _cause(self, rule: Rule, since: float) -> str:
@@ -201,8 +211,10 @@ class Judge:
             if word == OUTAGE:
                 if self._silence.episode is not None or self._silence.ended > since:
                     return word
-            elif self.values.get(CAUSES[word].measure, 0.0) > CAUSES[word].above:
-                return word
+            else:
+                cause = CAUSES[word]
+                if self._seen.get((cause.stats, cause.signal), 0.0) > cause.above:
+                    return word
         return ""
 
     def reset(self) -> Sequence[Change]:

@@ -11,14 +11,17 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
+from math import inf
 from pathlib import Path
 
-from rtc_exporter import config, conventions, spans, wire
+from rtc_exporter import config, conventions, rules, spans, wire
 from rtc_exporter.attributes import ATTRIBUTES
 from rtc_exporter.catalog import METRICS
 from rtc_exporter.errors import ConfigError, Reason
 from rtc_exporter.labels import RULES, Capped, Closed, Text
 from rtc_exporter.metric import Metric, Profile, Tier, label
+from rtc_exporter.rules import CAUSES, ISSUES, OUTAGE, Issue, Rule
+from rtc_exporter.rules.rule import CRITICAL, NETWORK
 from rtc_exporter.spans import EVENTS, SPAN_ATTRIBUTES, SPANS
 
 BLOCK = re.compile(r"(<!-- table:([\w-]+) -->\n).*?(<!-- /table -->)", re.DOTALL)
@@ -200,6 +203,46 @@ def _settings() -> Iterator[str]:
         yield ""
 
 
+def _issues() -> Iterator[str]:
+    rows = ((_code(issue.name), issue.side, _severities(issue), issue.help, issue.advice) for issue in ISSUES.values())
+    return _table(("Issue", "Side, unless evidence says otherwise", "Severity", "What it is", "What to do"), *rows)
+
+
+def _severities(issue: Issue) -> str:
+    """The severities that the issue's rules can give it, mildest first."""
+    several = {rule.severity for rule in rules.RULES if rule.issue is issue}
+    if any(rule.critical < inf for rule in rules.RULES if rule.issue is issue):
+        several.add(CRITICAL)
+    return ", ".join(severity for severity in rules.SEVERITIES if severity in several)
+
+
+def _rules() -> Iterator[str]:
+    rows = (
+        (_code(rule.id), _bounds(rule), rule.help, _code(*rule.causes), rule.origin) for rule in rules.RULES
+    )  # fmt: skip
+    return _table(("Rule", "Opens", "When", "Causes looked for", "Where the bounds come from"), *rows)
+
+
+def _bounds(rule: Rule) -> str:
+    """When a rule opens and closes, in words."""
+    if rule.source not in ("fold", "trend"):
+        return {"report": "with a report", "event": "with an event", "session": "across participants"}[rule.source]
+    k, n = rule.of
+    unit = "" if rule.unit == "1" else f" {rule.unit}"
+    text = f"above {rule.on:g}{unit} in {k} of {n} folds"
+    if rule.at_once < inf:
+        text += f", at once above {rule.at_once:g}"
+    if rule.critical < inf:
+        text += f", critical above {rule.critical:g}"
+    return f"{text}; closes at {rule.off:g}"
+
+
+def _causes() -> Iterator[str]:
+    rows = [(_code(cause.word), cause.side, cause.help) for cause in CAUSES.values()]
+    rows.append((_code(OUTAGE), NETWORK, "Nothing at all arrived meanwhile."))
+    return _table(("Cause", "Side", "What was seen"), *rows)
+
+
 def _reasons() -> Iterator[str]:
     rows = ((_code(reason), meaning, advice) for reason, (meaning, advice) in REASONS.items())
     return _table(("Reason", "What happened", "What to do"), *rows)
@@ -216,6 +259,9 @@ TABLES: dict[str, Callable[[], Iterator[str]]] = {
     "span-attributes": _span_attributes,
     "formats": _formats,
     "settings": _settings,
+    "issues": _issues,
+    "rules": _rules,
+    "causes": _causes,
     "reasons": _reasons,
 }
 

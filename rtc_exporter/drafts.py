@@ -10,9 +10,10 @@ from rtc_exporter.detectors import Episode
 from rtc_exporter.labels import Labels
 from rtc_exporter.model import Event, Member
 from rtc_exporter.phases import candidate_error
+from rtc_exporter.rules.rule import CRITICAL
 from rtc_exporter.segments import times
 from rtc_exporter.sessions import Participant, PeerConnection
-from rtc_exporter.story import RANK, OpenEpisode, Story
+from rtc_exporter.story import OpenEpisode, Story
 from rtc_exporter.tracing import Draft
 
 #: Events of the page and of tracks that a segment shows: event -> name on the span.
@@ -104,7 +105,8 @@ def episode(
     start = known.began + shift
     draft = story.trace.draft(f"rtc.episode.{rule.name}", start, end + shift, who, rule.id, str(int(start * 1000)))
     told: dict[str, Member | None] = {
-        "rtc.issue": rule.name, "rtc.severity": episode.severity, "rtc.cause": episode.cause or None,
+        "rtc.issue": rule.name, "rtc.severity": episode.severity, "rtc.side": episode.side,
+        "rtc.cause": episode.cause or None,
         "rtc.peer_connection.id": who,
         "rtc.media.kind": rule.kind or None, "rtc.media.direction": rule.direction or None,
         "rtc.streams": episode.streams or None, "rtc.worst": _short(episode.worst), "rtc.threshold": rule.on,
@@ -113,8 +115,9 @@ def episode(
     }  # fmt: skip
     draft.attributes |= {name: value for name, value in told.items() if value is not None}
     draft.attributes |= {name: value for name, value in path_of(connection).items() if name in spans.PATH}
+    draft.attributes |= {f"{measure}.worst": _short(value) for measure, value in episode.evidence.items()}
     draft.note("rtc.worst", episode.worst_time + shift, {"rtc.worst": _short(episode.worst)})
-    if episode.severity == "critical":
+    if episode.severity == CRITICAL:
         draft.error, draft.is_bad = rule.help.removesuffix("."), True
     return draft
 
@@ -142,12 +145,6 @@ def security(fold: Fold, labels: Labels, now: float) -> dict[str, Member]:
     )  # fmt: skip
     told = {name: labels.admit(name, str(transport.get(member, "")), now) for name, member in members}
     return {"rtc.ice.remote_candidate.type": kind, **told}
-
-
-def quality(participant: Participant) -> str:
-    """The worst class among the participant's open peer connections."""
-    judges = (connection.judge for connection in participant.peer_connections.values() if connection.judge is not None)
-    return max((judge.quality for judge in judges), key=RANK.__getitem__, default="unclassified")
 
 
 def gather(story: Story, fold: Fold) -> None:

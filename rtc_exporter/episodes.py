@@ -2,23 +2,29 @@
 Episodes: the stretches in which something is wrong, and how single bad intervals become one.
 """
 
-from dataclasses import dataclass
-from typing import Literal, NamedTuple, TypeAlias
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
 
-from rtc_exporter.rules import Rule
+from rtc_exporter.rules import CAUSES, Rule
+from rtc_exporter.rules.rule import CRITICAL, NETWORK, OUTAGE
 
-Severity: TypeAlias = Literal["warning", "critical"]
+_NOTHING: Mapping[str, float] = {}
 
 
 @dataclass(slots=True)
 class Episode:
-    """A stretch in which a rule held; times in seconds of the stats clock."""
+    """
+    A stretch in which a rule held; times in seconds of the stats clock.
+
+    ``side`` is whose it is, as far as is known; ``evidence`` what was measured beside it when it was worst, by measure.
+    """
 
     rule: Rule
     begin: float
     #: The end of the newest bad interval so far.
     last: float
-    severity: Severity
+    severity: str
     #: The worst value, its time, and what was seen beside it.
     worst: float
     worst_time: float
@@ -28,13 +34,25 @@ class Episode:
     mid: str | None = None
     ssrc: int | None = None
     codec: str | None = None
+    side: str = ""
+    evidence: Mapping[str, float] = field(default_factory=dict)
     #: None while it is open.
     end: float | None = None
+
+    def __post_init__(self) -> None:
+        self.side = self.side or side_of(self.rule, self.cause)
 
     @property
     def threshold(self) -> float:
         """The value from which on it counts."""
         return self.rule.on
+
+
+def side_of(rule: Rule, cause: str) -> str:
+    """Whose it is: the cause's, where one was seen, else the issue's."""
+    if cause == OUTAGE:
+        return NETWORK
+    return CAUSES[cause].side if cause in CAUSES else rule.side
 
 
 class Change(NamedTuple):
@@ -55,6 +73,7 @@ class Bad(NamedTuple):
     mid: str | None = None
     ssrc: int | None = None
     codec: str | None = None
+    beside: Mapping[str, float] = _NOTHING
 
 
 class Watch:
@@ -116,9 +135,9 @@ class Watch:
         worst = max(several, key=lambda bad: bad.value)
         self._good = 0
         self.episode = Episode(
-            rule, several[0].start, newest.time, "critical" if worst.value > rule.critical else "warning",
+            rule, several[0].start, newest.time, CRITICAL if worst.value > rule.critical else rule.severity,
             worst.value, worst.time, worst.cause, max(bad.streams for bad in several),
-            worst.mid, worst.ssrc, worst.codec,
+            worst.mid, worst.ssrc, worst.codec, evidence=worst.beside,
         )  # fmt: skip
         return Change("begin", self.episode)
 
@@ -129,7 +148,8 @@ class Watch:
             return None
         episode.worst, episode.worst_time, episode.cause = bad.value, bad.time, bad.cause
         episode.mid, episode.ssrc, episode.codec = bad.mid, bad.ssrc, bad.codec
-        if episode.severity == "critical" or bad.value <= self._rule.critical:
+        episode.side, episode.evidence = side_of(episode.rule, bad.cause), bad.beside
+        if episode.severity == CRITICAL or bad.value <= self._rule.critical:
             return None
-        episode.severity = "critical"
+        episode.severity = CRITICAL
         return Change("worse", episode)

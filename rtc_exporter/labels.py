@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from rtc_exporter import catalog, w3c
+from rtc_exporter import catalog, rules, spans, w3c
 
 #: A value that nobody used for this long makes room for another.
 IDLE = 3600.0
@@ -226,6 +226,13 @@ RULES: dict[str, Rule] = {
     "rtc.pressure.source": Closed(names(("cpu", "thermals"))),
     "rtc.pressure.state": Closed(names(("nominal", "fair", "serious", "critical"))),
     "rtc.battery.low": _BOOLEANS,
+    # ── the verdict
+    "rtc.quality": Closed(names(spans.CLASSES)),
+    "rtc.issue": Closed(names(rules.ISSUES)),
+    "rtc.side": Closed(names(rules.SIDES)),
+    "rtc.severity": Closed(names(rules.SEVERITIES)),
+    "rtc.cause": Closed(names((*rules.CAUSES, rules.OUTAGE, *rules.ISSUES))),
+    "rtc.judgement": Closed(names(("judged", "cannot_judge"))),
     "rtc.feedback.issue": Closed(names(("audio", "video", "echo", "delay", "disconnected"))),
 }
 

@@ -10,14 +10,13 @@ When a participant ends, its series are rendered once more, so that its last val
 gone at the scrape after.  Where nobody scrapes they go after two minutes.
 """
 
-from collections.abc import Mapping
 from heapq import nlargest
 from math import inf
 from typing import NamedTuple
 
 from rtc_exporter import catalog, w3c
 from rtc_exporter.metric import Tier
-from rtc_exporter.model import ParticipantKey
+from rtc_exporter.model import LiveKey, ParticipantKey
 from rtc_exporter.routes import COMBINE
 from rtc_exporter.series import Gauge, SeriesStore
 from rtc_exporter.sessions import Participant, Sessions
@@ -44,7 +43,9 @@ BAD = {
     "rtc.participant.freeze.ratio": 0.1,
 }
 
-_BAD = tuple(((name, kind), bad) for name, bad in BAD.items() for kind in ("", *w3c.MEDIA_KINDS))
+_BAD = tuple(
+    ((name, extra), bad) for name, bad in BAD.items() for extra in ((), *((kind,) for kind in w3c.MEDIA_KINDS))
+)
 _METRICS = {metric.name: metric for metric in catalog.METRICS if metric.tier is Tier.PARTICIPANT}
 _INFO = "rtc.participant.info"
 _START, _LAST = "rtc.participant.start.timestamp", "rtc.participant.last_report.timestamp"
@@ -85,6 +86,7 @@ class Live:
             return
         values = _combine(participant, now)
         participant.has_values = bool(values)
+        values |= participant.verdict.active
         live = participant.live
         for key, value in values.items():
             gauge = live.get(key) or self._gauge(participant, *key, now=now)
@@ -93,7 +95,7 @@ class Live:
         if len(live) > len(values) + len(_CONSTANT):
             for key in [key for key in live if key not in values and key[0] not in _CONSTANT]:
                 self._remove(participant, key)
-        last = live.get((_LAST, ""))
+        last = live.get((_LAST, ()))
         if last is not None:
             last.set(participant.seen)
         if participant.info_of != (participant.cohort_key, participant.path):
@@ -156,10 +158,10 @@ class Live:
             return
         participant.exported = True
         self._exported[participant.key] = now
-        start = self._gauge(participant, _START, "", now=now)
+        start = self._gauge(participant, _START, (), now=now)
         if start is not None:
             start.set(participant.joined)
-        self._gauge(participant, _LAST, "", now=now)
+        self._gauge(participant, _LAST, (), now=now)
         self.publish(participant, now)
 
     def _exit(self, participant: Participant) -> None:
@@ -170,18 +172,18 @@ class Live:
             self._store.remove(_INFO, participant.info)
             participant.info = ()
 
-    def _gauge(self, participant: Participant, name: str, kind: str, *, now: float) -> Gauge | None:
+    def _gauge(self, participant: Participant, name: str, extra: tuple[str, ...], *, now: float) -> Gauge | None:
         family = self._store.family(name)
         if family is None:
             return None
-        gauge = family.slot(_values(participant, name, kind), now)
+        gauge = family.slot((*participant.key, *extra), now)
         assert isinstance(gauge, Gauge), "the participant tier holds gauges"
-        participant.live[name, kind] = gauge
+        participant.live[name, extra] = gauge
         return gauge
 
-    def _remove(self, participant: Participant, key: tuple[str, str]) -> None:
+    def _remove(self, participant: Participant, key: LiveKey) -> None:
         del participant.live[key]
-        self._store.remove(key[0], _values(participant, *key))
+        self._store.remove(key[0], (*participant.key, *key[1]))
 
     def _describe(self, participant: Participant, now: float) -> None:
         """The info series: one at a time, and not a new one each time a path flaps."""
@@ -220,10 +222,6 @@ class Live:
         self._store.set("rtc.participants.exported", (rest,), len(self._exported) - pinned, now)
 
 
-def _values(participant: Participant, name: str, kind: str) -> tuple[str, ...]:
-    return (*participant.key, kind) if catalog.KIND in _METRICS[name].attributes else tuple(participant.key)
-
-
 def _badness(participant: Participant) -> float:
     """How bad the worst of a participant's values is; 1 is where a call becomes bad."""
     worst = 0.0
@@ -236,14 +234,14 @@ def _badness(participant: Participant) -> float:
     return worst
 
 
-def _combine(participant: Participant, now: float) -> Mapping[tuple[str, str], float]:
+def _combine(participant: Participant, now: float) -> dict[LiveKey, float]:
     """The live values of all peer connections of a participant as one; what is old is left out."""
     several = [
         connection
         for connection in participant.peer_connections.values()
         if connection.is_open and connection.report is not None and now - connection.seen <= VALUE_AGE
     ]
-    together: dict[tuple[str, str], float] = {}
+    together: dict[LiveKey, float] = {}
     for connection in several:
         assert connection.report is not None, "as chosen above"
         oldest = connection.report.time - VALUE_AGE

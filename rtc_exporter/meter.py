@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from rtc_exporter import catalog, routes, signals, transitions
 from rtc_exporter.delta import Fold, MonitoredObject
 from rtc_exporter.labels import Labels
-from rtc_exporter.model import Member, Members, Stats
+from rtc_exporter.model import LiveKey, Member, Members, Stats
 from rtc_exporter.routes import Route
 from rtc_exporter.series import ExemplarLabels, Gauge, SeriesStore
 from rtc_exporter.sessions import TOTALS, Participant, PeerConnection
@@ -37,8 +37,8 @@ SMOOTH = {metric.name: metric.smooth for metric in catalog.METRICS if metric.smo
 
 #: What the labels of an object hang on.
 Key = tuple[object, ...]
-#: Live values of one fold: (metric name, media kind) -> value.
-Values = dict[tuple[str, str], float]
+#: Live values of one fold.
+Values = dict[LiveKey, float]
 
 
 @dataclass(slots=True)
@@ -218,7 +218,7 @@ def _update_live(participant: Participant, connection: PeerConnection, fold: Fol
             # First-order low-pass over uneven steps; the rational form needs no exponential and is as good.
             value = before[0] + (value - before[0]) * fold.elapsed / (fold.elapsed + smooth)
         live[key] = (value, fold.time)
-    round_trip = values.get(("rtc.participant.round_trip_time", ""))
+    round_trip = values.get(("rtc.participant.round_trip_time", ()))
     if round_trip is not None:
         participant.add_round_trip(round_trip)
 

@@ -23,6 +23,9 @@ Stats: TypeAlias = Mapping[str, Members]
 
 NOTHING: Stats = {}
 
+#: A gauge of a live participant: the metric, and the label values beside the participant's own.
+LiveKey: TypeAlias = tuple[str, tuple[str, ...]]
+
 
 class ParticipantKey(NamedTuple):
     """One person or agent in one session."""

@@ -8,26 +8,25 @@ fold before you forget.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from math import inf
-from typing import NamedTuple
 
 from rtc_exporter import catalog, plans, routes
+from rtc_exporter.choices import PipelineSettings, Status
 from rtc_exporter.detectors import READS
 from rtc_exporter.errors import LimitError, Reason
 from rtc_exporter.events import Events
 from rtc_exporter.labels import Labels
-from rtc_exporter.limits import Limits
 from rtc_exporter.live import Live
 from rtc_exporter.meter import Meter
-from rtc_exporter.metric import Profile
 from rtc_exporter.model import NOTHING, Event, Joined, Left, ParticipantKey, PeerConnectionKey, Record, Report
 from rtc_exporter.series import SeriesStore
 from rtc_exporter.sessions import TOTALS, Participant, PeerConnection, Sessions
 from rtc_exporter.setup import Step
 from rtc_exporter.span import Span
 from rtc_exporter.tracer import Tracer
-from rtc_exporter.tracing import TraceSettings
+from rtc_exporter.verdicts import Verdicts
+
+__all__ = ["DUE", "Pipeline", "PipelineSettings", "Status"]
 
 #: Seconds between two looks for participants that went without a word.
 SWEEP_INTERVAL = 5.0
@@ -37,33 +36,6 @@ EXPIRE_INTERVAL = 600.0
 ABANDONED = 60.0
 #: Reports come a little early or late: a fold is due when this share of the interval has passed.
 DUE = 0.9
-
-
-@dataclass(frozen=True, slots=True)
-class PipelineSettings:
-    """What the operator may choose; seconds."""
-
-    profile: Profile = Profile.STANDARD
-    fold_interval: float = 5.0
-    budget: int = 2000
-    participants_series: str = "worst"
-    participants_limit: int = 500
-    pinned: tuple[str, ...] = ()
-    expiry: float = 60.0
-    #: Whether histograms count in exponential buckets as well.
-    native: bool = False
-    #: None where nobody takes spans: then none are made.
-    traces: TraceSettings | None = None
-    limits: Limits = field(default_factory=Limits)
-
-
-class Status(NamedTuple):
-    """What is held now."""
-
-    sessions: int
-    participants: int
-    peer_connections: int
-    series: int
 
 
 class Pipeline:
@@ -79,8 +51,9 @@ class Pipeline:
         self._sessions = Sessions()
         self._meter = Meter(self.store, self._labels)
         self._tracer = settings.traces and Tracer(settings.traces, self.store, self._labels, now)
-        self._plans = plans.compiled(routes.wanted(self.store, TOTALS, READS if self._tracer else {}))
+        self._plans = plans.compiled(routes.wanted(self.store, TOTALS, READS))
         self._events = Events(self.store, self._labels)
+        self._verdicts = Verdicts(self.store, self._labels)
         self._live = Live(self.store, settings.participants_series, settings.participants_limit, settings.pinned)
         self._clock_offset = self.store.histogram("rtc.exporter.client.clock_offset", (), now)
         self._report_delay = self.store.histogram("rtc.exporter.report.delay", (), now)
@@ -123,8 +96,9 @@ class Pipeline:
         connection.report = report
         if report.removed:
             connection.removed = {**connection.removed, **report.removed}
-        if self._tracer:
-            self._tracer.report(participant, connection, report, now)
+        changes = self._verdicts.report(participant, connection, report, now)
+        if changes and self._tracer:
+            self._tracer.change(participant, connection, changes, report.sent - report.time, now)
         if connection.removed or report.time - connection.folded >= self._due:
             self._fold(participant, connection, now)
             self._live.publish(participant, now)
@@ -150,6 +124,7 @@ class Pipeline:
         if self._tracer:
             participant.clock.update(event.time, now)
             self._tracer.event(participant, connection, event, now)
+        self._verdicts.event(participant, connection, event, now)
         self._events.record(participant, connection, event, now)
         self._steps(participant, connection, connection.setup.on(event.name, event.facts, event.time, now), now)
         if event.name == "connectionstatechange":
@@ -232,6 +207,7 @@ class Pipeline:
         for connection in connections:
             self._close(participant, connection, now)
         self._events.finish(participant, now)
+        self._verdicts.leave(participant)
         present = self._sessions.session(participant.key.session)
         if self._tracer and present is not None:
             self._tracer.leave(participant, present, reason, now)
@@ -284,7 +260,10 @@ class Pipeline:
             return
         self._fold(participant, connection, now)
         self._steps(participant, connection, connection.setup.close(), now)
+        time = connection.report.time if connection.report is not None else participant.sent
+        changes = self._verdicts.close(participant, connection, time, now)
         if self._tracer:
+            self._tracer.change(participant, connection, changes, participant.sent - time, now)
             self._tracer.close(participant, connection, now)
         connection.end()
         self._undecided.discard(connection)
@@ -300,12 +279,12 @@ class Pipeline:
         connection.folded, connection.gap, connection.removed = report.time, False, NOTHING
         if fold.rejected:
             self.store.add("rtc.exporter.reports.dropped", ("rejected_value",), fold.rejected, now)
-        if not self._tracer:
-            self._meter.record(participant, connection, fold, now)
-            return
-        changes = self._tracer.judge(participant, connection, fold)
+        changes = self._verdicts.fold(participant, connection, fold, now)
+        if self._tracer:
+            self._tracer.gather(participant, fold)
         self._meter.record(participant, connection, fold, now)
-        self._tracer.fold(participant, connection, fold, changes, now)
+        if self._tracer:
+            self._tracer.fold(participant, connection, fold, changes, now)
 
     def _steps(self, participant: Participant, connection: PeerConnection, steps: Sequence[Step], now: float) -> None:
         for step in steps:

@@ -10,10 +10,14 @@ from typing import NamedTuple
 from rtc_exporter import signals, w3c
 from rtc_exporter.model import Member
 from rtc_exporter.quality import GUARDS, INSTEAD, LEVELS, Level
-from rtc_exporter.rules import RULES, Rule
+from rtc_exporter.rules import CAUSES, RULES, Rule
 
 #: Codecs that are told apart by a probe; one who makes words up only makes us look them up again.
 CODECS = 100
+
+
+#: Signals whose worst value in a fold is remembered.
+KEPT = frozenset((cause.stats, cause.signal) for cause in CAUSES.values())
 
 
 class Row(NamedTuple):
@@ -28,7 +32,17 @@ class Row(NamedTuple):
 class Probe:
     """One signal of one stats type and media kind, and all that depends on it."""
 
-    __slots__ = ("_by_codec", "depends_on_codec", "formula", "guard", "level", "rows", "stands_in", "takes_over")
+    __slots__ = (
+        "_by_codec",
+        "depends_on_codec",
+        "formula",
+        "guard",
+        "kept",
+        "level",
+        "rows",
+        "stands_in",
+        "takes_over",
+    )
 
     def __init__(self, signal: signals.Signal, level: Level | None, rows: Sequence[Row]) -> None:
         key = (signal.stats, signal.name)
@@ -37,6 +51,8 @@ class Probe:
         self.guard = guard.holds if guard else None
         self.level = level
         self.rows = tuple(rows)
+        #: Under which name the worst value of a fold is remembered, because it may be a cause.
+        self.kept = key if key in KEPT else None
         #: Whether it takes the codec to know which of the rules are meant; what is found is remembered.
         self.depends_on_codec = any(row.rule.codecs or row.rule.but for row in rows)
         self._by_codec: dict[str | None, tuple[Row, ...]] = {}
@@ -68,7 +84,7 @@ def _compiled() -> dict[tuple[str, Member], tuple[Probe, ...]]:
                     for place, rule in enumerate(RULES)
                     if (rule.stats, rule.signal) == key and rule.kind in kinds
                 ]
-                if level is not None or about:
+                if level is not None or about or key in KEPT:
                     found.append(Probe(signal, level, about))
             if found:
                 probes[stats, kind] = tuple(found)
@@ -81,7 +97,7 @@ TYPES = frozenset(stats for stats, _ in PROBES) | {"inbound-rtp", "outbound-rtp"
 
 
 def _reads() -> dict[str, tuple[str, ...]]:
-    used = {(level.stats, level.signal) for level in LEVELS} | {(rule.stats, rule.signal) for rule in RULES}
+    used = {(level.stats, level.signal) for level in LEVELS} | {(rule.stats, rule.signal) for rule in RULES} | KEPT
     wanted = {("inbound-rtp", "packetsReceived"), ("outbound-rtp", "packetsSent")}
     for signal in signals.SIGNALS:
         if (signal.stats, signal.name) in used:

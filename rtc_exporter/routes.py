@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from rtc_exporter import catalog, signals, w3c
 from rtc_exporter.metric import Metric, Source, Tier
-from rtc_exporter.model import Members
+from rtc_exporter.model import LiveKey, Members
 from rtc_exporter.series import Counter, ExemplarLabels, Histogram, SeriesStore
 
 #: (stats type, member) -> the row that counts its increase; stats type -> rows that read a signal, and live gauges.
@@ -36,7 +36,7 @@ COMBINE: dict[str, Callable[[float, float], float]] = {"max": max, "min": min, "
 
 
 #: A live gauge that a signal feeds: its key in ``PeerConnection.live``, and how several values become one.
-LiveValue: TypeAlias = tuple[tuple[str, str], Callable[[float, float], float]]
+LiveValue: TypeAlias = tuple[LiveKey, Callable[[float, float], float]]
 
 
 class Sink:
@@ -136,7 +136,7 @@ def _sinks(store: SeriesStore, stats: str, kind: str, members: Members) -> list[
         if metric is not None and store.family(metric.name) is None:
             metric = None
         live = tuple(
-            ((row.name, kind if catalog.KIND in row.attributes else ""), COMBINE[row.fold])
+            ((row.name, (kind,) if catalog.KIND in row.attributes else ()), COMBINE[row.fold])
             for row in LIVE.get((stats, signal.name), ())
         )
         if metric is not None or live:

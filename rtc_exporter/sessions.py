@@ -12,13 +12,14 @@ from rtc_exporter import catalog
 from rtc_exporter.delta import Cadence, Deltas
 from rtc_exporter.detectors import Judge
 from rtc_exporter.labels import Labels
-from rtc_exporter.model import NOTHING, Member, ParticipantKey, PeerConnectionKey, Report, Stats
+from rtc_exporter.model import NOTHING, LiveKey, Member, ParticipantKey, PeerConnectionKey, Report, Stats
 from rtc_exporter.phases import Phases
 from rtc_exporter.plans import PLANS, Plans
 from rtc_exporter.series import Gauge
 from rtc_exporter.setup import Calls, Setup
 from rtc_exporter.story import Story
 from rtc_exporter.tracing import SessionTrace
+from rtc_exporter.verdict import Verdict
 
 #: Attributes that a client may tell and that describe its cohort, or its info series.
 COHORT = (*catalog.EVENT, "user_agent.version", "geo.country.iso_code")
@@ -72,8 +73,9 @@ class PeerConnection:
     """One RTCPeerConnection: how it came about, what it counted last, what it shows now."""
 
     __slots__ = (
-        "active", "cadence", "certificates", "codecs", "deltas", "folded", "gap", "is_open", "judge", "key", "live",
-        "muted", "path", "phases", "removed", "report", "seen", "security", "setup", "streams", "tracks", "words",
+        "active", "cadence", "certificates", "codecs", "deltas", "folded", "gap", "is_open", "is_plain", "judge",
+        "key", "live", "muted", "path", "phases", "removed", "report", "seen", "security", "setup", "streams", "tracks",
+        "words",
     )  # fmt: skip
 
     def __init__(self, key: PeerConnectionKey, created: float | None, now: float, plans: Plans = PLANS) -> None:
@@ -97,11 +99,13 @@ class PeerConnection:
         self.path: Mapping[str, str] = {}
         #: What the remote end of the path and its encryption are, as far as spans want to know.
         self.security: Mapping[str, Member] = NOTHING_KNOWN
-        #: Its spans and its verdicts, where there are any.
+        #: Its spans, where there are any.
         self.phases: Phases | None = None
-        self.judge: Judge | None = None
-        #: Newest value, and its time, of each live gauge: (metric name, media kind) -> (value, time).
-        self.live: dict[tuple[str, str], tuple[float, float]] = {}
+        #: Its judge, and whether it was told what can be judged of it.
+        self.judge = Judge()
+        self.is_plain = False
+        #: Newest value, and its time, of each live gauge.
+        self.live: dict[LiveKey, tuple[float, float]] = {}
         #: The gauge of its state, and those of its streams' codecs, which it gives back when it ends.
         self.active: Gauge | None = None
         self.streams: dict[str, tuple[str, Gauge]] = {}
@@ -135,7 +139,7 @@ class Participant:
     __slots__ = (
         "attributes", "calls", "clock", "cohort", "cohort_key", "device", "errors", "event", "exemplar", "exported",
         "has_values", "info", "info_of", "info_since", "joined", "key", "live", "pages", "peer_connections", "present",
-        "rtt", "seen", "sent", "since", "sockets", "story", "totals", "worst",
+        "rtt", "seen", "sent", "since", "sockets", "story", "totals", "verdict", "worst",
     )  # fmt: skip
 
     def __init__(self, key: ParticipantKey, now: float) -> None:
@@ -168,9 +172,10 @@ class Participant:
         #: Its spans, where there are any; and labels for exemplars, once its trace is sure to be kept.
         self.story: Story | None = None
         self.exemplar: tuple[tuple[str, str], ...] | None = None
+        self.verdict = Verdict()
         # Live gauges (see the live module).
         self.exported = False
-        self.live: dict[tuple[str, str], Gauge] = {}
+        self.live: dict[LiveKey, Gauge] = {}
         self.has_values = False
         self.info: tuple[str, ...] = ()
         self.info_of: tuple[tuple[str, ...], Mapping[str, str]] | None = None

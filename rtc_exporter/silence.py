@@ -13,6 +13,7 @@ from rtc_exporter.episodes import Change, Episode
 from rtc_exporter.model import Members, Report, Stats
 from rtc_exporter.plans import number
 from rtc_exporter.rules import NO_MEDIA, OUTAGE
+from rtc_exporter.rules.rule import CRITICAL, WARNING
 
 #: Reports come a little early or late: a silence counts when this share of the time has passed.
 DUE = 0.9
@@ -107,15 +108,15 @@ class Silence:
                 return None
             last = _last_packet(report.stats.get(self._path or ""), report.time - seconds)
             self.episode = Episode(
-                NO_MEDIA, last, report.time, "critical" if is_dead else "warning", seconds, report.time, OUTAGE,
+                NO_MEDIA, last, report.time, CRITICAL if is_dead else WARNING, seconds, report.time, OUTAGE,
                 len(self._flows - muted),
             )  # fmt: skip
             return Change("begin", self.episode)
         episode.last = episode.worst_time = report.time
         episode.worst = seconds
-        if not is_dead or episode.severity == "critical":
+        if not is_dead or episode.severity == CRITICAL:
             return None
-        episode.severity = "critical"
+        episode.severity = CRITICAL
         return Change("worse", episode)
 
     def _is_expected(self, stats: Stats, seconds: float, muted: Set[str]) -> bool:

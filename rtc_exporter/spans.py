@@ -12,6 +12,7 @@ hold what is built against the rows.
 from dataclasses import dataclass
 
 from rtc_exporter.attributes import ATTRIBUTES
+from rtc_exporter.rules import ISSUES
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +51,8 @@ PHASES = (
     "create_offer", "create_answer", "set_local", "set_remote", "ice_gathering", "ice_connecting", "dtls_connecting",
     "first_packet", "first_frame",
 )  # fmt: skip
-EPISODES = (
-    "freeze", "audio_concealment", "no_media", "loss", "latency", "cpu_limited", "bandwidth_limited", "disconnected",
-)  # fmt: skip
+#: Each issue has a span of its own name.
+EPISODES = tuple(ISSUES)
 
 #: On every span of a participant; on those of a session what is not the participant's.
 COMMON = ("session.id", "rtc.participant.id", "rtc.app.name", "rtc.sampling.reason")
@@ -130,16 +130,12 @@ SPANS: tuple[SpanType, ...] = (
     *(
         SpanType(
             f"rtc.episode.{name}", PARTICIPANT, "when it ends, and every five minutes as a part", help,
-            ("rtc.issue", "rtc.severity", "rtc.cause", "rtc.peer_connection.id", "rtc.media.kind",
+            ("rtc.issue", "rtc.severity", "rtc.side", "rtc.cause", "rtc.peer_connection.id", "rtc.media.kind",
              "rtc.media.direction", "rtc.streams", "rtc.worst", "rtc.threshold", "rtc.mid", "rtc.ssrc", "rtc.codec", "rtc.part",
-             "rtc.outcome", *PATH),
+             "rtc.outcome", *PATH, *(f"{measure}.worst" for measure in MEASURES)),
             ("rtc.worst",),
         )
-        for name, help in zip(EPISODES, (
-            "Video stands still.", "Audio is made up for what did not come.", "Nothing arrives.", "Packets are lost.",
-            "The round trip is long.", "The encoder is held back by the machine.",
-            "The encoder is held back by the network.", "ICE is disconnected.",
-        ), strict=True)
+        for name, help in ((issue.name, issue.help) for issue in ISSUES.values())
     ),
     SpanType(
         SUMMARY, PARTICIPANT, "when the participant leaves", "The whole stay, from join to leave.",
@@ -192,13 +188,13 @@ SPAN_ATTRIBUTES: dict[str, SpanAttribute] = {
     "rtc.negotiation.role": SpanAttribute("string", "`offer` where this side made the offer, else `answer`.", "offer", ("offer", "answer")),
     "rtc.tracks.added": SpanAttribute("int", "Tracks and transceivers added for it.", "1"),
     "rtc.tracks.removed": SpanAttribute("int", "Tracks removed for it.", "0"),
-    "rtc.quality": SpanAttribute("string", "Quality class; `unclassified` where nothing could be measured.", "good", CLASSES),
     "rtc.segment.reason": SpanAttribute("string", "Why the segment ended: five minutes were over, the class changed, the participant left, or a new trace began.", "interval", ("interval", "quality", "leave", "rollover")),
     **{f"rtc.quality_time.{name}": SpanAttribute("double", f"Seconds of quality class `{name}`.", "295.0") for name in CLASSES},
     **{
         f"{measure}.{percentile}": SpanAttribute("double", f"{what.capitalize()}, of the worst stream of each fold in the segment: {percentile}.", "0.02")
         for measure, what in MEASURES.items() for percentile in PERCENTILES
     },
+    **{f"{measure}.worst": SpanAttribute("double", f"{what.capitalize()}, of the worst stream in the worst interval of an episode.", "0.02") for measure, what in MEASURES.items()},
     "rtc.bytes.received": SpanAttribute("int", "RTP payload bytes received.", "123456"),
     "rtc.bytes.sent": SpanAttribute("int", "RTP payload bytes sent.", "123456"),
     "rtc.freezes": SpanAttribute("int", "Video freezes.", "2"),
@@ -209,9 +205,6 @@ SPAN_ATTRIBUTES: dict[str, SpanAttribute] = {
     "rtc.frame.height": SpanAttribute("int", "Shorter side of the newest video received.", "480"),
     "rtc.hidden.time": SpanAttribute("double", "Seconds in which the page was hidden.", "0.0"),
     "rtc.spans.over_budget": SpanAttribute("int", "Spans that were left out because the participant had used up its budget.", "0"),
-    "rtc.issue": SpanAttribute("string", "What is wrong.", "freeze", EPISODES),
-    "rtc.severity": SpanAttribute("string", "How bad it is.", "warning", ("warning", "critical")),
-    "rtc.cause": SpanAttribute("string", "What was seen beside it, which may be why.", "outage"),
     "rtc.streams": SpanAttribute("int", "Streams that were affected at once, at most.", "1"),
     "rtc.worst": SpanAttribute("double", "The worst value seen, in the unit of the threshold.", "0.31"),
     "rtc.threshold": SpanAttribute("double", "The value from which on it counts.", "0.05"),

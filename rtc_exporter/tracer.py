@@ -10,10 +10,11 @@ from collections.abc import Iterable, Sequence
 
 from rtc_exporter import catalog, drafts, spans
 from rtc_exporter.delta import Fold
-from rtc_exporter.detectors import Change, Judge
+from rtc_exporter.detectors import Change
 from rtc_exporter.labels import Labels
-from rtc_exporter.model import Event, Joined, Member, Report
+from rtc_exporter.model import Event, Joined, Member
 from rtc_exporter.phases import Phases
+from rtc_exporter.rules.rule import CRITICAL
 from rtc_exporter.segments import times
 from rtc_exporter.series import SeriesStore
 from rtc_exporter.sessions import Participant, PeerConnection, Session
@@ -21,6 +22,7 @@ from rtc_exporter.setup import Outcome, Step
 from rtc_exporter.span import Link, Span
 from rtc_exporter.story import OpenEpisode, Story
 from rtc_exporter.tracing import Draft, Fate, ParticipantTrace, SessionTrace, TraceSettings
+from rtc_exporter.verdicts import class_of
 
 #: Seconds after which a participant's span leaves, whatever its setup does.
 ANNOUNCE = 30.0
@@ -142,61 +144,61 @@ class Tracer:
                 self._keep(participant, spans.SETUP)
             self._announce(participant, story, now)
 
-    def report(self, participant: Participant, connection: PeerConnection, report: Report, now: float) -> None:
-        """A report has come: whether anything arrives is looked at each time."""
-        judge = connection.judge
-        if judge is None:
-            judge = connection.judge = Judge()
-        changes = judge.pulse(report, connection.muted)
-        if changes and participant.story is not None:
-            self._change(participant, connection, participant.story, changes, report.sent - report.time, now)
-
-    def judge(self, participant: Participant, connection: PeerConnection, fold: Fold) -> Sequence[Change]:
+    def gather(self, participant: Participant, fold: Fold) -> None:
         """A fold, before its increments are counted and forgotten."""
-        story, judge = participant.story, connection.judge
-        if story is None or judge is None:
-            return []
-        story.hear(participant.sent)
-        changes = judge.fold(fold)
-        if story.segments is not None:
+        story = participant.story
+        if story is not None:
+            story.hear(participant.sent)
             drafts.gather(story, fold)
-        return changes
 
     def fold(
         self, participant: Participant, connection: PeerConnection, fold: Fold, changes: Sequence[Change], now: float
     ) -> None:
         """The same fold, after it was counted: its path is known now."""
         story, judge = participant.story, connection.judge
-        if story is None or judge is None or story.segments is None:
+        if story is None or story.segments is None:
             return
         if fold.switched or not connection.security:
             connection.security = drafts.security(fold, self._labels, now)
         if fold.gap:
             story.note("rtc.report_gap", participant.sent, {})
-        if changes:
-            self._change(participant, connection, story, changes, participant.sent - fold.time, now)
+        self.change(participant, connection, changes, participant.sent - fold.time, now)
         self._part(participant, connection, story, participant.sent - fold.time, now)
         totals = drafts.totals(participant)
         for name, amount, before in zip(drafts.SUMS, totals, story.totals, strict=True):
             story.segments.window.add(name, max(0.0, amount - before))
         story.totals = totals
-        quality = drafts.quality(participant)
+        quality = class_of(participant)
         for tally, reason in story.segments.fold(participant.sent, quality, judge.values):
             self._send(participant, [story.draw(tally, reason)], now)
             if story.trace.is_announced and now - story.trace.began >= self._settings.longest:
                 self._roll_over(participant, story, now)
 
+    def change(
+        self, participant: Participant, connection: PeerConnection, changes: Iterable[Change], shift: float, now: float
+    ) -> None:
+        """Episodes begin, get worse, or end; ``shift`` leads from the stats clock to the event clock."""
+        story = participant.story
+        for change in changes if story is not None else ():
+            assert story is not None, "as asked above"
+            episode = change.episode
+            if episode.severity == CRITICAL:
+                self._keep(participant, f"rtc.episode.{episode.rule.name}")
+            if change.kind == "begin":
+                story.open[id(episode)] = OpenEpisode(episode.begin)
+                name = episode.rule.name
+                story.episodes[name] = story.episodes.get(name, 0) + 1
+            elif change.kind == "end":
+                known = story.open.pop(id(episode), None) or OpenEpisode(episode.begin)
+                end = episode.end if episode.end is not None else participant.sent - shift
+                draft = drafts.episode(story, connection, episode, known, end, shift, self._labels, now)
+                self._send(participant, [draft], now)
+
     def close(self, participant: Participant, connection: PeerConnection, now: float) -> None:
-        """A peer connection ends; it was folded and its outcome is known."""
+        """A peer connection ends; it was folded, its outcome is known, and its episodes have ended."""
         story = participant.story
         if story is None:
             return
-        if connection.judge is not None:
-            report = connection.report
-            time = report.time if report is not None else participant.sent
-            changes = connection.judge.close(time)
-            self._change(participant, connection, story, changes, participant.sent - time, now)
-            connection.judge = None
         if connection.phases is not None:
             self._send(participant, connection.phases.close(participant.sent), now)
             connection.phases = None
@@ -247,30 +249,11 @@ class Tracer:
             if isinstance(rating, float) and rating <= BAD_RATING:
                 self._keep(participant, "rtc.feedback")
 
-    def _change(
-        self, participant: Participant, connection: PeerConnection, story: Story, changes: Iterable[Change],
-        shift: float, now: float,
-    ) -> None:  # fmt: skip
-        """Episodes begin, get worse, or end; ``shift`` leads from the stats clock to the event clock."""
-        for change in changes:
-            episode = change.episode
-            if episode.severity == "critical":
-                self._keep(participant, f"rtc.episode.{episode.rule.name}")
-            if change.kind == "begin":
-                story.open[id(episode)] = OpenEpisode(episode.begin)
-                name = episode.rule.name
-                story.episodes[name] = story.episodes.get(name, 0) + 1
-            elif change.kind == "end":
-                known = story.open.pop(id(episode), None) or OpenEpisode(episode.begin)
-                end = episode.end if episode.end is not None else participant.sent - shift
-                draft = drafts.episode(story, connection, episode, known, end, shift, self._labels, now)
-                self._send(participant, [draft], now)
-
     def _part(
         self, participant: Participant, connection: PeerConnection, story: Story, shift: float, now: float
     ) -> None:
         """Episodes that last leave in parts."""
-        if not story.open or connection.judge is None:
+        if not story.open:
             return
         time = participant.sent - shift
         for episode in connection.judge.open:

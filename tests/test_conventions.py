@@ -293,7 +293,7 @@ def test_every_attribute_is_there() -> None:
         ("rtc.media.kind", ["audio", "video", "other"]),
         ("rtc.hardware_accelerated", ["true", "false", "other"]),
         ("rtc.ice.transport", ["udp", "tcp", "tls", "other"]),
-        ("rtc.severity", ["warning", "critical"]),
+        ("rtc.severity", ["info", "warning", "critical", "other"]),
         ("rtc.signal", ["traces", "metrics"]),
         ("rtc.transport.protocol", ["rtcstats", "dump", "internals", "json"]),
         (

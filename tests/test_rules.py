@@ -7,7 +7,6 @@ import pytest
 
 from rtc_exporter import probes, signals, spans, w3c
 from rtc_exporter.detectors import Change
-from rtc_exporter.quality import LEVELS
 from rtc_exporter.rules import BY_ID, CAUSES, OUTAGE, RULES, Rule
 from tests.judging import SECONDS, Call, Interval
 
@@ -118,8 +117,8 @@ CASES: dict[str, Case] = {
 FOLDED = [rule for rule in RULES if rule.source == "fold"]
 by_id = pytest.mark.parametrize("rule", FOLDED, ids=lambda rule: rule.id)
 
-#: Folds before anything can be judged: first sight, a first interval, and the ten seconds of a new connection.
-LEAD = 4
+#: Folds before anything can be judged: first sight, and the twenty seconds of a new connection.
+LEAD = 6
 
 
 def healthy(rule: Rule, case: Case) -> Call:
@@ -254,12 +253,12 @@ def test_what_is_not_reported_is_not_judged(rule: Rule) -> None:
 
 
 def test_a_new_connection_may_take_its_time() -> None:
-    """Bandwidth estimation starts low: the first ten seconds are not judged."""
+    """Bandwidth estimation starts low: the first twenty seconds are not judged."""
     rule = BY_ID["bandwidth_limited.outbound.video"]
     bring = CASES[rule.id].bring
     call = Call()
 
-    assert call.play([bring(0.0), bring(1.0), bring(1.0), bring(0.0), bring(0.0), bring(0.0)]) == []
+    assert call.play([bring(0.0), *[bring(1.0)] * 4, *[bring(0.0)] * 3]) == []
 
 
 def test_a_reason_stands_in_for_durations() -> None:
@@ -321,8 +320,10 @@ def test_rows_make_sense(rule: Rule) -> None:
 
 
 def test_causes_are_measured() -> None:
-    """A cause is a measure that some level feeds."""
-    assert {cause.measure for cause in CAUSES.values()} <= {level.measure for level in LEVELS}
+    """A cause is a signal."""
+    rows = {(signal.stats, signal.name) for signal in signals.SIGNALS}
+
+    assert {(cause.stats, cause.signal) for cause in CAUSES.values()} <= rows
 
 
 def test_what_has_to_be_followed_is_known() -> None:

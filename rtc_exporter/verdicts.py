@@ -1,0 +1,188 @@
+"""
+From judgements to series: how long what was wrong, whose it is, and how good the time was.
+
+The pipeline hands every report, fold and event of a peer connection to its judge through here, and passes on what
+changed to whoever draws it.  What is counted is a participant's time: two streams or two peer connections with the same
+issue at once are one issue, and the worst peer connection makes the class.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from rtc_exporter import catalog, rules
+from rtc_exporter.delta import Fold
+from rtc_exporter.detectors import Change
+from rtc_exporter.labels import Labels
+from rtc_exporter.model import Event, Report
+from rtc_exporter.quality import CLASSES
+from rtc_exporter.series import SeriesStore
+from rtc_exporter.sessions import Participant, PeerConnection
+from rtc_exporter.setup import CONNECTED_ICE
+from rtc_exporter.verdict import ACTIVE, GRAVITY, IssueKey, OpenIssue
+
+#: Reports further apart say nothing about the time between: a machine that slept had no bad call meanwhile.
+PAUSE = 30.0
+#: A peer connection whose last fold is older has no say in the class of its participant.
+STALE = 30.0
+#: Seconds after the first fold at which it is plain what a browser reports.
+PLAIN = 30.0
+
+_RANK = {name: rank for rank, name in enumerate(("unclassified", "good", "fair", "poor", "bad"))}
+#: Issues that are decided by what browsers report: of others nobody can say that they could not be judged.
+_MEASURED = {
+    issue: frozenset(rule.id for rule in rules.RULES if rule.name == issue and rule.source in ("fold", "trend"))
+    for issue in rules.ISSUES
+}
+
+
+class Verdicts:
+    """Judges participants and keeps their series."""
+
+    def __init__(self, store: SeriesStore, labels: Labels) -> None:
+        self._store = store
+        self._labels = labels
+
+    # ── what happens
+
+    def report(
+        self, participant: Participant, connection: PeerConnection, report: Report, now: float
+    ) -> Sequence[Change]:
+        """A report has come: whether anything arrives is looked at each time."""
+        changes = connection.judge.pulse(report, connection.muted)
+        return self._apply(participant, changes, now)
+
+    def fold(self, participant: Participant, connection: PeerConnection, fold: Fold, now: float) -> Sequence[Change]:
+        """A fold, while its increments are there."""
+        judge = connection.judge
+        changes = self._apply(participant, judge.fold(fold), now)
+        self._pass_time(participant, now)
+        for issue in participant.verdict.open.values():
+            self._count(participant, issue, issue.episode.last, now)
+        if not connection.is_plain and judge.age >= PLAIN:
+            self._report_judged(participant, connection, now)
+        return changes
+
+    def event(self, participant: Participant, connection: PeerConnection | None, event: Event, now: float) -> None:
+        """An event: a connection that is disconnected is bad, whatever else is measured."""
+        if connection is not None and event.name in ("iceconnectionstatechange", "connectionstatechange"):
+            state = event.facts.get("state")
+            if state in ("disconnected", "failed"):
+                connection.judge.is_disconnected = True
+            elif state in CONNECTED_ICE:
+                connection.judge.is_disconnected = False
+
+    def close(self, participant: Participant, connection: PeerConnection, time: float, now: float) -> Sequence[Change]:
+        """The peer connection ends, at ``time`` of its stats clock, and all that is open with it."""
+        if not connection.is_plain:
+            self._report_judged(participant, connection, now)
+        return self._apply(participant, connection.judge.close(time), now)
+
+    def leave(self, participant: Participant) -> None:
+        """The participant is gone: nothing of it is open any more."""
+        for issue in list(participant.verdict.open.values()):
+            self._end(participant, issue)
+
+    # ── issues
+
+    def _apply(self, participant: Participant, changes: Sequence[Change], now: float) -> Sequence[Change]:
+        verdict = participant.verdict
+        for change in changes:
+            episode = change.episode
+            issue = verdict.open.get(id(episode))
+            if issue is None:
+                issue = verdict.open[id(episode)] = OpenIssue(episode)
+                self._open(participant, issue.key, now)
+                self._add("rtc.issue.onsets", participant, issue.key, 1, now)
+            self._count(participant, issue, episode.last, now)
+            if change.kind == "end":
+                self._end(participant, issue)
+        return changes
+
+    def _count(self, participant: Participant, issue: OpenIssue, until: float, now: float) -> None:
+        """Add the time up to ``until``, under what the issue was known as; then see what it is known as now."""
+        spent = participant.verdict.spent
+        since = max(issue.counted, spent.get(issue.key, issue.counted))
+        if until > since:
+            self._add("rtc.issue.time", participant, issue.key, until - since, now)
+            spent[issue.key] = until
+        issue.counted = max(issue.counted, until)
+        key = IssueKey(issue.episode.rule.name, issue.episode.side, issue.episode.severity)
+        if key != issue.key:
+            self._shut(participant, issue.key)
+            issue.key = key
+            self._open(participant, key, now)
+
+    def _end(self, participant: Participant, issue: OpenIssue) -> None:
+        del participant.verdict.open[id(issue.episode)]
+        self._shut(participant, issue.key)
+
+    def _open(self, participant: Participant, key: IssueKey, now: float) -> None:
+        verdict = participant.verdict
+        number = verdict.active.get((ACTIVE, key), 0.0)
+        verdict.active[ACTIVE, key] = number + 1
+        if not number:
+            metric = catalog.BY_NAME["rtc.issue.participants"]
+            gauge = self._store.gauge(metric.name, participant.values(metric.attributes, _labels(key)), now)
+            verdict.gauges[key] = gauge
+            gauge.add(1)
+
+    def _shut(self, participant: Participant, key: IssueKey) -> None:
+        verdict = participant.verdict
+        verdict.active[ACTIVE, key] -= 1
+        if not verdict.active[ACTIVE, key]:
+            del verdict.active[ACTIVE, key]
+            verdict.spent.pop(key, None)
+            verdict.gauges.pop(key).add(-1)
+
+    def _add(self, name: str, participant: Participant, key: IssueKey, amount: float, now: float) -> None:
+        values = participant.values(catalog.BY_NAME[name].attributes, _labels(key))
+        self._store.add(name, values, amount, now, participant.exemplar if GRAVITY[key.severity] else None)
+
+    # ── quality
+
+    def _pass_time(self, participant: Participant, now: float) -> None:
+        verdict = participant.verdict
+        before, verdict.time = verdict.time, participant.sent
+        passed = None if before is None else participant.sent - before
+        if passed is None or not 0 < passed <= PAUSE:
+            return
+        quality = class_of(participant)
+        attributes = catalog.BY_NAME["rtc.participant.quality.time"].attributes
+        values = participant.values(attributes, {"rtc.quality": quality})
+        self._store.add("rtc.participant.quality.time", values, passed, now)
+        if _RANK[quality] >= _RANK["poor"]:
+            worst = verdict.worst()
+            told = {"rtc.cause": "other", "rtc.side": "unknown"}
+            if worst is not None and GRAVITY[worst.key.severity]:
+                told = {"rtc.cause": worst.key.issue, "rtc.side": worst.key.side}
+            attributes = catalog.BY_NAME["rtc.participant.bad.time"].attributes
+            self._store.add("rtc.participant.bad.time", participant.values(attributes, told), passed, now)
+
+    def _report_judged(self, participant: Participant, connection: PeerConnection, now: float) -> None:
+        """Say which issues could be judged at all: what a browser does not report is not health."""
+        connection.is_plain = True
+        if not connection.judge.age:
+            return
+        judged = connection.judge.judged
+        attributes = catalog.BY_NAME["rtc.issue.judgements"].attributes
+        for issue, measured in _MEASURED.items():
+            if measured:
+                told = {
+                    "rtc.issue": issue,
+                    "rtc.judgement": "cannot_judge" if measured.isdisjoint(judged) else "judged",
+                }
+                self._store.add("rtc.issue.judgements", participant.values(attributes, told), 1, now)
+
+
+def class_of(participant: Participant) -> str:
+    """The worst class among the participant's open peer connections that were folded lately."""
+    since = max((connection.folded for connection in participant.peer_connections.values()), default=0.0) - STALE
+    classes: Iterable[str] = (
+        connection.judge.quality
+        for connection in participant.peer_connections.values()
+        if connection.is_open and connection.folded >= since
+    )
+    return max(classes, key=_RANK.__getitem__, default=CLASSES[-1])
+
+
+def _labels(key: IssueKey) -> dict[str, str]:
+    return {"rtc.issue": key.issue, "rtc.side": key.side, "rtc.severity": key.severity}
