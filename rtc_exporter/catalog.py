@@ -30,7 +30,7 @@ LIVE = ("session.id", "rtc.participant.id")
 LIVE_KIND = (*LIVE, KIND)
 INFO_ATTRIBUTES = (
     *LIVE, APP, VERSION, BROWSER, "user_agent.version", OS, "geo.country.iso_code",
-    "network.connection.type", "rtc.ice.candidate.type", "rtc.ice.transport",
+    "rtc.client.as", "network.connection.type", "rtc.ice.candidate.type", "rtc.ice.transport",
 )  # fmt: skip
 
 # Upper bounds.  The ratio set starts at 0.001, so that ``bucket{le="0.001"}`` is the share of intervals without any.
@@ -50,6 +50,7 @@ STARS = (1.0, 2.0, 3.0, 4.0, 5.0)
 LAG = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0)
 HEIGHT = (90.0, 180.0, 240.0, 360.0, 480.0, 540.0, 720.0, 1080.0, 1440.0, 2160.0)
 HEAP = (1e7, 2.5e7, 5e7, 1e8, 2e8, 4e8, 8e8, 1.6e9, 3.2e9)
+LOOP = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 RENDER = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 
 # Closed label sets, known before anything happened.
@@ -64,6 +65,13 @@ SPAN_OUTCOMES = ("queued", "sampled_out", "over_budget")
 SIGNAL_NAMES = ("traces", "metrics")
 OTLP_OUTCOMES = ("delivered", "retried", "refused")
 OTLP_DROPS = ("queue_full", "refused", "expired", "superseded", "too_large", "shutdown")
+#: What becomes of a request of an operator, of a scrape, and of a configuration that is read again.
+ADMIN_OUTCOMES = ("answered", "unauthorized", "limited")
+SCRAPE_OUTCOMES = ("rendered", "shared", "cut")
+CONFIG_FILES = ("settings", "web")
+RELOAD_OUTCOMES = ("applied", "refused")
+#: What is given up when memory runs short.
+SHED = ("connection", "report", "heaviest")
 FORMAT_NAMES = ("rtcstats", "dump", "internals", "json")
 DROPS = (*(reason.value for reason in Reason), "duplicate", "out_of_order", "rejected_value")
 STATES = tuple(
@@ -317,6 +325,20 @@ METRICS: tuple[Metric, ...] = (
     X("rtc.exporter.label_values.limited",  C, "{event}",      ("rtc.attribute",),                         "New values of a capped attribute that became other."),
     X("rtc.exporter.client.clock_offset",   H, "s",            (),                                         "How far client clocks are from ours, either way.", LAG),
     X("rtc.exporter.report.delay",          H, "s",            (),                                         "Time from a client's sample to us, after its clock was corrected.", LAG),
+    X("rtc.exporter.admin.requests",        C, "{request}",    ("rtc.outcome",),                           "Requests of operators: answered, without the right password, or over the rate limit of the web config file.", (), tuple((name,) for name in ADMIN_OUTCOMES)),
+    X("rtc.exporter.scrapes",               C, "{scrape}",     ("rtc.outcome",),                           "Scrapes: rendered, given what another has just had, or cut because nobody read them.", (), tuple((name,) for name in SCRAPE_OUTCOMES)),
+    X("rtc.exporter.last_scrape.timestamp", G, "s",            (),                                         "Unix time of the newest scrape that was rendered to its end.", (), ((),)),
+    X("rtc.exporter.config.reloads",        C, "{reload}",     ("rtc.config.file", "rtc.outcome"),         "Configurations that were read again: applied whole, or refused whole.", (), tuple((file, name) for file in CONFIG_FILES for name in RELOAD_OUTCOMES)),
+    X("rtc.exporter.config.applied.timestamp", G, "s",         ("rtc.config.file",),                       "Unix time since when the configuration in use is in use.", (), tuple((file,) for file in CONFIG_FILES)),
+    X("rtc.exporter.ready",                 G, "{state}",      (),                                         "1 while it is ready, 0 once it is about to end.", (), ((),)),
+    X("rtc.exporter.memory.usage",          G, "By",           (),                                         "Memory that the process holds.", (), ((),)),
+    X("rtc.exporter.memory.limit",          G, "By",           (),                                         "Memory that it may hold; 0 for no limit.", (), ((),)),
+    X("rtc.exporter.memory.stage",          G, "{stage}",      (),                                         "0 all is taken, 1 new clients are refused, 2 reports are dropped and events kept, 3 the heaviest clients are closed.", (), ((),)),
+    X("rtc.exporter.memory.shed",           C, "{item}",       ("rtc.shed",),                              "What was given up because memory ran short.", (), tuple((name,) for name in SHED)),
+    X("rtc.exporter.loop.lag",              H, "s",            (),                                         "How late the event loop comes to what is due, ten times a second.", LOOP, ((),)),
+    X("rtc.exporter.loop.stalls",           C, "{stall}",      (),                                         "Times that the event loop hung for a second; the log says where.", (), ((),)),
+    X("rtc.exporter.clock.offset",          G, "s",            (),                                         "How far the wall clock is ahead of the time in use, which is led to it slowly.", (), ((),)),
+    X("rtc.exporter.log.suppressed",        C, "{line}",       (),                                         "Lines that were not logged because there were too many of them.", (), ((),)),
     # ── OpenTelemetry
     X("rtc.exporter.spans",                 C, "{span}",       ("rtc.outcome",),                           "Finished spans: queued for OTLP, left out by sampling, or over the budget of their participant.", (), tuple((name,) for name in SPAN_OUTCOMES)),
     X("rtc.exporter.spans.buffered",        G, "{span}",       (),                                         "Finished spans of participants that sampling has not decided on yet.", (), ((),)),
@@ -326,7 +348,7 @@ METRICS: tuple[Metric, ...] = (
     X("rtc.exporter.otlp.dropped",          C, "{item}",       ("rtc.signal", "rtc.drop.reason"),          "Spans and metric points that were given up, by reason.", (), tuple((signal, name) for signal in SIGNAL_NAMES for name in OTLP_DROPS)),
     X("rtc.exporter.otlp.waiting",          G, "{item}",       ("rtc.signal",),                            "Spans and metric points that wait for the receiver.", (), tuple((name,) for name in SIGNAL_NAMES)),
     X("rtc.exporter.otlp.export.duration",  H, "s",            ("rtc.signal",),                            "Time of an OTLP request, from encoding to the answer.", LAG),
-    X("rtc.exporter.render.duration",       H, "s",            ("rtc.output",),                            "Time to render an exposition, waiting for the network included.", RENDER),
+    X("rtc.exporter.render.duration",       H, "s",            ("rtc.output",),                            "Time to render an exposition, the turns of others between its parts included.", RENDER),
 )
 # fmt: on
 

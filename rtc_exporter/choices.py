@@ -21,6 +21,7 @@ class PipelineSettings:
     participants_limit: int = 500
     pinned: tuple[str, ...] = ()
     expiry: float = 60.0
+    retention: float = 120.0
     #: Whether histograms count in exponential buckets as well.
     native: bool = False
     #: None where nobody takes spans: then none are made.

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from rtc_exporter import __version__, docs, importer, player
-from rtc_exporter.app import server
+from rtc_exporter.app import process
 from rtc_exporter.catalog import METRICS
 from rtc_exporter.config import FILE_VARIABLE, Config, settings_table
 from rtc_exporter.errors import ConfigError, RtcExporterError
@@ -116,7 +116,7 @@ def load(args: argparse.Namespace, environ: Mapping[str, str]) -> Config:
 
 def serve(args: argparse.Namespace) -> int:
     """Run the exporter until a signal."""
-    server.serve(load(args, os.environ))
+    process.serve(lambda: load(args, os.environ))
     return 0
 
 

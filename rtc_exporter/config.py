@@ -15,7 +15,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
-from pydantic import BaseModel, ByteSize, ConfigDict, Field, PrivateAttr, SecretStr, ValidationError
+from pydantic import ByteSize, Field, PrivateAttr, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -25,43 +25,33 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from rtc_exporter import otel
+from rtc_exporter import geo, otel, webconfig
+from rtc_exporter import privacy as people
 from rtc_exporter.errors import ConfigError
 from rtc_exporter.limits import Limits
 from rtc_exporter.metric import Profile
+from rtc_exporter.sections import Log, Memory, Metrics, Participants, Privacy, Section, Shutdown, Traces
 from rtc_exporter.settings import (
     SECRET_LENGTH,
     Address,
     Count,
-    Epoch,
     File,
-    Flag,
-    Level,
     Listen,
     Origins,
-    ProfileName,
     Rate,
     Seconds,
     Secret,
-    Selection,
-    Share,
     Size,
     Text,
     Wanted,
-    Words,
     show,
 )
+from rtc_exporter.webconfig import WebConfig
 
 PREFIX = "RTC_EXPORTER_"
 #: The variable that names the TOML file, as ``--config`` does.
 FILE_VARIABLE = "RTC_EXPORTER_CONFIG"
 DEFAULTS = Limits()
-
-
-class Section(BaseModel):
-    """One group of settings."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Ingest(Section):
@@ -86,41 +76,9 @@ class Admin(Section):
     listen: Listen = Field(
         default=Address("127.0.0.1", 9464), description="Address for scrapes, health checks and the start page."
     )
-
-
-class Metrics(Section):
-    """What is published"""
-
-    profile: ProfileName = Field(default="standard", description="How many metrics are published.")
-    fold_interval: Seconds = Field(
-        default=5.0, description="How often the reports of a peer connection are judged; 0 for each."
+    web_config_file: File = Field(
+        default=None, description="TLS, basic auth and headers for it, as Prometheus's web config file has them."
     )
-    budget: Count = Field(default=2000, description="Label sets of one metric before further ones fold into one.")
-    native_histograms: Flag = Field(
-        default=False, description="Whether histograms have native buckets beside their own, for who scrapes protobuf."
-    )
-
-
-class Traces(Section):
-    """Which spans are made"""
-
-    ratio: Share = Field(
-        default=1.0,
-        description="Share of sessions whose traces are kept from the start; what turns bad is kept anyway.",
-    )
-    epoch: Epoch = Field(
-        default="day", description="How often a session of the same name begins a new trace: each day of UTC, or never."
-    )
-    budget: Count = Field(default=500, description="Spans of one participant.")
-
-
-class Participants(Section):
-    """Series of single participants"""
-
-    series: Selection = Field(default="worst", description="Which live participants have series of their own.")
-    limit: Count = Field(default=500, description="How many participants have series of their own.")
-    pinned: Words = Field(default=(), description="Participant ids that always have series of their own.")
-    expiry: Seconds = Field(default=60.0, description="Silence after which a participant has left.")
 
 
 class Claims(Section):
@@ -157,12 +115,6 @@ class Bounds(Section):
     depth: Count = Field(default=DEFAULTS.depth, description="Levels of nesting in JSON.")
 
 
-class Log(Section):
-    """What is logged"""
-
-    level: Level = Field(default="info", description="The least important messages that are logged.")
-
-
 class Setting(NamedTuple):
     """One row of the settings table."""
 
@@ -187,11 +139,16 @@ class Config(BaseSettings):
     participants: Participants = Field(default_factory=Participants)
     claims: Claims = Field(default_factory=Claims)
     limits: Bounds = Field(default_factory=Bounds)
+    memory: Memory = Field(default_factory=Memory)
+    privacy: Privacy = Field(default_factory=Privacy)
+    shutdown: Shutdown = Field(default_factory=Shutdown)
     log: Log = Field(default_factory=Log)
 
     #: Setting -> what set it, in the user's spelling; settings at their default are not in it.
     _given: dict[str, str] = PrivateAttr(default_factory=dict)
     _otlp: otel.Otlp = PrivateAttr(default_factory=otel.Otlp)
+    _web: WebConfig = PrivateAttr(default_factory=WebConfig)
+    _people: people.Privacy = PrivateAttr(default_factory=people.Privacy)
 
     @classmethod
     def settings_customise_sources(
@@ -208,7 +165,8 @@ class Config(BaseSettings):
         for source in (_file(file or environ.get(FILE_VARIABLE) or None), _variables(environ), _flags(args)):
             for name, spelling, value in source:
                 values[name], given[name] = value, spelling
-        _one_secret(values, given)
+        for secret in ("ingest.token_secret", "privacy.hash_key"):
+            _one_secret(secret, values, given)
         nested: dict[str, dict[str, object]] = {}
         for name, value in values.items():
             section, _, key = name.partition(".")
@@ -220,6 +178,8 @@ class Config(BaseSettings):
         config._given.update(given)
         config._otlp = otel.read(environ)
         _check(config, given)
+        config._web = webconfig.read(config.admin.web_config_file) if config.admin.web_config_file else WebConfig()
+        config._people = _people(config)
         return config
 
     @property
@@ -236,6 +196,16 @@ class Config(BaseSettings):
     def otlp(self) -> otel.Otlp:
         """What is pushed, and where to: the one thing that only the standard variables say."""
         return self._otlp
+
+    @property
+    def web(self) -> WebConfig:
+        """What the web config file of the admin listener says."""
+        return self._web
+
+    @property
+    def people(self) -> people.Privacy:
+        """What becomes of names and addresses."""
+        return self._people
 
     def effective(self) -> Iterator[tuple[str, str, str]]:
         """Every setting with its value, secrets masked, and where that came from; then what is pushed."""
@@ -340,30 +310,37 @@ def _explain(exc: ValidationError, given: Mapping[str, str]) -> str:
     return f"{given[f'{section}.{key}']} is {got}, wanted {wanted.text}"
 
 
-def _one_secret(values: dict[str, object], given: dict[str, str]) -> None:
+def _one_secret(name: str, values: dict[str, object], given: dict[str, str]) -> None:
     """The key itself or the file with it; the file's content becomes the key."""
-    path = values.get("ingest.token_secret_file")
+    path = values.get(f"{name}_file")
     if path in (None, ""):
-        values.pop("ingest.token_secret_file", None)
+        values.pop(f"{name}_file", None)
         return
-    spelling = given["ingest.token_secret_file"]
-    if values.get("ingest.token_secret"):
-        raise ConfigError(f"{given['ingest.token_secret']} and {spelling} are both set, wanted one of them")
+    spelling = given[f"{name}_file"]
+    if values.get(name):
+        raise ConfigError(f"{given[name]} and {spelling} are both set, wanted one of them")
     try:
-        values["ingest.token_secret"] = Path(str(path)).read_text().strip()
+        values[name] = Path(str(path)).read_text().strip()
     except (OSError, UnicodeDecodeError) as exc:
         raise ConfigError(f"{spelling} is {str(path)!r}, which cannot be read: {type(exc).__name__}") from None
-    if not values["ingest.token_secret"]:
+    if not values[name]:
         raise ConfigError(f"{spelling} is {str(path)!r}, which is empty, wanted at least {SECRET_LENGTH} characters")
-    given["ingest.token_secret"] = spelling
+    given[name] = spelling
 
 
 def _check(config: Config, given: Mapping[str, str]) -> None:
     """What no single setting can know."""
     secret = config.ingest.token_secret.get_secret_value()
     listen = config.ingest.listen
-    if secret and len(secret.encode()) < SECRET_LENGTH:
-        raise ConfigError(f"{given['ingest.token_secret']} is too short, wanted at least {SECRET_LENGTH} characters")
+    hash_key = config.privacy.hash_key.get_secret_value()
+    for name, key in (("ingest.token_secret", secret), ("privacy.hash_key", hash_key)):
+        if key and len(key.encode()) < SECRET_LENGTH:
+            raise ConfigError(f"{given[name]} is too short, wanted at least {SECRET_LENGTH} characters")
+    if config.privacy.participant_id == "hash" and not hash_key:
+        raise ConfigError(
+            f"{given['privacy.participant_id']} is hash, and there is no key: set privacy.hash_key "
+            f"(--privacy.hash-key-file, {PREFIX}PRIVACY__HASH_KEY)"
+        )
     if not secret and not listen.is_loopback:
         raise ConfigError(
             f"{given['ingest.listen']} is {listen}, which others can reach, and nothing checks who sends: "
@@ -373,3 +350,13 @@ def _check(config: Config, given: Mapping[str, str]) -> None:
     if listen.port and listen == config.admin.listen:
         who = given.get("admin.listen") or given.get("ingest.listen", "")
         raise ConfigError(f"{who} is {listen}: ingest.listen and admin.listen must differ")
+
+
+def _people(config: Config) -> people.Privacy:
+    section = config.privacy
+    hashes = section.participant_id == "hash"
+    return people.Privacy(
+        section.hash_key.get_secret_value().encode() if hashes else b"",
+        section.addresses == "truncate",
+        geo.places(section.country_database, section.network_database),
+    )

@@ -59,6 +59,12 @@ REASONS = {
     Reason.TOO_LARGE: ("A frame, body or file is over its limit.", "Raise the limit, if the client is honest."),
     Reason.TOO_MANY: ("Too many connections, participants or stats objects.", "Raise the limit, or add a process."),
     Reason.TOO_FAST: ("One connection sends more frames than a second may have.", "Look at its report interval."),
+    Reason.NO_BASE: (
+        "A client that lost its connection sends what changed since reports that went to another process, or to this "
+        "one before it was restarted.",
+        "Load the page again; a client that reconnects and sends whole reports first does not need it.",
+    ),
+    Reason.NO_MEMORY: ("Memory is short: a new client, a report or a heavy client.", "Add memory, or a process."),
 }
 
 

@@ -177,4 +177,5 @@ def totals(participant: Participant) -> tuple[float, float, float, float]:
 
 
 def _client(participant: Participant) -> dict[str, Member]:
-    return {name: participant.cohort[name] for name in spans.CLIENT if participant.cohort.get(name)}
+    told = {**participant.attributes, **participant.cohort}
+    return {name: told[name] for name in spans.CLIENT if told.get(name)}

@@ -31,6 +31,8 @@ class Reason(StrEnum):
     TOO_LARGE = "too_large"
     TOO_MANY = "too_many"
     TOO_FAST = "too_fast"
+    NO_BASE = "no_base"
+    NO_MEMORY = "no_memory"
 
 
 class RtcExporterError(Exception):

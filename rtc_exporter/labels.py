@@ -195,6 +195,7 @@ RULES: dict[str, Rule] = {
     "user_agent.version": Capped(50, shape=re.compile(r"\d{1,5}(\.\d{1,5}){0,3}")),
     "user_agent.os.name": Capped(8, SYSTEMS),
     "geo.country.iso_code": Capped(20, shape=re.compile(r"[A-Z]{2}")),
+    "rtc.client.as": Capped(200, shape=re.compile(r"AS\d{1,10}")),
     # ── media
     catalog.KIND: Closed(names(w3c.MEDIA_KINDS)),
     catalog.CODEC: Closed(CODECS, prefix=_MEDIA_TYPE),

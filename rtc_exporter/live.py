@@ -63,11 +63,14 @@ class Ended(NamedTuple):
 class Live:
     """The participant tier of the store."""
 
-    def __init__(self, store: SeriesStore, mode: str, limit: int, pinned: tuple[str, ...]) -> None:
+    def __init__(
+        self, store: SeriesStore, mode: str, limit: int, pinned: tuple[str, ...], retention: float = UNSCRAPED_LINGER
+    ) -> None:
         """``mode`` is worst, all, pinned or off; ``pinned`` holds participant or session ids."""
         self._store = store
         self._mode = mode
         self._limit = limit
+        self._retention = retention
         self._pinned = frozenset(pinned)
         self._exported: dict[ParticipantKey, float] = {}
         self._ended: dict[ParticipantKey, Ended] = {}
@@ -114,7 +117,7 @@ class Live:
 
     def tick(self, sessions: Sessions, now: float) -> None:
         """Choose anew who is exported, and forget who ended where nobody scrapes."""
-        for ended in [ended for ended in self._ended.values() if now - ended.time > UNSCRAPED_LINGER]:
+        for ended in [ended for ended in self._ended.values() if now - ended.time > self._retention]:
             self._exit(self._ended.pop(ended.participant.key).participant)
         if now < self._next:
             return

@@ -45,7 +45,7 @@ class Pipeline:
         self.store = SeriesStore(
             catalog.METRICS, profile=settings.profile, budget=settings.budget, native=settings.native, now=now
         )
-        self._settings = settings
+        self._settings, self.limits = settings, settings.limits
         self._due = settings.fold_interval * DUE
         self._labels = Labels()
         self._sessions = Sessions()
@@ -54,7 +54,9 @@ class Pipeline:
         self._plans = plans.compiled(routes.wanted(self.store, TOTALS, READS))
         self._events = Events(self.store, self._labels)
         self._verdicts = Verdicts(self.store, self._labels)
-        self._live = Live(self.store, settings.participants_series, settings.participants_limit, settings.pinned)
+        self._live = Live(
+            self.store, settings.participants_series, settings.participants_limit, settings.pinned, settings.retention
+        )
         self._clock_offset = self.store.histogram("rtc.exporter.client.clock_offset", (), now)
         self._report_delay = self.store.histogram("rtc.exporter.report.delay", (), now)
         self._undecided: set[PeerConnection] = set()
@@ -87,7 +89,7 @@ class Pipeline:
             self.store.add("rtc.exporter.report.gaps", (), 1, now)
         elif verdict != "ok":
             # What it removes is gone from the decoder, whatever becomes of the report.
-            if connection.is_open and 0 < len(report.removed) <= self._settings.limits.stats - len(connection.removed):
+            if connection.is_open and 0 < len(report.removed) <= self.limits.stats - len(connection.removed):
                 connection.removed = {**connection.removed, **report.removed}
             self.store.add("rtc.exporter.reports.dropped", (verdict,), 1, now)
             return False
@@ -172,7 +174,7 @@ class Pipeline:
         return self._sessions.get(key) or self._join(key, now, None)
 
     def _join(self, key: ParticipantKey, now: float, joined: Joined | None) -> Participant:
-        if len(self._sessions.participants) >= self._settings.limits.participants:
+        if len(self._sessions.participants) >= self.limits.participants:
             raise LimitError(Reason.TOO_MANY, "participants")
         participant = Participant(key, now)
         participant.describe(joined.attributes if joined else {}, self._labels, now)
@@ -243,7 +245,7 @@ class Pipeline:
         self, participant: Participant, key: PeerConnectionKey, created: float | None, now: float
     ) -> PeerConnection:
         known = participant.peer_connections
-        if len(known) >= self._settings.limits.peer_connections:
+        if len(known) >= self.limits.peer_connections:
             closed = next((name for name, connection in known.items() if not connection.is_open), None)
             if closed is None:
                 raise LimitError(Reason.TOO_MANY, "peer connections of one participant")

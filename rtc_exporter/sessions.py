@@ -22,7 +22,9 @@ from rtc_exporter.tracing import SessionTrace
 from rtc_exporter.verdict import Verdict
 
 #: Attributes that a client may tell and that describe its cohort, or its info series.
-COHORT = (*catalog.EVENT, "user_agent.version", "geo.country.iso_code")
+COHORT = (*catalog.EVENT, "user_agent.version", "geo.country.iso_code", "rtc.client.as")
+#: What was found out about it that spans alone show.
+SHOWN = ("client.address",)
 
 #: What is summed for a participant, by stats type: what a summary of its call says.
 TOTALS: dict[str, tuple[str, ...]] = {
@@ -184,7 +186,7 @@ class Participant:
 
     def describe(self, attributes: Mapping[str, str], labels: Labels, now: float) -> None:
         """A client told about itself: admit what may become a label."""
-        self.attributes.update({name: value for name, value in attributes.items() if name in COHORT})
+        self.attributes.update({name: value for name, value in attributes.items() if name in COHORT or name in SHOWN})
         self.cohort = {name: labels.admit(name, self.attributes.get(name), now) for name in COHORT}
         self.cohort_key = tuple(self.cohort.values())
         self.device = self.values(catalog.DEVICE)

@@ -90,12 +90,16 @@ Count: TypeAlias = Annotated[int, Field(ge=1), Wanted("count", "a whole number, 
 Share: TypeAlias = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False), Wanted("number", "a number from 0 to 1")]
 Flag: TypeAlias = Annotated[bool, Wanted("true, false", "true or false")]
 Size: TypeAlias = Annotated[ByteSize, Field(ge=1), Wanted("size", "bytes, such as 1048576 or 1MiB")]
+Room: TypeAlias = Annotated[ByteSize, Field(ge=0), Wanted("size", "bytes, such as 512MiB, or 0")]
 ProfileName: TypeAlias = Annotated[
     Literal["core", "standard", "full"], Wanted("core, standard, full", "core, standard or full")
 ]
 Selection: TypeAlias = Annotated[
     Literal["worst", "all", "pinned", "off"], Wanted("worst, all, pinned, off", "worst, all, pinned or off")
 ]
+Naming: TypeAlias = Annotated[Literal["as_is", "hash"], Wanted("as_is, hash", "as_is or hash")]
+Addresses: TypeAlias = Annotated[Literal["drop", "truncate"], Wanted("drop, truncate", "drop or truncate")]
+LogFormat: TypeAlias = Annotated[Literal["auto", "text", "json"], Wanted("auto, text, json", "auto, text or json")]
 Epoch: TypeAlias = Annotated[Literal["day", "none"], Wanted("day, none", "day or none")]
 Level: TypeAlias = Annotated[
     Literal["debug", "info", "warning", "error"],

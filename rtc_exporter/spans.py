@@ -59,6 +59,7 @@ COMMON = ("session.id", "rtc.participant.id", "rtc.app.name", "rtc.sampling.reas
 #: What was said of the client.
 CLIENT = (
     "rtc.app.version", "user_agent.name", "user_agent.version", "user_agent.os.name", "geo.country.iso_code",
+    "rtc.client.as", "client.address",
 )  # fmt: skip
 PATH = ("rtc.ice.candidate.type", "rtc.ice.remote_candidate.type", "rtc.ice.transport", "network.connection.type")
 SECURITY = ("tls.protocol.version", "rtc.dtls.cipher", "rtc.srtp.cipher")
@@ -174,6 +175,7 @@ VALUES: dict[str, tuple[str, ...]] = {"rtc.outcome": ("closed",)}
 SPAN_ATTRIBUTES: dict[str, SpanAttribute] = {
     "rtc.sampling.reason": SpanAttribute("string", "Why the span was kept: `ratio`, what went wrong, or `pinned`.", "ratio"),
     "rtc.room.name": SpanAttribute("string", "The room, where it is not the session.", "daily"),
+    "client.address": SpanAttribute("string", "The client's address, cut to /24 or /48; with `privacy.addresses` alone.", "192.0.2.0"),
     "rtc.participant.join": SpanAttribute("int", "How often the participant had joined the session before.", "0"),
     "rtc.client.clock_offset": SpanAttribute("double", "Seconds that were added to the client's times.", "0.0"),
     "rtc.peer_connection.id": SpanAttribute("string", "The peer connection, as the client names it.", "PC_0"),

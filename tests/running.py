@@ -110,7 +110,7 @@ async def running(environ: Mapping[str, str] | None = None, **settings: str) -> 
     args = {name.replace("__", "."): value for name, value in settings.items()}
     config = Config.load({"ingest.listen": "127.0.0.1:0", "admin.listen": "127.0.0.1:0", **args}, environ or {})
     now = [1_795_171_686.0]
-    server = Server(config, lambda: now[0])
+    server = Server(config, lambda: now[0], shared=0.0)
     ready = asyncio.Event()
     task = asyncio.create_task(server.run(ready.set))
     try:
@@ -119,7 +119,7 @@ async def running(environ: Mapping[str, str] | None = None, **settings: str) -> 
         async with httpx2.AsyncClient(timeout=PATIENCE, trust_env=False) as http:
             yield Running(server, http, now)
     finally:
-        server.stop()
+        server.stop(waits=False)
         async with asyncio.timeout(PATIENCE):
             await task
 

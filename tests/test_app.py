@@ -19,7 +19,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from rtc_exporter.app import server, sockets
+from rtc_exporter.app import listener, server, sockets
 from rtc_exporter.app.intake import PATIENCE as REFUSALS
 from rtc_exporter.config import Config
 from rtc_exporter.errors import ConfigError
@@ -728,7 +728,7 @@ async def test_stopping_twice_waits_for_nothing(exporter: Running) -> None:
     exporter.server.stop()
     exporter.server.stop()
 
-    async with asyncio.timeout(server.GRACE - 1):
+    async with asyncio.timeout(listener.GRACE - 1):
         assert await reader.read() == b""
     writer.close()
 

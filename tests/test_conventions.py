@@ -300,8 +300,8 @@ def test_every_attribute_is_there() -> None:
             "rtc.outcome",
             [
                 "connected", "ice_failed", "dtls_failed", "timeout", "abandoned", "recovered", "failed", "superseded",
-                "other", "accepted", "dropped", "queued", "sampled_out", "over_budget", "delivered", "retried",
-                "refused", "closed",
+                "other", "accepted", "dropped", "answered", "unauthorized", "limited", "rendered", "shared", "cut",
+                    "applied", "refused", "queued", "sampled_out", "over_budget", "delivered", "retried", "closed",
             ],
         ),
     ],

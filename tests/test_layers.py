@@ -36,14 +36,15 @@ FLOORS = (
     ("pipeline",),
     ("export.*", "export", "conventions"),
     # The shell: from here on the world may be touched.
-    ("settings", "useragent", "otel", "tree"),
+    ("settings", "useragent", "otel", "tree", "logs", "clock", "webconfig", "geo", "privacy"),
+    ("sections",),
     ("config",),
     ("auth",),
     ("app.*", "app", "importer", "player", "docs"),
     ("cli",),
     ("__main__",),
 )
-SHELL = FLOORS.index(("settings", "useragent", "otel", "tree"))
+SHELL = next(number for number, floor in enumerate(FLOORS) if "settings" in floor)
 
 #: Rooms with a door: who, besides the room itself, may come in.
 DOORS = {"wire": {"app", "importer", "docs"}, "export": {"app", "importer"}}
@@ -53,12 +54,15 @@ LIBRARIES = {
     "wire": {"orjson"},
     "export": {"opentelemetry", "prometheus_client"},
     "settings": {"pydantic", "pydantic_settings"},
+    "sections": {"pydantic"},
     "config": {"pydantic", "pydantic_settings"},
+    "webconfig": {"yaml"},
     "auth": {"jwt"},
     "useragent": {"ua_parser"},
     # google and grpc are what the messages and answers of OTLP are made of.
     "app": {
-        "google", "grpc", "multipart", "opentelemetry", "requests", "starlette", "uvicorn", "uvloop", "websockets",
+        "bcrypt", "google", "grpc", "multipart", "opentelemetry", "requests", "starlette", "uvicorn", "uvloop",
+        "websockets",
     },
     "importer": {"rich"},
     "player": {"jwt", "rich", "websockets"},

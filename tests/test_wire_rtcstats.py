@@ -475,7 +475,8 @@ def test_a_reconnected_client_goes_on() -> None:
 def test_without_a_base_only_known_types_are_used() -> None:
     """A type is never guessed from the members; what comes with its type later is used from then on."""
     decoder = Decoder(KEY)
-    assert [len(report.stats) for report in reports(play(decoder, *AFTER))] == [0, 0]
+    assert not reports(play(decoder, *AFTER))
+    assert [error.reason for error in decoder.refused] == [Reason.NO_BASE, Reason.NO_BASE]
 
     (report,) = reports(play(decoder, ["g", "PC_0", {"2": {"type": 1, "14": 5}, "t": T0 + 7000}, 5]))
 

@@ -3,8 +3,10 @@ The listener for operators: ``/metrics``, health, the start page and the OpenAPI
 """
 
 import asyncio
+import time
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterator
+from math import inf
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -14,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from rtc_exporter.app import landing, openapi
 from rtc_exporter.app.intake import Intake
+from rtc_exporter.app.scrapes import SHARED, Key, Scrapes
 from rtc_exporter.export import prometheus, protobuf
 from rtc_exporter.metric import Tier
 
@@ -25,13 +28,16 @@ GZIP_WINDOW = 16 + zlib.MAX_WBITS
 class Admin:
     """The ASGI application of the listener for operators."""
 
-    def __init__(self, intake: Intake, clock: Callable[[], float]) -> None:
+    def __init__(self, intake: Intake, clock: Callable[[], float], shared: float = SHARED) -> None:
         self._intake = intake
         self._clock = clock
         self._started = clock()
-        #: One rendering at a time: a second scraper waits, it does not double the work.
-        self._rendering = asyncio.Lock()
+        self._scrapes = Scrapes(self._chunks, clock, shared)
         self.is_ready = False
+        #: When somebody last asked whether it is ready, and last scraped, on the monotonic clock.
+        self.asked = self.scraped = -inf
+        self._final = inf
+        self.was_scraped = asyncio.Event()
         #: The addresses in use, for the start page.
         self.ingest_address = self.admin_address = ""
         self._document = openapi.document()
@@ -54,6 +60,11 @@ class Admin:
             # Starlette has answered 500, if there was still something to answer.
             self._intake.fault(exc, self._clock())
 
+    def finish(self) -> None:
+        """Everything is counted: the next scrape has it all, and sets ``was_scraped``."""
+        self._final = self._clock()
+        self._scrapes.renew()
+
     async def _landing(self, request: Request) -> Response:
         ingest, admin = self.ingest_address, self.admin_address
         text = landing.page(self._intake, ingest, admin, self._started, self.is_ready, self._clock())
@@ -64,6 +75,7 @@ class Admin:
         return PlainTextResponse("healthy\n")
 
     async def _ready(self, request: Request) -> Response:
+        self.asked = time.monotonic()
         return PlainTextResponse("ready\n") if self.is_ready else PlainTextResponse("not ready\n", 503)
 
     async def _openapi(self, request: Request) -> Response:
@@ -76,7 +88,7 @@ class Admin:
             return PlainTextResponse(f"tier is none of {wanted}\n", 400)
         exposition = prometheus.choose(request.headers.get("accept"))
         headers = {"content-type": exposition.content_type, "vary": "accept, accept-encoding"}
-        chunks = self._render(Tier(name) if name else None, exposition)
+        chunks = self._read(Tier(name) if name else None, exposition)
         if request.method == "HEAD":
             return Response(headers=headers)
         if _takes_gzip(request.headers.get("accept-encoding", "")):
@@ -84,27 +96,37 @@ class Admin:
             chunks = _gzip(chunks)
         return StreamingResponse(chunks, headers=headers)
 
-    async def _render(self, tier: Tier | None, exposition: prometheus.Exposition) -> AsyncIterator[bytes]:
-        async with self._rendering:
-            started = self._clock()
-            for chunk in self._chunks(tier, exposition):
-                if chunk:
-                    yield chunk
-                await asyncio.sleep(0)  # whoever waits has a turn
-            if tier in (None, Tier.PARTICIPANT):
-                self._intake.pipeline.scraped(started)  # who left while the chunks went out may not be in them
+    async def _read(self, tier: Tier | None, exposition: prometheus.Exposition) -> AsyncIterator[bytes]:
+        rendering, is_shared = await self._scrapes.get(Key(tier, exposition))
+        store = self._intake.pipeline.store
+        outcome = "cut"
+        try:
+            async for chunk in rendering:
+                yield chunk
+            outcome = "shared" if is_shared else "rendered"
+        finally:
             now = self._clock()
-            store = self._intake.pipeline.store
-            store.observe("rtc.exporter.render.duration", (exposition.name,), now - started, now)
+            store.add("rtc.exporter.scrapes", (outcome,), 1, now)
+        store.set("rtc.exporter.last_scrape.timestamp", (), now, now)
+        if tier in (None, Tier.PARTICIPANT):
+            self._intake.pipeline.scraped(rendering.started)  # who left while the chunks went out may not be in them
+        self.scraped = time.monotonic()
+        if rendering.started >= self._final:
+            self.was_scraped.set()
 
-    def _chunks(self, tier: Tier | None, exposition: prometheus.Exposition) -> Iterator[bytes]:
-        families = self._intake.pipeline.store.families(tier)
+    def _chunks(self, key: Key) -> Iterator[bytes]:
+        tier, exposition = key
+        started = self._clock()
+        store = self._intake.pipeline.store
+        families = store.families(tier)
         is_binary, with_process = exposition is prometheus.PROTOBUF, tier in (None, Tier.SELF)
         yield from protobuf.render(families) if is_binary else prometheus.render(families, exposition)
         if with_process:
             yield protobuf.process_metrics() if is_binary else prometheus.process_metrics(exposition.openmetrics)
         if exposition.end:
             yield exposition.end
+        now = self._clock()
+        store.observe("rtc.exporter.render.duration", (exposition.name,), now - started, now)
 
 
 async def _gzip(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -25,6 +25,11 @@ from rtc_exporter.errors import ClientError, LimitError, OriginError, Reason
 from rtc_exporter.model import Event, ParticipantKey, Report
 from rtc_exporter.wire.decoder import Description
 
+#: What has a status of its own: a client that is told to wait can send the same again.
+STATUS: dict[Reason, tuple[int, dict[str, str]]] = {
+    Reason.TOO_MANY: (429, {}),
+    Reason.NO_MEMORY: (503, {"retry-after": "30"}),
+}
 #: Documents in one body: each that is refused is answered for.
 DOCUMENTS = 5000
 #: Dump files that are read at the same time: each is held in memory while it is.
@@ -41,9 +46,13 @@ class Ingest:
     def __init__(self, intake: Intake, clock: Callable[[], float]) -> None:
         self._intake = intake
         self._clock = clock
-        self._origins = frozenset(intake.config.ingest.allowed_origins)
         self._uploads = 0
         self._plain = next(form for form in wire.FORMATS if "post" in form.media)
+        self.configure()
+
+    def configure(self) -> None:
+        """Take over what the settings say now."""
+        self._origins = frozenset(self._intake.config.ingest.allowed_origins)
         paths = (("/v1/reports", self._reports), ("/v1/dumps", self._dumps))
         routes = [
             Route(path + rest, answer, methods=["POST"]) for path, answer in paths for rest in ("", "/{rest:path}")
@@ -69,8 +78,8 @@ class Ingest:
             return await work(request)
         except ClientError as exc:
             self._intake.refuse(exc, self._clock(), format)
-            status = 429 if exc.reason is Reason.TOO_MANY else exc.status
-            return JSONResponse({"error": exc.reason.value, "detail": exc.detail}, status)
+            status, headers = STATUS.get(exc.reason, (exc.status, {}))
+            return JSONResponse({"error": exc.reason.value, "detail": exc.detail}, status, headers)
         except ClientDisconnect:
             return Response(status_code=400)
         except Exception as exc:
@@ -82,7 +91,7 @@ class Ingest:
         query = auth.parameters(scope["query_string"].decode("latin-1"))
         path = scope["raw_path"].decode("latin-1")
         authorization = request.headers.get("authorization", "")
-        return auth.resolve(path, query, authorization, self._intake.config, self._clock())
+        return auth.resolve(path, query, authorization, self._intake.config, self._intake.wall())
 
     # ── reports
 
@@ -95,18 +104,19 @@ class Ingest:
         documents = [line for line in body.splitlines() if line.strip()] if is_lines else [body]
         if len(documents) > DOCUMENTS:
             raise LimitError(Reason.TOO_LARGE, f"a body has at most {DOCUMENTS} lines")
-        agent = request.headers.get("user-agent", "")
+        agent, address = request.headers.get("user-agent", ""), request.client.host if request.client else ""
         accepted, rejected = 0, []
         turn = self._clock()
         for index, document in enumerate(documents):
             now = self._clock()
             try:
-                accepted += self._intake.post(identity, self._plain, agent, document, now)
+                accepted += self._intake.post(identity, self._plain, agent, document, now, address)
             except ClientError as exc:
                 self._intake.refuse(exc, now, "json")
                 rejected.append({"index": index, "reason": exc.reason.value})
                 if len(documents) == 1:
-                    return JSONResponse({"error": exc.reason.value, "detail": exc.detail}, exc.status)
+                    status, headers = STATUS.get(exc.reason, (exc.status, {}))
+                    return JSONResponse({"error": exc.reason.value, "detail": exc.detail}, status, headers)
             if now - turn > TURN:
                 await asyncio.sleep(0)
                 turn = self._clock()
@@ -119,6 +129,7 @@ class Ingest:
 
     async def _take_dump(self, request: Request) -> Response:
         identity = self._identity(request)
+        self._intake.has_room()
         if self._uploads >= UPLOADS:
             raise LimitError(Reason.TOO_MANY, "too many files at the same time")
         self._uploads += 1
@@ -134,7 +145,7 @@ class Ingest:
         stream.seek(0)
         reader = wire.detect_file(head)
         told = reader.describe(head)
-        key = identity.key if identity.claimed else self._described(identity.key, told)
+        key = self._intake.people.name(identity.key if identity.claimed else self._described(identity.key, told))
         start = self._clock()
         connection = self._intake.upload(wire.name_of(reader), told.user_agent)
         reports = events = 0

@@ -7,17 +7,20 @@ is the one place that counts what was refused.  Nothing here touches a socket.
 """
 
 import logging
+import time
 import traceback
-from collections import Counter, OrderedDict
-from collections.abc import Iterable, Mapping
-from typing import NamedTuple, TypeAlias
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple, TypeAlias
 
 from rtc_exporter import useragent, wire
+from rtc_exporter.app.memory import Stage
+from rtc_exporter.app.tally import Refusal, Tally
 from rtc_exporter.auth import Identity
 from rtc_exporter.catalog import FORMAT_NAMES
 from rtc_exporter.config import Config
 from rtc_exporter.errors import ClientError, FrameError, LimitError, Reason
-from rtc_exporter.model import Joined, Left, ParticipantKey, Record, Report
+from rtc_exporter.model import Joined, Left, ParticipantKey, PeerConnectionKey, Record, Report
 from rtc_exporter.pipeline import Pipeline
 from rtc_exporter.wire import plain
 from rtc_exporter.wire.decoder import Decoder
@@ -36,32 +39,13 @@ PARKED = 10_000
 POSTERS = 10_000
 
 
+#: About what a stats object takes with all that hangs on it: 45 kB for the 35 objects of a call of two.
+OBJECT_BYTES = 1300
+
 REPORTS = "rtc.exporter.reports"
 
 #: Where a connection goes on: the same participant in the same format.
 Place: TypeAlias = tuple[ParticipantKey, str]
-
-
-class Refusal(NamedTuple):
-    """The newest thing that was refused, in our own words."""
-
-    reason: Reason
-    detail: str
-    time: float
-
-
-class Tally:
-    """What came in one format."""
-
-    __slots__ = ("accepted", "dropped", "last", "open", "opened", "refused")
-
-    def __init__(self) -> None:
-        self.open = 0
-        self.opened = 0
-        self.accepted = 0
-        self.dropped = 0
-        self.refused: Counter[Reason] = Counter()
-        self.last: Refusal | None = None
 
 
 class Parked(NamedTuple):
@@ -75,10 +59,21 @@ class Parked(NamedTuple):
 class Connection:
     """One client's connection: frames in, records on to the pipeline."""
 
-    __slots__ = ("_intake", "_seen", "attributes", "decoder", "format", "is_open", "keys", "place", "refused")
+    __slots__ = (
+        "_intake", "_renames", "_seen", "attributes", "decoder", "format", "is_open", "keys", "place", "refused",
+    )  # fmt: skip
 
-    def __init__(self, intake: "Intake", format: str, attributes: Mapping[str, str], is_open: bool = True) -> None:
+    def __init__(
+        self,
+        intake: "Intake",
+        format: str,
+        attributes: Mapping[str, str],
+        is_open: bool = True,
+        renames: bool = False,
+    ) -> None:
+        """``renames``: its records come under the names that clients use, and go on under ours."""
         self._intake = intake
+        self._renames = renames and bool(intake.people.hash_key)
         self._seen: set[tuple[str, ...]] = set()
         self.format = format
         self.attributes = attributes
@@ -104,7 +99,8 @@ class Connection:
             self._intake.refuse(exc, now, self.format)
             self.refused += 1
             return self.refused < PATIENCE
-        if not self.settle(now):
+        before = self.refused
+        if not self.settle(now) or self.refused == before:
             self.refused = 0
         return self.refused < PATIENCE
 
@@ -112,14 +108,22 @@ class Connection:
         """Count frames that were taken unread and turned out to be of no use; False when there were none."""
         if self.decoder is None or not self.decoder.refused:
             return False
-        self.refused += self._intake.settle(self.decoder, self.format, now)
+        # Who was here before our restart sends changes of what we do not have: it cannot know, and is not sent away.
+        honest = sum(error.reason is Reason.NO_BASE for error in self.decoder.refused)
+        self.refused += self._intake.settle(self.decoder, self.format, now) - honest
         return True
 
     def take(self, records: Iterable[Record], now: float) -> int:
         """Feed records; returns how many reports were among them."""
         accepted = dropped = 0
         feed = self._intake.pipeline.feed
+        sheds = self._intake.stage >= Stage.SHED
+        if self._renames:
+            records = [record._replace(key=self._intake.name(record.key)) for record in records]
         for record in records:
+            if sheds and isinstance(record, Report):
+                self._intake.shed("report", now)
+                continue
             if isinstance(record, Joined):
                 # What the handshake said stands: clients tell the same in other words.
                 record = record._replace(attributes={**useragent.refine(record.attributes), **self.attributes})
@@ -161,9 +165,14 @@ class Intake:
     """All connections, and what they have in common."""
 
     def __init__(self, config: Config, pipeline: Pipeline) -> None:
-        self.config = config
         self.pipeline = pipeline
-        self.limits = config.bounds
+        self.configure(config)
+        #: The time of day, as those tell it who sign tokens: theirs are compared with it.
+        self.wall: Callable[[], float] = time.time
+        #: How short memory is.
+        self.stage = Stage.NORMAL
+        self._ticked = 0.0
+        self._names: OrderedDict[ParticipantKey, ParticipantKey] = OrderedDict()
         self.tallies: dict[str, Tally] = {name: Tally() for name in (*FORMAT_NAMES, "")}
         # Kept, because it is counted for every frame; series of this tier do not expire.
         count = pipeline.store.counter
@@ -177,13 +186,24 @@ class Intake:
         self._newest: dict[Place, Connection] = {}
         self._posters: OrderedDict[ParticipantKey, tuple[Decoder, float]] = OrderedDict()
 
+    def configure(self, config: Config) -> None:
+        """Take over settings; they may be others than before."""
+        self.config = config
+        self.limits = config.bounds
+        self.people = config.people
+        self.pipeline.limits = self.limits
+
     # ── connections
 
-    def open(self, identity: Identity, format: wire.Format, user_agent: str, now: float) -> Connection:
+    def open(
+        self, identity: Identity, format: wire.Format, user_agent: str, now: float, address: str = ""
+    ) -> Connection:
         """A client has connected; raises ``LimitError`` when there is no room for its participant."""
-        attributes = self._attributes(identity, user_agent)
-        key, claimed = identity.key, identity.claimed
-        connection = Connection(self, format.name, attributes)
+        attributes = self._attributes(identity, user_agent, address)
+        claimed = identity.claimed
+        renames = format.names_itself and not claimed
+        key = identity.key if renames else self.people.name(identity.key)
+        connection = Connection(self, format.name, attributes, renames=renames)
         # Nobody has come yet where the payload may say who it is.
         page = connection.speak_for(key, now) if claimed or not format.names_itself else 1
         decoder = format.decoder(key, page=page, claimed=claimed, limits=self.limits)
@@ -243,9 +263,12 @@ class Intake:
 
     # ── clients that post
 
-    def post(self, identity: Identity, format: wire.Format, user_agent: str, body: bytes, now: float) -> int:
+    def post(
+        self, identity: Identity, format: wire.Format, user_agent: str, body: bytes, now: float, address: str = ""
+    ) -> int:
         """Take a document that came by POST; returns how many reports it held.  Raises ``ClientError``."""
         place = identity.key if identity.claimed else self._first_named(body)
+        self.has_room(place and self.people.name(place))
         decoder, _ = self._posters.get(place, (None, 0.0)) if place else (None, 0.0)
         if decoder is None:
             decoder = format.decoder(identity.key, claimed=identity.claimed, limits=self.limits)
@@ -255,7 +278,8 @@ class Intake:
             self._posters.move_to_end(place)
             if len(self._posters) > POSTERS:
                 self._posters.popitem(last=False)
-        connection = Connection(self, format.name, self._attributes(identity, user_agent), is_open=False)
+        attributes = self._attributes(identity, user_agent, address)
+        connection = Connection(self, format.name, attributes, is_open=False, renames=True)
         return connection.take(records, now)
 
     def _first_named(self, body: bytes) -> ParticipantKey | None:
@@ -265,6 +289,37 @@ class Intake:
     def upload(self, format: str, user_agent: str) -> Connection:
         """The connection in all but name of a file: it has a reader where others have a decoder."""
         return Connection(self, format, useragent.parse(user_agent), is_open=False)
+
+    # ── people
+
+    def name(self, key: PeerConnectionKey | ParticipantKey) -> Any:
+        """The key under which somebody who is called so goes on; names are remembered while they are in use."""
+        who = ParticipantKey(key.session, key.participant)
+        known = self._names.pop(who, None) or self.people.name(who)
+        self._names[who] = known
+        if len(self._names) > POSTERS:
+            self._names.popitem(last=False)
+        return key._replace(participant=known.participant)
+
+    # ── memory
+
+    def has_room(self, key: ParticipantKey | None = None) -> None:
+        """Raises ``LimitError`` where memory is too short for somebody new, or at all for what can be sent again."""
+        if self.stage >= Stage.SHED or (self.stage >= Stage.REFUSE and key not in self.pipeline.sessions.participants):
+            self.pipeline.count("rtc.exporter.memory.shed", ("connection",), now=self._ticked)
+            raise LimitError(Reason.NO_MEMORY, "memory is short")
+
+    def shed(self, what: str, now: float) -> None:
+        """Count what was given up because memory is short."""
+        self.pipeline.count("rtc.exporter.memory.shed", (what,), now=now)
+        self.pipeline.count("rtc.exporter.reports.dropped", (Reason.NO_MEMORY.value,), now=now)
+        self.tallies[""].refused[Reason.NO_MEMORY] += 1
+
+    def weight(self, connection: Connection) -> int:
+        """About how many bytes are held for a connection's participants."""
+        found = (self.pipeline.sessions.get(key) for key in connection.keys)
+        several = (each for participant in found if participant for each in participant.peer_connections.values())
+        return sum(OBJECT_BYTES * (1 + len(each.report.stats if each.report else ())) for each in several)
 
     # ── counting
 
@@ -303,6 +358,7 @@ class Intake:
 
     def tick(self, now: float) -> None:
         """Once a second: who did not come back has left; who has not posted for long is forgotten."""
+        self._ticked = now
         while self._parked and next(iter(self._parked.values())).until <= now:
             self._give_up(*self._parked.popitem(last=False), now)
         expiry = self.config.participants.expiry
@@ -317,9 +373,10 @@ class Intake:
 
     def admit(self) -> None:
         """Make room for one more connection, or raise ``LimitError``."""
+        self.has_room()
         if self.connections >= self.limits.connections:
             raise LimitError(Reason.TOO_MANY, "connections")
         self.connections += 1
 
-    def _attributes(self, identity: Identity, user_agent: str) -> dict[str, str]:
-        return {**useragent.parse(user_agent), **identity.attributes}
+    def _attributes(self, identity: Identity, user_agent: str, address: str) -> dict[str, str]:
+        return {**useragent.parse(user_agent), **identity.attributes, **self.people.attributes(address)}

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from html import escape
 
 from rtc_exporter import __version__
-from rtc_exporter.app.intake import Intake, Tally
+from rtc_exporter.app.intake import Intake
+from rtc_exporter.app.tally import Tally
 
 NAMES = {
     "rtcstats": "rtcstats-js",

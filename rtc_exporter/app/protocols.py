@@ -15,6 +15,8 @@ HEAD_BYTES = 16 << 10
 HEAD_SECONDS = 5.0
 #: Long enough for a 64 MB dump at 10 Mbit/s.
 BODY_SECONDS = 60.0
+#: Seconds in which a client that stopped reading has to read something.
+UNREAD_SECONDS = 10.0
 #: What is not worth a line, since any client can cause it.
 NOISE = ("Invalid UTF-8 sequence", "Invalid HTTP request")
 
@@ -24,6 +26,7 @@ class Http(HttpToolsProtocol):
 
     _deadline: asyncio.TimerHandle | None = None
     _head = 0
+    _unread: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -61,7 +64,21 @@ class Http(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._expect(None)
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """The client does not read as fast as we write: it has a while to begin."""
+        super().pause_writing()
+        self._unread = self.loop.call_later(UNREAD_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
+        super().resume_writing()
 
     def _expect(self, seconds: float | None) -> None:
         if self._deadline is not None:

@@ -1,141 +1,66 @@
 """
 Life of the process: bind, listen, tick, stop.
 
-Sockets are bound before anything is served, so that a taken port is an error message and port 0 is a port.  Two
-servers share one event loop.  On SIGTERM the listener for clients closes first (1012: come back later), everybody
-leaves and is counted, then the listener for operators closes, while OTLP sends what is left; a second signal
-waits for nothing.
+Two servers share one event loop.  On SIGTERM the process is not ready any more and waits for the balancer, if there
+is one that asks; then nobody new is let in, and connections are closed over some seconds (1012: come back later),
+everything that was written to them being read first.  Then everybody has left and was counted; OTLP sends what
+is left, and the listener for operators stays until that was scraped.  SIGINT, from a terminal, does the same without
+waiting for others, and a second signal waits for nothing.
 """
 
 import asyncio
 import contextlib
-import gc
-import importlib
 import logging
-import signal
-import socket
 import time
-from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from collections.abc import Callable
 
-import uvicorn
-import uvloop
-from starlette.types import ASGIApp
-
-from rtc_exporter import __version__, useragent
-from rtc_exporter.app import protocols
+from rtc_exporter import __version__, logs, webconfig
+from rtc_exporter.app import memory, protocols, reload
 from rtc_exporter.app.admin import Admin
+from rtc_exporter.app.guard import Guard
 from rtc_exporter.app.ingest import Ingest
 from rtc_exporter.app.intake import Intake
-from rtc_exporter.app.sockets import Sockets
+from rtc_exporter.app.listener import Listener, bind, bound
+from rtc_exporter.app.memory import Pressure, Stage
+from rtc_exporter.app.notify import Notify
+from rtc_exporter.app.parts import pipeline_settings, push
+from rtc_exporter.app.scrapes import SHARED
+from rtc_exporter.app.sockets import CLOSING, Sockets
+from rtc_exporter.app.watch import Watch
+from rtc_exporter.clock import Clock
 from rtc_exporter.config import Config
 from rtc_exporter.errors import ConfigError
-from rtc_exporter.pipeline import Pipeline, PipelineSettings
-from rtc_exporter.settings import Address
-from rtc_exporter.tracing import TraceSettings
+from rtc_exporter.pipeline import Pipeline
+from rtc_exporter.webconfig import WebConfig
 
 logger = logging.getLogger("rtc_exporter")
 
 #: Seconds between two calls of ``pipeline.tick``.
 TICK = 1.0
-#: Seconds that requests under way have to end when the process stops.
-GRACE = 5
-BACKLOG = 2048
-
-
-def bind(address: Address, setting: str) -> socket.socket:
-    """A socket that is bound, or a ``ConfigError`` that says which setting asked for it."""
-    try:
-        found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        family, kind, protocol, _, place = found[0]
-        result = socket.socket(family, kind, protocol)
-        try:
-            result.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            result.bind(place)
-        except OSError:
-            result.close()
-            raise
-    except OSError as exc:
-        raise ConfigError(f"{setting} is {address}, which cannot be bound: {exc.strerror}") from None
-    return result
-
-
-#: Thresholds of the garbage collector.  Reports make and drop thousands of objects without a cycle; with Python's own
-#: thresholds (700, 10, 10) looking at those took about a fifth of a profile with 4,000 clients that had just come.
-COLLECT = (50_000, 20, 50)
-
-
-class Listener(uvicorn.Server):
-    """One of the servers; signals are handled for both together."""
-
-    def __init__(self, app: ASGIApp, sock: socket.socket, sockets: Any = None) -> None:
-        super().__init__(
-            uvicorn.Config(
-                app,
-                http=protocols.Http,
-                ws=sockets or "none",
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                proxy_headers=False,
-                server_header=False,
-                backlog=BACKLOG,
-                timeout_graceful_shutdown=GRACE,
-            )
-        )
-        self.listening = asyncio.Event()
-        self._ending = asyncio.Event()
-        self._sock = sock
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave the signals alone."""
-        yield
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.listening.set()
-
-    async def main_loop(self) -> None:
-        """Renew the Date header once a second; the original looks ten times a second whether it shall end."""
-        while not self.should_exit:
-            await self.on_tick(0)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._ending.wait(), 1.0)
-
-    async def listen(self) -> None:
-        """Serve until ``end``."""
-        await self.serve([self._sock])
-
-    def end(self) -> None:
-        """Stop accepting, close what is open."""
-        self.should_exit = True
-        self._ending.set()
-
-
-class Push(Protocol):
-    """What the server asks of OTLP, see ``rtc_exporter.app.otlp``."""
-
-    def start(self) -> None:
-        """Begin."""
-
-    def tick(self, now: float) -> None:
-        """Once a second."""
-
-    async def stop(self) -> None:
-        """Send what is left."""
-
-    def hurry(self) -> None:
-        """Wait for nothing."""
+#: Connections that are closed each second when the process stops, at least.
+LEAVING = 250
+#: Who asked whether we are ready, or scraped, in so many seconds will do so again.
+LATELY = 120.0
 
 
 class Server:
     """The whole program, from configuration to exit."""
 
-    def __init__(self, config: Config, clock: Callable[[], float] = time.time) -> None:
-        self._clock = clock
+    def __init__(
+        self,
+        config: Config,
+        clock: Callable[[], float] | None = None,
+        load: Callable[[], Config] | None = None,
+        shared: float = SHARED,
+    ) -> None:
+        """``load`` reads the configuration anew; ``shared``: seconds for which a scrape is given to others too."""
+        self._config = config
+        self._load = load
+        wall = clock or time.time
+        self._clock = clock = clock or Clock()
         self.pipeline = Pipeline(pipeline_settings(config), clock())
         self.intake = Intake(config, self.pipeline)
+        self.intake.wall = wall
         self._push = push(config, self.intake, clock)
         self._ingest_socket = bind(config.ingest.listen, "ingest.listen")
         try:
@@ -144,17 +69,27 @@ class Server:
             self._ingest_socket.close()
             raise
         self._sockets = Sockets(self.intake, clock)
-        self.ingest_address = _bound(self._ingest_socket)
-        self.admin_address = _bound(self._admin_socket)
-        self._stopping = asyncio.Event()
+        self._ingest = Ingest(self.intake, clock)
+        self._admin = Admin(self.intake, clock, shared)
+        self.ingest_address = bound(self._ingest_socket)
+        self.admin_address = bound(self._admin_socket)
+        self._web = config.web
+        self._pressure = Pressure(config.memory.limit or memory.limit_of_group(), memory.resident)
+        self._lag = self.pipeline.store.histogram("rtc.exporter.loop.lag", (), clock())
+        self._watch = Watch(self._lag.observe)
+        self._limit: logs.Limit | None = None
+        self._notify = Notify()
+        self._stopping, self._forced = asyncio.Event(), asyncio.Event()
+        self._waits = True
 
     async def run(self, ready: Callable[[], None] | None = None) -> None:
         """Serve until ``stop``; ``ready`` is called once after the first tick."""
-        admin = Admin(self.intake, self._clock)
+        admin = self._admin
         admin.ingest_address, admin.admin_address = str(self.ingest_address), str(self.admin_address)
+        self._guard = Guard(admin, self._web, self._count_request, time.monotonic)
         self._listeners = (
-            Listener(Ingest(self.intake, self._clock), self._ingest_socket, self._sockets),
-            Listener(admin, self._admin_socket),
+            Listener(self._ingest, self._ingest_socket, self._sockets),
+            Listener(self._guard, self._admin_socket, tls=self._web.tls),
         )
         for listener in self._listeners:
             listener.config.load()
@@ -164,38 +99,134 @@ class Server:
             await listener.listening.wait()
         if self._push is not None:
             self._push.start()
-        ticking = asyncio.create_task(self._tick(admin, ready))
+        self._watch.start()
+        for file in ("settings", "web"):
+            self.pipeline.store.set("rtc.exporter.config.applied.timestamp", (file,), self._clock(), self._clock())
+        ticking = asyncio.create_task(self._tick(ready))
         await self._stopping.wait()
-        admin.is_ready = False
-        logger.info("stopping: %s participants leave", self.pipeline.status().participants)
-        ticking.cancel()
-        self.intake.is_closing = True
-        clients, operators = self._listeners
-        clients.end()
-        await tasks[0]
-        self.intake.shutdown(self._clock())
-        operators.end()
-        # Both take five seconds at most: what supervises us should not have to wait for one after the other.
-        await asyncio.gather(tasks[1], *([] if self._push is None else [self._push.stop()]))
+        try:
+            await self._end(tasks, ticking)
+        finally:
+            self._watch.stop()
         logger.info("stopped")
 
-    def stop(self) -> None:
-        """Stop; called again, stop waiting for whatever is still under way."""
+    # ── the end
+
+    def stop(self, waits: bool = True) -> None:
+        """Stop; called again, stop waiting for whatever is still under way.  ``waits``: for others to take notice."""
         if self._stopping.is_set():
+            self._forced.set()
             for listener in self._listeners:
-                listener.force_exit = True
-                for connection in list(listener.server_state.connections):
-                    connection.transport.abort()
+                listener.force()
             if self._push is not None:
                 self._push.hurry()
+        self._waits = waits
         self._stopping.set()
 
-    @property
-    def is_busy(self) -> bool:
-        """Whether any request or connection is under way."""
-        return bool(self._sockets.open) or any(listener.server_state.tasks for listener in self._listeners)
+    async def _end(self, tasks: list[asyncio.Task[None]], ticking: asyncio.Task[None]) -> None:
+        clients, operators = self._listeners
+        shutdown, admin = self._config.shutdown, self._admin
+        self._notify.stopping()
+        admin.is_ready = False
+        self.pipeline.store.set("rtc.exporter.ready", (), 0.0, self._clock())
+        logger.info("stopping: %s connections, %s participants", len(self._sockets.open), self._present())
+        if self._waits and time.monotonic() - admin.asked < LATELY:
+            await self._pause(shutdown.delay)
+        clients.refuse()
+        self.intake.is_closing = True
+        await self._leave(shutdown.spread if self._waits else 0.0)
+        clients.end()
+        await tasks[0]
+        ticking.cancel()
+        self.intake.shutdown(self._clock())
+        admin.finish()
+        # These take place at the same time: what supervises us should not have to wait for one after the other.
+        await asyncio.gather(self._linger(), *([] if self._push is None else [self._push.stop()]))
+        operators.end()
+        await tasks[1]
 
-    async def _tick(self, admin: Admin, ready: Callable[[], None] | None) -> None:
+    async def _leave(self, spread: float) -> None:
+        """Close all connections, some at a time, and read what they wrote before."""
+        several = list(self._sockets.open)
+        pause = min(spread, len(several) / LEAVING) / max(1, len(several))
+        due = 0.0
+        for socket in several:
+            socket.leave()
+            due += pause
+            if due >= 0.05:
+                await self._pause(due)
+                due = 0.0
+        until = time.monotonic() + CLOSING + TICK
+        while self._sockets.open and time.monotonic() < until and not self._forced.is_set():
+            await self._pause(0.01)
+
+    async def _linger(self) -> None:
+        """Wait for one more scrape, where somebody scrapes."""
+        admin = self._admin
+        if self._waits and time.monotonic() - admin.scraped < LATELY:
+            waits = (asyncio.create_task(admin.was_scraped.wait()), asyncio.create_task(self._forced.wait()))
+            await asyncio.wait(waits, timeout=self._config.shutdown.linger, return_when=asyncio.FIRST_COMPLETED)
+            for wait in waits:
+                wait.cancel()
+
+    async def _pause(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._forced.wait(), seconds)
+
+    # ── reload
+
+    def reload(self) -> None:
+        """Read the configuration again, and take it whole or not at all."""
+        self._notify.reloading()
+        outcome = "refused"
+        try:
+            if self._load is not None:
+                config = self._load()
+                changes = reload.check(self._config, config)
+                self._apply(config)
+                outcome = "applied"
+                logger.info("the configuration was read again; changed: %s", ", ".join(changes) or "nothing")
+        except ConfigError as exc:
+            logger.error("the configuration was read again and is refused, what was is kept: %s", exc)
+        self._count_reload("settings", outcome)
+        self._notify.ready()
+
+    def _apply(self, config: Config) -> None:
+        self._config = config
+        self.intake.configure(config)
+        self._sockets.configure()
+        self._ingest.configure()
+        self._pressure.limit = config.memory.limit or memory.limit_of_group()
+        logging.getLogger().setLevel(config.log.level.upper())
+        self._secure(config.web)
+
+    def _secure(self, web: WebConfig) -> None:
+        """The web config file is another, or says something else."""
+        has_tls = web.tls is not None or self._web.tls is not None
+        self._web = web
+        self._guard.configure(web)
+        if has_tls:
+            self._securing = asyncio.create_task(self._listeners[1].secure(web.tls))
+
+    def _look_at_web_config(self) -> None:
+        """A certificate was renewed, or a password changed: nobody has to send a signal for that."""
+        if not self._web.stamps or not webconfig.changed(self._web):
+            return
+        path = self._config.admin.web_config_file
+        try:
+            self._secure(webconfig.read(path) if path else WebConfig())
+        except ConfigError as exc:
+            # Once for each version of the files, and again when they change again.
+            self._web = webconfig.as_it_is(self._web)
+            logger.error("the web config file has changed and is refused, what was is kept: %s", exc)
+            self._count_reload("web", "refused")
+        else:
+            logger.info("the web config file has changed and is in use")
+            self._count_reload("web", "applied")
+
+    # ── time
+
+    async def _tick(self, ready: Callable[[], None] | None) -> None:
         while True:
             now = self._clock()
             try:
@@ -204,74 +235,69 @@ class Server:
                 self._sockets.tick()
                 if self._push is not None:
                     self._push.tick(now)
+                self._relieve(now)
+                self._look_at_web_config()
+                self._show(now)
             except Exception as exc:
                 self.intake.fault(exc, now)
-            if not admin.is_ready:
-                admin.is_ready = True
-                logger.info(
-                    "rtc-exporter %s: clients at ws://%s, metrics at http://%s/metrics",
-                    __version__, self.ingest_address, self.admin_address,
-                )  # fmt: skip
+            self._notify.alive()
+            if not self._admin.is_ready and not self._stopping.is_set():
+                self._begin(now)
                 if ready is not None:
                     ready()
             await asyncio.sleep(TICK)
 
+    def _begin(self, now: float) -> None:
+        self._admin.is_ready = True
+        self.pipeline.store.set("rtc.exporter.ready", (), 1.0, now)
+        self._notify.ready()
+        logger.info(
+            "rtc-exporter %s: clients at ws://%s, metrics at %s://%s/metrics",
+            __version__, self.ingest_address, "https" if self._web.tls else "http", self.admin_address,
+        )  # fmt: skip
 
-def pipeline_settings(config: Config) -> PipelineSettings:
-    """What the pipeline is told of the configuration."""
-    return PipelineSettings(
-        profile=config.profile,
-        fold_interval=config.metrics.fold_interval,
-        budget=config.metrics.budget,
-        participants_series=config.participants.series,
-        participants_limit=config.participants.limit,
-        pinned=config.participants.pinned,
-        expiry=config.participants.expiry,
-        native=config.metrics.native_histograms or config.otlp.exponential,
-        traces=trace_settings(config) if config.otlp.traces else None,
-        limits=config.bounds,
-    )
+    def _relieve(self, now: float) -> None:
+        """Take less where memory runs short."""
+        pressure = self._pressure
+        before, stage = self.intake.stage, pressure.tick(time.monotonic())
+        self.intake.stage = stage
+        if stage is not before:
+            logger.warning(
+                "memory: %s, %d of %d MiB", stage.name.lower(), pressure.used >> 20, pressure.limit >> 20,
+            )  # fmt: skip
+        if stage is Stage.CLOSE:
+            self._sockets.lighten(pressure.excess)
+        store = self.pipeline.store
+        store.set("rtc.exporter.memory.usage", (), pressure.used, now)
+        store.set("rtc.exporter.memory.limit", (), pressure.limit, now)
+        store.set("rtc.exporter.memory.stage", (), stage, now)
 
+    def _show(self, now: float) -> None:
+        """Bring what others count up to date."""
+        store = self.pipeline.store
+        store.counter("rtc.exporter.loop.stalls", (), now).value = float(self._watch.stalls)
+        if isinstance(self._clock, Clock):
+            store.set("rtc.exporter.clock.offset", (), self._clock.offset, now)
+        if self._limit is not None:
+            store.counter("rtc.exporter.log.suppressed", (), now).value = float(self._limit.suppressed)
 
-def trace_settings(config: Config) -> TraceSettings:
-    """What is told of the spans that are made, where they have a receiver."""
-    return TraceSettings(
-        ratio=config.traces.ratio,
-        epoch=config.traces.epoch,
-        budget=config.traces.budget,
-        replica=config.otlp.resource["service.instance.id"],
-        pinned=frozenset(config.participants.pinned),
-    )
+    def _count_request(self, outcome: str) -> None:
+        self.pipeline.count("rtc.exporter.admin.requests", (outcome,), now=self._clock())
 
+    def _count_reload(self, file: str, outcome: str) -> None:
+        now = self._clock()
+        self.pipeline.count("rtc.exporter.config.reloads", (file, outcome), now=now)
+        if outcome == "applied":
+            self.pipeline.store.set("rtc.exporter.config.applied.timestamp", (file,), now, now)
 
-def push(config: Config, intake: Intake, clock: Callable[[], float]) -> Push | None:
-    """What pushes, if anything shall be pushed: by name, since importing it takes 0.4 s and 30 MB."""
-    if not config.otlp.is_on:
-        return None
-    otlp = importlib.import_module("rtc_exporter.app.otlp")
-    result: Push = otlp.Push(config.otlp, intake.pipeline, intake.fault, clock)
-    return result
+    def _present(self) -> int:
+        return self.pipeline.status().participants
 
+    def log_through(self, limit: logs.Limit) -> None:
+        """Show how many lines this filter leaves out."""
+        self._limit = limit
 
-def serve(config: Config) -> None:
-    """Run until a signal; raises ``ConfigError`` when a port cannot be had."""
-    logging.basicConfig(level=config.log.level.upper(), format="%(asctime)s %(levelname)s %(message)s")
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(config))
-
-
-async def _serve(config: Config) -> None:
-    server = Server(config)
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, server.stop)
-    useragent.parse("Mozilla/5.0")  # reads its tables now, and not when the first client comes
-    gc.collect()
-    gc.set_threshold(*COLLECT)
-    gc.freeze()  # what is there now stays: the collector need not look at it again
-    await server.run()
-
-
-def _bound(sock: socket.socket) -> Address:
-    host, port = sock.getsockname()[:2]
-    return Address(host, port)
+    @property
+    def is_busy(self) -> bool:
+        """Whether any request or connection is under way."""
+        return bool(self._sockets.open) or any(listener.server_state.tasks for listener in self._listeners)

@@ -12,6 +12,7 @@ code, because a browser shows its page no other reason: 1008 for the token, 1003
 
 import asyncio
 from collections.abc import Callable
+from heapq import nlargest
 from typing import Any
 
 from uvicorn.server import ServerState
@@ -39,7 +40,7 @@ FRAME = 1 << 14
 #: Bytes of pongs that a client may leave unread.
 UNREAD = 1 << 16
 #: Close codes for what is refused before the first frame; others have their own.
-CODES = {Reason.UNKNOWN_FORMAT: 1003, Reason.TOO_MANY: 1013, Reason.BAD_IDENTITY: 1008}
+CODES = {Reason.UNKNOWN_FORMAT: 1003, Reason.TOO_MANY: 1013, Reason.NO_MEMORY: 1013, Reason.BAD_IDENTITY: 1008}
 
 Message = tuple[int, bytes]
 
@@ -51,8 +52,13 @@ class Sockets:
         self.intake = intake
         self.clock = clock
         self.open: set[Socket] = set()
-        self.rate, self.burst = intake.limits.frames_per_second, float(intake.limits.frames_burst)
-        self._origins = frozenset(intake.config.ingest.allowed_origins)
+        self.configure()
+
+    def configure(self) -> None:
+        """Take over what the settings say now."""
+        limits = self.intake.limits
+        self.rate, self.burst = limits.frames_per_second, float(limits.frames_burst)
+        self._origins = frozenset(self.intake.config.ingest.allowed_origins)
 
     def __call__(self, config: Any, server_state: ServerState, app_state: Any) -> "Socket":
         return Socket(self, server_state)
@@ -67,14 +73,22 @@ class Sockets:
         for socket in list(self.open):
             socket.check(now)
 
+    def lighten(self, excess: int) -> None:
+        """Close the heaviest until about so many bytes are given back: a few of many at a time, or one."""
+        most = max(1, len(self.open) // 50)
+        for socket in nlargest(most, self.open, key=lambda socket: socket.weight):
+            if excess <= 0:
+                break
+            excess -= socket.lighten()
+
 
 class Socket(asyncio.Protocol):
     """One WebSocket, from the upgrade to the end."""
 
     __slots__ = (
-        "_allowance", "_close_code", "_connection", "_format", "_handshake", "_heard", "_identity", "_is_admitted",
-        "_is_closing", "_is_paused", "_messages", "_pinged", "_slowed", "_sockets", "_state", "_timer", "_waiting",
-        "agent", "loop", "transport",
+        "_address", "_allowance", "_close_code", "_connection", "_format", "_handshake", "_heard", "_identity",
+        "_is_admitted", "_is_closing", "_is_leaving", "_is_paused", "_messages", "_pinged", "_slowed", "_sockets",
+        "_state", "_timer", "_waiting", "agent", "loop", "recent", "transport",
     )  # fmt: skip
 
     def __init__(self, sockets: Sockets, state: ServerState) -> None:
@@ -90,7 +104,9 @@ class Socket(asyncio.Protocol):
         self._connection: Connection | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._close_code = messages.LOST
-        self._is_admitted = self._is_closing = self._is_paused = False
+        self._is_admitted = self._is_closing = self._is_leaving = self._is_paused = False
+        #: Bytes that came lately.
+        self.recent = 0
         self._heard = self.loop.time()
         self._pinged = 0.0
         self._allowance = float(sockets.intake.limits.frames_burst)
@@ -100,11 +116,13 @@ class Socket(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport: Any = transport
+        self._address = str((transport.get_extra_info("peername") or ("",))[0])
         self._state.connections.add(self)  # type: ignore[arg-type]  # another protocol of ours
 
     def data_received(self, data: bytes) -> None:
         if self._is_closing:
             return  # whatever it is: the client closes its side when it has read ours
+        self.recent += len(data)
         now = self.loop.time()
         sockets = self._sockets
         allowance = self._allowance + (now - self._heard) * sockets.rate
@@ -137,10 +155,39 @@ class Socket(asyncio.Protocol):
 
     def shutdown(self) -> None:
         """The process ends."""
-        if self._handshake is None and not self._is_closing:
+        if self._handshake is None and not self._is_closing and not self._is_leaving:
             self._close_code = 1012
             self.transport.write(messages.close_frame(1012))
-        self.transport.close()
+        if not self._is_leaving:
+            self.transport.close()
+
+    def leave(self) -> None:
+        """The process is about to end: say so, and read what the client wrote before it hears of it."""
+        if self._handshake is not None or self._is_closing or self._is_leaving or self.transport.is_closing():
+            self.transport.close()
+            return
+        self._is_leaving = True
+        self._close_code = 1012
+        self._stop_timer()
+        if self._is_paused:
+            # Who had to wait may say what it has to say: this is the last that is heard of it.
+            self._allowance = self._sockets.burst
+            self._resume()
+        self.transport.write(messages.close_frame(1012))
+        self._timer = self.loop.call_later(CLOSING, self.transport.abort)
+
+    def lighten(self) -> int:
+        """Close it because memory is short and it is one of the heaviest; about how many bytes that gives back."""
+        weight = self.weight
+        self._sockets.intake.shed("heaviest", self._sockets.clock())
+        self._close(1013, "memory is short")
+        return weight
+
+    @property
+    def weight(self) -> int:
+        """About how many bytes are held for it: what came lately, what waits, and what is known of its calls."""
+        held = 0 if self._connection is None else self._sockets.intake.weight(self._connection)
+        return self.recent + sum(len(payload) for _, payload in self._waiting) + held
 
     # ── handshake
 
@@ -185,12 +232,14 @@ class Socket(asyncio.Protocol):
         path, _, query = request.path.partition("?")
         authorization = _first(request.headers, "Authorization")
         intake = self._sockets.intake
-        return auth.resolve(path, auth.parameters(query), authorization, intake.config, self._sockets.clock())
+        return auth.resolve(path, auth.parameters(query), authorization, intake.config, intake.wall())
 
     def _open(self, format: wire.Format) -> None:
         assert self._identity is not None, "identified before"
         self._format = format
-        self._connection = self._sockets.intake.open(self._identity, format, self.agent, self._sockets.clock())
+        sockets = self._sockets
+        self._connection = sockets.intake.open(self._identity, format, self.agent, sockets.clock(), self._address)
+        self._address = ""
 
     # ── messages
 
@@ -243,9 +292,13 @@ class Socket(asyncio.Protocol):
         elif opcode == messages.PING:
             if self.transport.get_write_buffer_size() > UNREAD:
                 self.transport.abort()
-            else:
+            elif not self._is_leaving:
                 self.transport.write(messages.frame(messages.PONG, payload))
         elif opcode == messages.CLOSE:
+            if self._is_leaving:
+                self.transport.close()
+                self._is_closing = True
+                return
             self._close_code = messages.close_code(payload)
             if not self._is_closing:
                 self._is_closing = True
@@ -274,6 +327,7 @@ class Socket(asyncio.Protocol):
 
     def check(self, now: float) -> None:
         """Data counts as life; a pong may wait behind frames that we have yet to read."""
+        self.recent >>= 1
         silence = now - self._heard
         if self._is_paused or silence < PING:
             return
@@ -304,6 +358,9 @@ class Socket(asyncio.Protocol):
         if self._is_closing or self.transport.is_closing():
             return
         self._is_closing = True
+        if self._is_leaving:
+            self.transport.close()
+            return
         self._close_code = code if self._close_code == messages.LOST else self._close_code
         self._stop_timer()
         self.transport.write(messages.close_frame(code, reason))

@@ -149,6 +149,11 @@ class Base(Mapping[str, Members]):
         """Every id that a delta may refer to."""
         return frozenset((*self.stats, *self._ghosts))
 
+    @property
+    def is_orphan(self) -> bool:
+        """Whether it was told of changes alone, of objects whose types it never saw."""
+        return not self._stats and bool(self._ghosts)
+
     def lay_by(self, frame: str, time: float) -> None:
         """Keep a frame whose delta removes nothing; ``time`` is what it says."""
         self._laid_by.append(frame)

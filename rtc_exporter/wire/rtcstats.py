@@ -50,6 +50,10 @@ METHODS: dict[int, str] = {
     73: "MediaStreamTrack.onmute", 74: "MediaStreamTrack.onunmute", 80: "HTMLMediaElement.resize",
 }  # fmt: skip
 
+#: Milliseconds between two frames: a clock that is set back does not go back, and one that is set forth by more
+#: than an hour goes forth by one (a page that slept longer is put right as any clock that is off is).
+LONGEST_STEP = 3_600_000.0
+
 #: A time beyond this many milliseconds (1973) is a date, below it is a difference.
 ABSOLUTE = 1e11
 
@@ -118,7 +122,7 @@ class Decoder:
         connection = self._connections.get(frame[6 : frame.find('"', 6, _DELTA_HEAD_LENGTH)])
         if connection is None or connection.is_closed or connection.parked is not None:
             return []
-        base, stamp, sent = connection.base, float(tail[1]), self.time + float(tail[2])
+        base, stamp, sent = connection.base, float(tail[1]), self.time + min(float(tail[2]), LONGEST_STEP)
         if base.time is None or not base.is_trusted or stamp > LATEST or sent > LATEST:
             return []
         self.time = sent
@@ -160,7 +164,7 @@ class Decoder:
         elif self.time is None:
             time = now * 1000
         else:
-            time = self.time + number
+            time = self.time + min(max(number, 0.0), LONGEST_STEP)
         if not 0 <= time <= LATEST:
             raise FrameError(Reason.BAD_TIME, "an absurd time")
         self.time = time
@@ -183,6 +187,11 @@ class Decoder:
         base = connection.base
         arrived = None if base.time is None else heard(value)
         removed = base.merge(value)
+        if base.is_orphan:
+            # What it changes went to another process, or to this one before its restart: nobody can say what it is.
+            base.is_trusted = False
+            self.refused.append(FrameError(Reason.NO_BASE, "a change of a report that never came"))
+            return []
         return [Report(connection.key, base.time or sent, sent, base, removed or NOTHING, arrived)]
 
     def _event(self, method: str, peer: str | None, value: object, extra: list[object], sent: float) -> list[Record]:

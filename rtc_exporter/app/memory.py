@@ -1,0 +1,101 @@
+"""
+What is given up when memory runs short, and in which order: new clients first, then reports, then the heaviest clients.
+
+The kernel ends a process that goes over the limit of its control group, and with it everybody's call; so less is taken
+long before.  Events are kept: there are few of them, and they say what went wrong.  A stage ends when there is five
+percent less than where it began, so that it does not come and go, and everything comes back by itself.
+
+CPython and the C library keep freed memory for later, and a process that was full once would look full for ever.
+So what is free is given back to the system while a stage lasts.
+"""
+
+import ctypes
+import gc
+from collections.abc import Callable
+from enum import IntEnum
+from pathlib import Path
+
+PAGE = 4096
+#: Seconds between two rounds of giving back: looking through everything takes time from everybody.
+ROUND = 5.0
+#: Without a limit on either, the kernel of version 1 shows a number about as large as an address.
+ENDLESS = 1 << 60
+#: Where the limit of our own control group is: version 2, and version 1.
+LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+
+
+class Stage(IntEnum):
+    """How short memory is."""
+
+    NORMAL = 0
+    #: Whoever is not here yet is refused.
+    REFUSE = 1
+    #: Reports are dropped, events are kept.
+    SHED = 2
+    #: Those that cost most are closed.
+    CLOSE = 3
+
+
+#: Share of the limit at which a stage begins, and by how much less it ends.
+BEGINS = {Stage.REFUSE: 0.70, Stage.SHED: 0.80, Stage.CLOSE: 0.85}
+HYSTERESIS = 0.05
+
+
+class Pressure:
+    """The stage that memory is in."""
+
+    def __init__(self, limit: int, used: Callable[[], int]) -> None:
+        """``limit`` in bytes, 0 for none; ``used`` says how many this process holds."""
+        self.limit = limit
+        self._used = used
+        self.used = 0
+        self.stage = Stage.NORMAL
+        self._next = 0.0
+
+    def tick(self, now: float) -> Stage:
+        """Look, once a second; ``now`` is a monotonic clock."""
+        self.used = self._used()
+        if not self.limit:
+            return self.stage
+        stage = max(stage for stage in Stage if stage is Stage.NORMAL or self.used >= self._bar(stage))
+        if (stage or self.stage) and now >= self._next:
+            self._next = now + ROUND
+            give_back()
+            self.used = self._used()
+            stage = max(stage for stage in Stage if stage is Stage.NORMAL or self.used >= self._bar(stage))
+        self.stage = stage
+        return stage
+
+    def _bar(self, stage: Stage) -> float:
+        """Where a stage begins, or ends if it lasts."""
+        return self.limit * (BEGINS[stage] - (HYSTERESIS if self.stage >= stage else 0.0))
+
+    @property
+    def excess(self) -> int:
+        """Bytes to be given up for the last stage to end."""
+        return max(0, self.used - int(self.limit * (BEGINS[Stage.CLOSE] - HYSTERESIS))) if self.limit else 0
+
+
+def resident() -> int:
+    """Bytes that this process holds in memory."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE
+
+
+def limit_of_group() -> int:
+    """The limit that the kernel has set for our control group; 0 where there is none."""
+    for name in LIMITS:
+        try:
+            text = Path(name).read_text().strip()
+        except OSError:
+            continue
+        if text.isdecimal() and int(text) < ENDLESS:
+            return int(text)
+    return 0
+
+
+def give_back() -> None:
+    """Collect what is unreachable, and give free memory back to the system."""
+    gc.collect()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc alone has it
+    if trim is not None:
+        trim(0)

@@ -1,0 +1,73 @@
+"""
+The parts that a process is made of, as the configuration wants them.
+"""
+
+import importlib
+from collections.abc import Callable
+from typing import Protocol
+
+from rtc_exporter.app.intake import Intake
+from rtc_exporter.config import Config
+from rtc_exporter.pipeline import PipelineSettings
+from rtc_exporter.privacy import pseudonym
+from rtc_exporter.tracing import TraceSettings
+
+
+class Push(Protocol):
+    """What the server asks of OTLP, see ``rtc_exporter.app.otlp``."""
+
+    def start(self) -> None:
+        """Begin."""
+
+    def tick(self, now: float) -> None:
+        """Once a second."""
+
+    async def stop(self) -> None:
+        """Send what is left."""
+
+    def hurry(self) -> None:
+        """Wait for nothing."""
+
+
+def pipeline_settings(config: Config) -> PipelineSettings:
+    """What the pipeline is told of the configuration."""
+    return PipelineSettings(
+        profile=config.profile,
+        fold_interval=config.metrics.fold_interval,
+        budget=config.metrics.budget,
+        participants_series=config.participants.series,
+        participants_limit=config.participants.limit,
+        pinned=pinned(config),
+        retention=config.privacy.retention,
+        expiry=config.participants.expiry,
+        native=config.metrics.native_histograms or config.otlp.exponential,
+        traces=trace_settings(config) if config.otlp.traces else None,
+        limits=config.bounds,
+    )
+
+
+def trace_settings(config: Config) -> TraceSettings:
+    """What is told of the spans that are made, where they have a receiver."""
+    return TraceSettings(
+        ratio=config.traces.ratio,
+        epoch=config.traces.epoch,
+        budget=config.traces.budget,
+        replica=config.otlp.resource["service.instance.id"],
+        pinned=frozenset(pinned(config)),
+    )
+
+
+def push(config: Config, intake: Intake, clock: Callable[[], float]) -> Push | None:
+    """What pushes, if anything shall be pushed: by name, since importing it takes 0.4 s and 30 MB."""
+    if not config.otlp.is_on:
+        return None
+    otlp = importlib.import_module("rtc_exporter.app.otlp")
+    result: Push = otlp.Push(config.otlp, intake.pipeline, intake.fault, clock)
+    return result
+
+
+def pinned(config: Config) -> tuple[str, ...]:
+    """Ids of sessions and participants that always have series; the latter as they are exported."""
+    key = config.people.hash_key
+    ids = config.participants.pinned
+    return (*ids, *(pseudonym(key, name) for name in ids)) if key else ids

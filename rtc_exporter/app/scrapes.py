@@ -1,0 +1,106 @@
+"""
+Expositions as they are asked for: one is rendered at a time, and whoever asks for the same within a second gets it.
+
+Two Prometheus servers that scrape the same exporter do so at the same time more often than not, and an attacker
+may ask a hundred times a second.  What was rendered is in memory until the second is over and the slowest has it:
+the renderer waits for nobody's network, or one that does not read would keep the others from their samples.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import NamedTuple
+
+from rtc_exporter.export import prometheus
+from rtc_exporter.metric import Tier
+
+#: Seconds for which an exposition is given to others as well.
+SHARED = 1.0
+
+
+class Key(NamedTuple):
+    """What was asked for."""
+
+    tier: Tier | None
+    exposition: prometheus.Exposition
+
+
+class Rendering:
+    """One exposition in the making."""
+
+    def __init__(self, started: float) -> None:
+        self.started = started
+        self._chunks: list[bytes] = []
+        self._is_done = False
+        self._error: BaseException | None = None
+        self._more = asyncio.Event()
+
+    async def run(self, chunks: Iterator[bytes]) -> None:
+        """Render; whoever waits has a turn after each chunk."""
+        try:
+            for chunk in chunks:
+                if chunk:
+                    self._chunks.append(chunk)
+                    self._tell()
+                await asyncio.sleep(0)
+        except Exception as exc:
+            self._error = exc
+        self._is_done = True
+        self._tell()
+
+    def _tell(self) -> None:
+        self._more.set()
+        self._more = asyncio.Event()
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        position = 0
+        while True:
+            while position < len(self._chunks):
+                position += 1
+                yield self._chunks[position - 1]
+            if self._error is not None:
+                raise self._error
+            if self._is_done:
+                return
+            await self._more.wait()
+
+
+class Scrapes:
+    """Who asks, and what there is."""
+
+    def __init__(
+        self, render: Callable[[Key], Iterator[bytes]], clock: Callable[[], float], shared: float = SHARED
+    ) -> None:
+        self._render = render
+        self._shared = shared
+        self._clock = clock
+        self._lock = asyncio.Lock()
+        self._fresh: dict[Key, Rendering] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def get(self, key: Key) -> tuple[Rendering, bool]:
+        """The exposition, and whether somebody else has asked for it before."""
+        known = self._fresh.get(key)
+        if known is not None:
+            return known, True
+        rendering = self._fresh[key] = Rendering(self._clock())
+        task = asyncio.create_task(self._run(key, rendering))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return rendering, False
+
+    async def _run(self, key: Key, rendering: Rendering) -> None:
+        async with self._lock:
+            rendering.started = self._clock()
+            await rendering.run(self._render(key))
+        if self._shared:
+            asyncio.get_running_loop().call_later(self._shared, self._forget, key, rendering)
+        else:
+            self._forget(key, rendering)
+
+    def renew(self) -> None:
+        """Something has changed that everybody shall see: what was rendered is given to nobody else."""
+        self._fresh.clear()
+
+    def _forget(self, key: Key, rendering: Rendering) -> None:
+        if self._fresh.get(key) is rendering:
+            del self._fresh[key]
