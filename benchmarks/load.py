@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from websockets.frames import Frame, Opcode
 
@@ -88,7 +88,7 @@ class Sent:
 class Client:
     """One connection."""
 
-    __slots__ = ("awaits_pong", "is_open", "next", "pending", "received", "socket", "_frames")
+    __slots__ = ("awaits_pong", "close_code", "is_open", "next", "pending", "received", "socket", "_frames")
 
     def __init__(self, place: Place, first: int, frames: list[bytes]) -> None:
         self._frames = frames
@@ -98,6 +98,8 @@ class Client:
         self.received = bytearray()
         self.awaits_pong = False
         self.is_open = False
+        #: Why the server has closed; 0 as long as it has not said so.
+        self.close_code = 0
         self.socket = socket.socket()
         self.socket.connect(place)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -151,6 +153,7 @@ class Client:
             elif opcode == Opcode.PONG:
                 self.awaits_pong = False
             elif opcode == Opcode.CLOSE:
+                self.close_code = int.from_bytes(payload[:2], "big")
                 return False
         return bool(data)
 
@@ -171,7 +174,7 @@ class Load:
         #: Reports sent so far, the first ones among them.
         self.reports = 0
 
-    def __enter__(self) -> "Load":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -102,7 +102,7 @@ class Shutdown(Section):
     delay: Seconds = Field(
         default=5.0, description="Not ready, and still serving, where somebody asked /-/ready in the last minute."
     )
-    spread: Seconds = Field(default=10.0, description="Time over which connections are closed, 200 a second at least.")
+    spread: Seconds = Field(default=10.0, description="Time over which connections are closed, 400 a second at least.")
     linger: Seconds = Field(
         default=20.0, description="How long /metrics waits to be scraped once more, where it was scraped lately."
     )

@@ -45,3 +45,19 @@ def _collector() -> str:
     version = re.search(rb"(?m)^  version: (.+)$", manifest)
     assert version is not None, "the manifest says of which release it is"
     return str(CACHE / f"otelcol-{version[1].decode()}-{hashlib.sha256(manifest).hexdigest()[:12]}")
+
+
+#: Library -> the Debian package that has it.
+LIBRARIES = {"libfaketimeMT.so.1": "faketime"}
+
+
+def library(name: str) -> str:
+    """The path of a library that is loaded into a program that is tested; without it as without a program."""
+    roots = (Path("/usr/lib"), CACHE / "usr" / "lib")
+    found = next((path for root in roots for path in sorted(root.glob(f"*/faketime/{name}"))), None)
+    if found is not None:
+        return str(found)
+    missing = f"{name} is not installed (Debian package {LIBRARIES[name]}, or scripts/peers)"
+    if os.environ.get("CI") == "true":
+        pytest.fail(missing)
+    pytest.skip(missing)

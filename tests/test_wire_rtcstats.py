@@ -603,3 +603,34 @@ def test_events_carry_what_is_listed_and_nothing_else() -> None:
 
     assert odd == set()
     assert CHECKS.keys() == w3c.FACTS.keys()
+
+
+# ── clocks that are set ───────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("steps", "times"),
+    [
+        ([(0.0, 0), (1.0, 1000), (3.0, 2000)], [0.0, 1.0, 3.0]),
+        # What was kept until it was connected comes at once, and is older than now.
+        ([(0.0, -60_000), (0.0, 30_000), (0.1, 30_000), (3.0, 3000)], [-60.0, -30.0, 0.0, 3.0]),
+        # Set back an hour: it stands still, and goes on.
+        ([(0.0, 0), (3.0, 3000), (4.0, -3_600_000), (5.0, 1000)], [0.0, 3.0, 3.0, 4.0]),
+        # Set forth an hour: by no more than what really passed, and five seconds.
+        ([(0.0, 0), (3.0, 3000), (4.0, 3_600_000), (5.0, 1000)], [0.0, 3.0, 9.0, 10.0]),
+        # A page that slept for an hour slept for an hour.
+        ([(0.0, 0), (3.0, 3000), (3603.0, 3_600_000)], [0.0, 3.0, 3603.0]),
+        # A clock that is a day ahead, or behind, is no worse.
+        ([(0.0, 86_400_000), (3.0, 3000), (4.0, 3_600_000)], [86_400.0, 86_403.0, 86_409.0]),
+        ([(0.0, -86_400_000), (3.0, 3000), (4.0, 3_600_000)], [-86_400.0, -86_397.0, -86_391.0]),
+    ],
+    ids=["right", "kept", "back", "forth", "slept", "ahead", "behind"],
+)
+def test_a_clock_that_is_set_is_no_time_that_passed(steps: list[tuple[float, float]], times: list[float]) -> None:
+    """Times only go forth, and no faster than time does: (when it came, milliseconds in the frame) -> seconds."""
+    decoder = Decoder(KEY)
+    (first, date), *rest = steps
+    found = [decoder.receive(json.dumps(["x", "PC_0", None, T0 + date]), T0 / 1000 + first)]
+    found += [decoder.receive(json.dumps(["x", "PC_0", None, step]), T0 / 1000 + came) for came, step in rest]
+
+    assert [round(record.time - T0 / 1000, 3) for records in found for record in records] == times

@@ -88,7 +88,7 @@ class Admin:
             return PlainTextResponse(f"tier is none of {wanted}\n", 400)
         exposition = prometheus.choose(request.headers.get("accept"))
         headers = {"content-type": exposition.content_type, "vary": "accept, accept-encoding"}
-        chunks = self._read(Tier(name) if name else None, exposition)
+        chunks = self._read(request, Tier(name) if name else None, exposition)
         if request.method == "HEAD":
             return Response(headers=headers)
         if _takes_gzip(request.headers.get("accept-encoding", "")):
@@ -96,17 +96,23 @@ class Admin:
             chunks = _gzip(chunks)
         return StreamingResponse(chunks, headers=headers)
 
-    async def _read(self, tier: Tier | None, exposition: prometheus.Exposition) -> AsyncIterator[bytes]:
+    async def _read(
+        self, request: Request, tier: Tier | None, exposition: prometheus.Exposition
+    ) -> AsyncIterator[bytes]:
         rendering, is_shared = await self._scrapes.get(Key(tier, exposition))
         store = self._intake.pipeline.store
         outcome = "cut"
         try:
             async for chunk in rendering:
                 yield chunk
-            outcome = "shared" if is_shared else "rendered"
+            # What is written to a connection that is gone goes nowhere, without a word.
+            if not await request.is_disconnected():
+                outcome = "shared" if is_shared else "rendered"
         finally:
             now = self._clock()
             store.add("rtc.exporter.scrapes", (outcome,), 1, now)
+        if outcome == "cut":
+            return
         store.set("rtc.exporter.last_scrape.timestamp", (), now, now)
         if tier in (None, Tier.PARTICIPANT):
             self._intake.pipeline.scraped(rendering.started)  # who left while the chunks went out may not be in them

@@ -50,9 +50,11 @@ METHODS: dict[int, str] = {
     73: "MediaStreamTrack.onmute", 74: "MediaStreamTrack.onunmute", 80: "HTMLMediaElement.resize",
 }  # fmt: skip
 
-#: Milliseconds between two frames: a clock that is set back does not go back, and one that is set forth by more
-#: than an hour goes forth by one (a page that slept longer is put right as any clock that is off is).
-LONGEST_STEP = 3_600_000.0
+#: Milliseconds by which a client's clock may run ahead of where it was, beyond the time that really passed: what
+#: differs more is no time, but a clock that was set.
+SLACK = 5000.0
+#: Seconds in which a client sends what it kept until it was connected, at once; until then only the present is a bound.
+FLUSH = 2.0
 
 #: A time beyond this many milliseconds (1973) is a date, below it is a difference.
 ABSOLUTE = 1e11
@@ -87,6 +89,9 @@ class Decoder:
         self.whole = False
         #: The time of the last event, in milliseconds of the client's clock.
         self.time: float | None = None
+        #: How far its clock is ahead of ours, in milliseconds, as its first frames say, and until when they do.
+        self._ahead = 0.0
+        self._flushed = 0.0
         self._limits = limits
         self._connections: dict[str, _Connection] = {}
         self._previous: Decoder | None = None
@@ -106,9 +111,9 @@ class Decoder:
 
     def receive(self, frame: str | bytes, now: float) -> list[Record]:
         """What one frame tells."""
-        return self._lay_by(frame) or self._decode(frame, now)
+        return self._lay_by(frame, now) or self._decode(frame, now)
 
-    def _lay_by(self, frame: str | bytes) -> list[Record]:
+    def _lay_by(self, frame: str | bytes, now: float) -> list[Record]:
         """
         Take a getStats frame unread, if its ends say all that is needed now: whose it is, and its times.
 
@@ -122,7 +127,7 @@ class Decoder:
         connection = self._connections.get(frame[6 : frame.find('"', 6, _DELTA_HEAD_LENGTH)])
         if connection is None or connection.is_closed or connection.parked is not None:
             return []
-        base, stamp, sent = connection.base, float(tail[1]), self.time + min(float(tail[2]), LONGEST_STEP)
+        base, stamp, sent = connection.base, float(tail[1]), self._after(self.time, float(tail[2]), now)
         if base.time is None or not base.is_trusted or stamp > LATEST or sent > LATEST:
             return []
         self.time = sent
@@ -161,14 +166,24 @@ class Decoder:
         number: float = value  # type: ignore[assignment]  # a number, as checked above
         if number >= ABSOLUTE:
             time = number
+            self._ahead, self._flushed = time - now * 1000, now + FLUSH
         elif self.time is None:
             time = now * 1000
         else:
-            time = self.time + min(max(number, 0.0), LONGEST_STEP)
+            time = self._after(self.time, number, now)
         if not 0 <= time <= LATEST:
             raise FrameError(Reason.BAD_TIME, "an absurd time")
         self.time = time
         return time / 1000
+
+    def _after(self, time: float, step: float, now: float) -> float:
+        """``time`` and a step: a clock that was set back stands still, one that was set forth keeps to ours."""
+        present = now * 1000
+        if now < self._flushed:
+            time = max(time, min(time + step, present + max(0.0, self._ahead) + SLACK))
+            self._ahead = max(self._ahead, time - present)
+            return time
+        return max(time, min(time + step, present + self._ahead + SLACK))
 
     def _report(self, peer: str | None, value: object, sent: float, whole: bool) -> list[Record]:
         if peer is None or type(value) is not dict:
