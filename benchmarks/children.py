@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from rtc_exporter.config import PREFIX
+from rtc_exporter.sources import PREFIX
 
 #: Where the modules are found.
 ROOT = Path(__file__).parent.parent

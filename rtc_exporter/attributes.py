@@ -7,6 +7,9 @@ every other character as ``_``.  An attribute that is not known for a series is 
 strings, those that are ``true`` or ``false`` too, since labels are.
 """
 
+#: On every series, and every span, of a tenant, where there are tenants: no row of a table names it.
+TENANT = "rtc.tenant"
+
 ATTRIBUTES: dict[str, str] = {
     "session.id": "The call, conference or room.",
     "rtc.participant.id": "The user, page or agent in the call.",
@@ -65,6 +68,7 @@ ATTRIBUTES: dict[str, str] = {
     "rtc.drop.reason": "Of reports, one of the [refusals](../README.md#refusals), `duplicate`, `out_of_order` or `rejected_value`; of OTLP, `queue_full`, `refused`, `expired`, `superseded`, `too_large` or `shutdown`.",
     "rtc.config.file": "What was read again: all settings, or the web config file alone.",
     "rtc.shed": "A new `connection`, a `report`, or the `heaviest` client.",
+    "rtc.limit": "What was full: the `process`, or what one `tenant`, `address` or `participant` may have; the `requests` of an address, or the bytes of all `bodies`.",
     "rtc.output": "The exposition that was rendered: `text`, `openmetrics` or `protobuf`.",
     "rtc.signal": "What OTLP carries: `traces` or `metrics`.",
 }

@@ -1,14 +1,14 @@
 """
-Who a client is: the token, the URL, or a name made up here.
+Who a client is, and whose: the token or key, the URL, or a name made up here.
 
-A verified token outranks everything; the URL names what the token does not; what nobody names is generated.
-Without a secret nothing can be verified: the listener is then bound to loopback, and a token is read for
-the names in it alone.  Neither token nor URL is kept.
+A verified token outranks everything; the URL names what the token does not, and must not say otherwise; what nobody
+names is generated.  A key says whose a client is and no more.  Without keys nothing can be verified: the listener is
+then bound to loopback, and a token is read for the names in it alone.  Neither token nor URL is kept.
 """
 
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TypeGuard
 from urllib.parse import parse_qsl, unquote
 
@@ -17,6 +17,7 @@ import jwt
 from rtc_exporter.catalog import FORMAT_NAMES
 from rtc_exporter.config import Claims, Config
 from rtc_exporter.errors import AuthError, FrameError, Reason
+from rtc_exporter.keys import ANONYMOUS, Key
 from rtc_exporter.model import ParticipantKey
 
 #: Where clients put the token: rtcstats-js in the first.
@@ -38,12 +39,23 @@ class Identity(NamedTuple):
     key: ParticipantKey
     claimed: bool
     attributes: Mapping[str, str]
+    #: Whose client it is; "" where there are no tenants.
+    tenant: str = ""
 
 
-def verify(token: str, config: Config, now: float) -> dict[str, Any]:
-    """The claims of a token that was signed with our key and is not over."""
+class Credential(NamedTuple):
+    """What a client has shown: claims that hold, whether they were verified, and whose it is."""
+
+    claims: Mapping[str, Any] = {}
+    is_verified: bool = False
+    tenant: str = ""
+
+
+def verify(token: str, config: Config, now: float) -> tuple[dict[str, Any], Key]:
+    """The claims of a token that was signed with a key of ours and is not over, and that key."""
     options = {"verify_exp": False, "verify_nbf": False, "verify_iat": False, "verify_aud": False}
-    claims = _decode(token, config.ingest.token_secret.get_secret_value(), options)
+    claims, key = _signed(token, config, options)
+    ingest = config.ingest
     expires = claims.get("exp")
     if not _is_time(expires):
         raise AuthError(Reason.BAD_TOKEN, "a token needs an exp claim")
@@ -52,12 +64,64 @@ def verify(token: str, config: Config, now: float) -> dict[str, Any]:
     begins = claims.get("nbf", now)
     if not _is_time(begins) or begins > now + LEEWAY:
         raise AuthError(Reason.BAD_TOKEN, "the token is not valid yet")
-    return claims
+    issued = claims.get("iat", None if ingest.token_lifetime else now)
+    if not _is_time(issued) or issued > now + LEEWAY:
+        raise AuthError(Reason.BAD_TOKEN, "a token needs an iat claim that is not in the future")
+    if ingest.token_lifetime and expires - issued > ingest.token_lifetime:
+        raise AuthError(Reason.BAD_TOKEN, f"a token is good for at most {ingest.token_lifetime:g} seconds")
+    audience = claims.get("aud")
+    if ingest.token_audience and ingest.token_audience not in (audience if isinstance(audience, list) else [audience]):
+        raise AuthError(Reason.BAD_TOKEN, "the token is for another audience")
+    return claims, key
+
+
+def _signed(token: str, config: Config, options: dict[str, Any]) -> tuple[dict[str, Any], Key]:
+    """The claims, and the key of ours that the signature is of."""
+    _bounded(token)
+    try:
+        kid = jwt.get_unverified_header(token).get("kid")
+    except (jwt.PyJWTError, ValueError, RecursionError):
+        raise AuthError(Reason.BAD_TOKEN, "the token is not one of ours") from None
+    for key in config.keys.candidates(kid):
+        try:
+            return _decode(token, key.value, config.keys.algorithms, options), key
+        except AuthError:
+            continue
+    raise AuthError(Reason.BAD_TOKEN, "the token is not one of ours")
 
 
 def unverified(token: str) -> dict[str, Any]:
     """The claims of any token, for where nothing is trusted anyway."""
-    return _decode(token, "", {"verify_signature": False})
+    _bounded(token)
+    return _decode(token, "", ("HS256",), {"verify_signature": False})
+
+
+def credential(text: str, config: Config, now: float) -> Credential:
+    """What a token or key is good for; raises ``AuthError``."""
+    keys = config.keys
+    if keys.is_empty:
+        return Credential(unverified(text) if text else {})
+    if not text and config.ingest.allow_anonymous:
+        return Credential(tenant=ANONYMOUS)
+    if not text:
+        raise AuthError(Reason.BAD_TOKEN, "a token is wanted")
+    tenant = keys.tenant_of(text)
+    if tenant is not None:
+        return Credential(tenant=tenant)
+    claims, key = verify(text, config, now)
+    return Credential(claims, True, _tenant(claims, key, config))
+
+
+def _tenant(claims: Mapping[str, Any], key: Key, config: Config) -> str:
+    """Whose client it is: what the key says, or else the claim; both must not differ."""
+    tenants = config.ingest.tenants
+    if not tenants:
+        return ""
+    named = claim(claims, config.claims.tenant)
+    tenant = named if key.tenant is None else key.tenant
+    if tenant not in tenants or named not in ("", tenant):
+        raise AuthError(Reason.BAD_TOKEN, "the token names no tenant that its key may speak for")
+    return tenant
 
 
 class Names(NamedTuple):
@@ -80,17 +144,15 @@ def claimed_names(token: str, names: Claims | None = None) -> Names:
 def resolve(raw_path: str, query: Mapping[str, str], authorization: str, config: Config, now: float) -> Identity:
     """Claims, else URL, else generated names; raises ``AuthError`` or, for unusable names, ``FrameError``."""
     token = next((query[name] for name in TOKEN_PARAMETERS if query.get(name)), "") or _bearer(authorization)
-    trusted = bool(config.ingest.token_secret.get_secret_value())
-    if trusted and not token:
-        raise AuthError(Reason.BAD_TOKEN, "a token is wanted")
-    claims: dict[str, Any] = {}
-    if token:
-        claims = verify(token, config, now) if trusted else unverified(token)
+    claims, is_verified, tenant = credential(token, config, now)
     names = config.claims
     path = PATH.match(raw_path)
     in_path = (unquote(path[1]), unquote(path[2])) if path else ("", "")
-    session = claim(claims, names.session) or in_path[0] or query.get("session", "")
-    participant = claim(claims, names.participant) or in_path[1] or query.get("participant", "")
+    in_url = (in_path[0] or query.get("session", ""), in_path[1] or query.get("participant", ""))
+    in_claims = (claim(claims, names.session), claim(claims, names.participant))
+    if is_verified and any(said and named and said != named for said, named in zip(in_url, in_claims, strict=True)):
+        raise AuthError(Reason.BAD_IDENTITY, "the URL names somebody else than the token")
+    session, participant = in_claims[0] or in_url[0], in_claims[1] or in_url[1]
     attributes = {
         "rtc.app.name": claim(claims, names.app) or query.get("app", ""),
         "rtc.app.version": claim(claims, names.version) or query.get("version", ""),
@@ -104,7 +166,7 @@ def resolve(raw_path: str, query: Mapping[str, str], authorization: str, config:
         identifier(participant or f"participant-{secrets.token_hex(8)}", limits.id_length),
     )
     kept = {name: value[: limits.text_length] for name, value in attributes.items() if value}
-    return Identity(key, trusted or bool(session and participant), kept)
+    return Identity(key, is_verified or bool(session and participant), kept, tenant)
 
 
 def identifier(value: str, length: int) -> str:
@@ -141,12 +203,15 @@ def claim(claims: Mapping[str, Any], path: str) -> str:
     return value
 
 
-def _decode(token: str, key: str, options: dict[str, Any]) -> dict[str, Any]:
+def _bounded(token: str) -> None:
     if len(token) > TOKEN_LENGTH:
         raise AuthError(Reason.BAD_TOKEN, f"a token has at most {TOKEN_LENGTH} characters")
+
+
+def _decode(token: str, key: Any, algorithms: Sequence[str], options: dict[str, Any]) -> dict[str, Any]:
     try:
-        return jwt.decode(token, key, algorithms=["HS256"], options=options)  # type: ignore[arg-type]
-    except (jwt.PyJWTError, ValueError, RecursionError):
+        return jwt.decode(token, key, algorithms=list(algorithms), options=options)  # type: ignore[arg-type]
+    except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
         raise AuthError(Reason.BAD_TOKEN, "the token is not one of ours") from None
 
 

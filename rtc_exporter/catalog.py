@@ -72,6 +72,8 @@ CONFIG_FILES = ("settings", "web")
 RELOAD_OUTCOMES = ("applied", "refused")
 #: What is given up when memory runs short.
 SHED = ("connection", "report", "heaviest")
+#: What there may be no room in: see the settings ``limits.*connections``, ``address_posts`` and ``bodies_bytes``.
+ROOMS = ("process", "tenant", "address", "participant", "requests", "bodies")
 FORMAT_NAMES = ("rtcstats", "dump", "internals", "json")
 DROPS = (*(reason.value for reason in Reason), "duplicate", "out_of_order", "rejected_value")
 STATES = tuple(
@@ -314,6 +316,7 @@ METRICS: tuple[Metric, ...] = (
     X("rtc.exporter.reports.dropped",       C, "{report}",     ("rtc.drop.reason",),                       "Frames, bodies, connections and values refused, by reason; nothing of them is counted elsewhere.", (), tuple((name,) for name in DROPS)),
     X("rtc.exporter.connections",           G, "{connection}", ("rtc.transport.protocol",),                "WebSocket connections open."),
     X("rtc.exporter.connections.opened",    C, "{connection}", ("rtc.transport.protocol",),                "WebSocket connections accepted."),
+    X("rtc.exporter.connections.refused",   C, "{connection}", ("rtc.limit",),                             "Connections and requests that there was no room for, by the limit that was reached.", (), tuple((name,) for name in ROOMS)),
     X("rtc.exporter.events.unknown",        C, "{event}",      (),                                         "Events whose name is not known.", (), ((),)),
     X("rtc.exporter.errors.internal",       C, "{error}",      (),                                         "Faults of this program; each is logged with its trace.", (), ((),)),
     X("rtc.exporter.stats_object.resets",   C, "{reset}",      ("rtc.stats.type",),                        "Stats objects whose counters went back.", (), tuple((name,) for name in STATES)),

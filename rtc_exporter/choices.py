@@ -5,7 +5,7 @@ What the operator may choose about the pipeline, and what the pipeline says of i
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from rtc_exporter.limits import Limits
+from rtc_exporter.limits import Limits, Room
 from rtc_exporter.metric import Profile
 from rtc_exporter.tracing import TraceSettings
 
@@ -27,6 +27,10 @@ class PipelineSettings:
     #: None where nobody takes spans: then none are made.
     traces: TraceSettings | None = None
     limits: Limits = field(default_factory=Limits)
+    #: Whose clients these are, and what all tenants share: None where there is nobody to share with.
+    tenant: str = ""
+    room: Room | None = None
+    series_room: Room | None = None
 
 
 class Status(NamedTuple):

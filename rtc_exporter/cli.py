@@ -19,9 +19,10 @@ from rich.table import Table
 from rtc_exporter import __version__, docs, importer, player
 from rtc_exporter.app import process
 from rtc_exporter.catalog import METRICS
-from rtc_exporter.config import FILE_VARIABLE, Config, settings_table
+from rtc_exporter.config import Config, settings_table
 from rtc_exporter.errors import ConfigError, RtcExporterError
 from rtc_exporter.metric import Metric, Profile
+from rtc_exporter.sources import FILE_VARIABLE
 from rtc_exporter.tracing import SessionTrace, TraceSettings
 
 #: Exit status for a wrong setting or argument, as argparse has it; and for a command that failed.

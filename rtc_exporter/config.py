@@ -8,24 +8,20 @@ What is misspelt or wrong refuses the start with a ``ConfigError`` that repeats 
 To add a setting, add a field; flags, README and chart are made from the table.
 """
 
-import difflib
-import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 from pydantic import ByteSize, Field, PrivateAttr, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
-    EnvSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    TomlConfigSettingsSource,
 )
 
-from rtc_exporter import geo, otel, webconfig
+from rtc_exporter import geo, keys, otel, sources, webconfig
 from rtc_exporter import privacy as people
 from rtc_exporter.errors import ConfigError
 from rtc_exporter.limits import Limits
@@ -36,21 +32,25 @@ from rtc_exporter.settings import (
     Address,
     Count,
     File,
+    Flag,
+    Folder,
+    Hops,
     Listen,
     Origins,
     Rate,
     Seconds,
     Secret,
     Size,
+    Tenants,
     Text,
     Wanted,
+    Word,
+    Words,
     show,
 )
+from rtc_exporter.sources import FILE_VARIABLE, PREFIX, Setting
 from rtc_exporter.webconfig import WebConfig
 
-PREFIX = "RTC_EXPORTER_"
-#: The variable that names the TOML file, as ``--config`` does.
-FILE_VARIABLE = "RTC_EXPORTER_CONFIG"
 DEFAULTS = Limits()
 
 
@@ -58,13 +58,36 @@ class Ingest(Section):
     """Where clients connect"""
 
     listen: Listen = Field(
-        default=Address("127.0.0.1", 8080), description="Address for clients; loopback only without a secret."
+        default=Address("127.0.0.1", 8080), description="Address for clients; loopback only without a key."
     )
     token_secret: Secret = Field(
-        default=SecretStr(""), description="Key of the clients' tokens (HS256); empty for no tokens."
+        default=SecretStr(""), description="Secret that the clients' tokens are signed with; empty for none."
     )
-    token_secret_file: File = Field(default=None, description="File that holds the key of the clients' tokens.")
+    token_secret_file: File = Field(default=None, description="File that holds the secret of the clients' tokens.")
+    token_keys: Folder = Field(
+        default=None,
+        description="Folder with a file for each key of tokens, named by its kid; a subfolder holds a tenant's own.",
+    )
+    token_algorithms: Words = Field(
+        default=("HS256",), description="Algorithms of tokens, of one family: HS256, HS384, HS512; RS256; ES256; EdDSA."
+    )
+    token_audience: Word = Field(default="", description="What the claim aud of a token must say; empty for anything.")
+    token_lifetime: Seconds = Field(
+        default=3600.0, description="Longest time from iat to exp of a token; 0 for any, even without iat."
+    )
+    keys_file: File = Field(
+        default=None,
+        description="File of keys that clients may send in place of tokens, one a line: KEY or TENANT KEY.",
+    )
+    tenants: Tenants = Field(default=(), description="Whose clients there are; each has its own series and traces.")
+    allow_anonymous: Flag = Field(
+        default=False, description="Whether clients may come without token or key, from everywhere."
+    )
     allowed_origins: Origins = Field(default=(), description="Origins of the pages that may send; empty for any.")
+    trusted_hops: Hops = Field(
+        default=0,
+        description="Proxies in front, each of which appends to X-Forwarded-For; 0 where clients come directly.",
+    )
     resume: Seconds = Field(
         default=15.0, description="How long a client that lost its connection may come back and go on."
     )
@@ -89,6 +112,7 @@ class Claims(Section):
     client: Text = Field(default="rtcStats.session", description="Claim that holds the client's own session.")
     app: Text = Field(default="rtcStats.app", description="Claim that names the application.")
     version: Text = Field(default="rtcStats.version", description="Claim that holds the version of the application.")
+    tenant: Text = Field(default="rtcStats.tenant", description="Claim that names the tenant, where there are tenants.")
 
 
 class Bounds(Section):
@@ -98,33 +122,46 @@ class Bounds(Section):
         default=ByteSize(DEFAULTS.frame_bytes), description="One WebSocket message, or one line of a file."
     )
     body_bytes: Size = Field(default=ByteSize(DEFAULTS.body_bytes), description="A body of reports, unpacked.")
+    bodies_bytes: Size = Field(
+        default=ByteSize(DEFAULTS.bodies_bytes), description="All bodies of requests that are under way."
+    )
     dump_bytes: Size = Field(default=ByteSize(DEFAULTS.dump_bytes), description="A dump file as it is sent.")
     dump_bytes_unpacked: Size = Field(
         default=ByteSize(DEFAULTS.dump_bytes_unpacked), description="A dump file, unpacked."
+    )
+    address_posts: Count = Field(
+        default=DEFAULTS.address_posts, description="Requests of one address that are under way."
     )
     frames_per_second: Rate = Field(
         default=DEFAULTS.frames_per_second, description="Frames of one connection each second."
     )
     frames_burst: Count = Field(default=DEFAULTS.frames_burst, description="Frames that may come at once.")
+    bytes_per_second: Size = Field(
+        default=ByteSize(DEFAULTS.bytes_per_second), description="Bytes of one connection each second."
+    )
+    bytes_burst: Size = Field(default=ByteSize(DEFAULTS.bytes_burst), description="Bytes that may come at once.")
     connections: Count = Field(default=DEFAULTS.connections, description="Open WebSocket connections.")
+    tenant_connections: Count = Field(default=DEFAULTS.tenant_connections, description="Those of one tenant.")
+    address_connections: Count = Field(
+        default=DEFAULTS.address_connections, description="Connections of one address; of IPv6, of one /64."
+    )
+    participant_connections: Count = Field(
+        default=DEFAULTS.participant_connections, description="WebSocket connections of one participant."
+    )
     peer_connections: Count = Field(default=DEFAULTS.peer_connections, description="Peer connections of one client.")
     stats: Count = Field(default=DEFAULTS.stats, description="Stats objects in one report.")
+    objects: Count = Field(
+        default=DEFAULTS.objects, description="Stats objects of one client, its peer connections together."
+    )
+    nodes: Count = Field(default=DEFAULTS.nodes, description="Values in one JSON document.")
     participants: Count = Field(default=DEFAULTS.participants, description="Live participants.")
+    series: Count = Field(default=DEFAULTS.series, description="Series of cohorts, before further ones fold.")
+    tenant_series: Count = Field(
+        default=DEFAULTS.tenant_series, description="Those of one tenant, where there are several."
+    )
     id_length: Count = Field(default=DEFAULTS.id_length, description="Characters of an id that a client chooses.")
     text_length: Count = Field(default=DEFAULTS.text_length, description="Characters of any other text that is kept.")
     depth: Count = Field(default=DEFAULTS.depth, description="Levels of nesting in JSON.")
-
-
-class Setting(NamedTuple):
-    """One row of the settings table."""
-
-    name: str
-    flag: str
-    variable: str
-    type: str
-    default: str
-    meaning: str
-    section: str
 
 
 class Config(BaseSettings):
@@ -149,6 +186,7 @@ class Config(BaseSettings):
     _otlp: otel.Otlp = PrivateAttr(default_factory=otel.Otlp)
     _web: WebConfig = PrivateAttr(default_factory=WebConfig)
     _people: people.Privacy = PrivateAttr(default_factory=people.Privacy)
+    _keys: keys.Keys = PrivateAttr(default_factory=keys.Keys)
 
     @classmethod
     def settings_customise_sources(
@@ -162,7 +200,11 @@ class Config(BaseSettings):
         """Read flags (``{"ingest.listen": ...}`` or ``{"--ingest.listen": ...}``), variables and the TOML file."""
         values: dict[str, object] = {}
         given: dict[str, str] = {}
-        for source in (_file(file or environ.get(FILE_VARIABLE) or None), _variables(environ), _flags(args)):
+        rows = settings_table()
+        file = file or environ.get(FILE_VARIABLE) or None
+        for source in (
+            sources.file(file, cls, rows), sources.variables(environ, cls, rows), sources.flags(args, rows),
+        ):  # fmt: skip
             for name, spelling, value in source:
                 values[name], given[name] = value, spelling
         for secret in ("ingest.token_secret", "privacy.hash_key"):
@@ -177,6 +219,10 @@ class Config(BaseSettings):
             raise ConfigError(_explain(exc, given)) from None
         config._given.update(given)
         config._otlp = otel.read(environ)
+        ingest = config.ingest
+        secret = ingest.token_secret.get_secret_value()
+        wanted = keys.Settings(secret, ingest.token_algorithms, ingest.token_keys, ingest.keys_file, ingest.tenants)
+        config._keys = keys.read(wanted, given)
         _check(config, given)
         config._web = webconfig.read(config.admin.web_config_file) if config.admin.web_config_file else WebConfig()
         config._people = _people(config)
@@ -207,6 +253,11 @@ class Config(BaseSettings):
         """What becomes of names and addresses."""
         return self._people
 
+    @property
+    def keys(self) -> keys.Keys:
+        """The keys that clients are checked against, as they were when the configuration was loaded."""
+        return self._keys
+
     def effective(self) -> Iterator[tuple[str, str, str]]:
         """Every setting with its value, secrets masked, and where that came from; then what is pushed."""
         for row in settings_table():
@@ -235,68 +286,6 @@ def _wanted(field: FieldInfo) -> Wanted:
     return next(part for part in field.metadata if isinstance(part, Wanted))
 
 
-# ── sources: (setting, the user's spelling, value)
-
-
-class _Environment(EnvSettingsSource):
-    """The variables that are handed in, not the process's own."""
-
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        self._environ = environ
-        super().__init__(Config)
-
-    def _load_env_vars(self) -> Mapping[str, str | None]:
-        return {name.lower(): value for name, value in self._environ.items()}
-
-
-def _variables(environ: Mapping[str, str]) -> Iterator[tuple[str, str, object]]:
-    known = {row.variable: row for row in settings_table()}
-    ours = {name: value for name, value in environ.items() if name.startswith(PREFIX) and name != FILE_VARIABLE}
-    for name in ours:
-        if name not in known:
-            raise ConfigError(_unknown(name, (*known, FILE_VARIABLE)))
-    values = _Environment(ours)()
-    for name in ours:
-        section, _, key = known[name].name.partition(".")
-        yield known[name].name, name, values[section][key]
-
-
-def _flags(args: Mapping[str, str]) -> Iterator[tuple[str, str, object]]:
-    known = {row.flag: row.name for row in settings_table()}
-    for name, value in args.items():
-        flag = "--" + name.removeprefix("--").replace("_", "-")
-        if flag not in known:
-            raise ConfigError(_unknown(flag, known))
-        yield known[flag], flag, value
-
-
-def _file(path: str | Path | None) -> Iterator[tuple[str, str, object]]:
-    if path is None:
-        return
-    try:
-        if not Path(path).is_file():
-            raise ConfigError(f"the configuration file is {str(path)!r}, which is not a file")
-        values = TomlConfigSettingsSource(Config, Path(path))()
-    except tomllib.TOMLDecodeError as exc:
-        raise ConfigError(f"{path} is not TOML: {exc}") from None
-    except OSError as exc:
-        raise ConfigError(f"{path} cannot be read: {exc.strerror}") from None
-    known = {row.name for row in settings_table()}
-    for section, inner in values.items():
-        if not isinstance(inner, dict):
-            raise ConfigError(f"{_unknown(section, known)} (in {path})")
-        for key, value in inner.items():
-            name = f"{section}.{key}"
-            if name not in known:
-                raise ConfigError(f"{_unknown(name, known)} (in {path})")
-            yield name, f"{name} in {path}", value
-
-
-def _unknown(name: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, tuple(known), 1)
-    return f"unknown setting {name}" + (f", did you mean {close[0]}?" if close else "")
-
-
 # ── errors, in the user's spelling
 
 
@@ -319,33 +308,32 @@ def _one_secret(name: str, values: dict[str, object], given: dict[str, str]) -> 
     spelling = given[f"{name}_file"]
     if values.get(name):
         raise ConfigError(f"{given[name]} and {spelling} are both set, wanted one of them")
-    try:
-        values[name] = Path(str(path)).read_text().strip()
-    except (OSError, UnicodeDecodeError) as exc:
-        raise ConfigError(f"{spelling} is {str(path)!r}, which cannot be read: {type(exc).__name__}") from None
-    if not values[name]:
-        raise ConfigError(f"{spelling} is {str(path)!r}, which is empty, wanted at least {SECRET_LENGTH} characters")
+    values[name] = keys.secret_of(Path(str(path)), spelling)
     given[name] = spelling
 
 
 def _check(config: Config, given: Mapping[str, str]) -> None:
     """What no single setting can know."""
-    secret = config.ingest.token_secret.get_secret_value()
     listen = config.ingest.listen
     hash_key = config.privacy.hash_key.get_secret_value()
-    for name, key in (("ingest.token_secret", secret), ("privacy.hash_key", hash_key)):
-        if key and len(key.encode()) < SECRET_LENGTH:
-            raise ConfigError(f"{given[name]} is too short, wanted at least {SECRET_LENGTH} characters")
+    if hash_key and len(hash_key.encode()) < SECRET_LENGTH:
+        raise ConfigError(f"{given['privacy.hash_key']} is too short, wanted at least {SECRET_LENGTH} characters")
     if config.privacy.participant_id == "hash" and not hash_key:
         raise ConfigError(
             f"{given['privacy.participant_id']} is hash, and there is no key: set privacy.hash_key "
             f"(--privacy.hash-key-file, {PREFIX}PRIVACY__HASH_KEY)"
         )
-    if not secret and not listen.is_loopback:
+    if config.keys.is_empty and not listen.is_loopback and not config.ingest.allow_anonymous:
         raise ConfigError(
             f"{given['ingest.listen']} is {listen}, which others can reach, and nothing checks who sends: "
-            f"set ingest.token_secret (--ingest.token-secret-file, {PREFIX}INGEST__TOKEN_SECRET), "
-            f"or set ingest.listen to a loopback address such as 127.0.0.1:{listen.port}"
+            f"set ingest.token_secret (--ingest.token-secret-file, {PREFIX}INGEST__TOKEN_SECRET), ingest.token_keys "
+            f"or ingest.keys_file, or set ingest.listen to a loopback address such as 127.0.0.1:{listen.port}, "
+            "or say with ingest.allow_anonymous that everybody may send"
+        )
+    if config.ingest.tenants and config.keys.is_empty:
+        raise ConfigError(
+            f"{given['ingest.tenants']} is set, and nothing says whose a client is: set ingest.token_secret, "
+            "ingest.token_keys or ingest.keys_file"
         )
     if listen.port and listen == config.admin.listen:
         who = given.get("admin.listen") or given.get("ingest.listen", "")

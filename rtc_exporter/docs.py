@@ -50,15 +50,23 @@ REASONS = {
     Reason.BAD_DUMP: ("A file is none of the known dumps, or is cut short.", "Save it again; see the formats."),
     Reason.BAD_ENCODING: ("Bytes are not UTF-8, or not what the content encoding says.", "Look for a proxy between."),
     Reason.BAD_IDENTITY: (
-        "An id of session or participant is too long, or not printable.",
-        "Shorten it in the client.",
+        "An id of session or participant is too long, or not printable, or the URL names another than the token.",
+        "Shorten it in the client, or let the token alone name it.",
     ),
     Reason.BAD_TOKEN: ("A token is missing, expired, or signed with another key.", "Compare the keys and the clocks."),
+    Reason.BAD_REQUEST: ("It is not HTTP, or can be read in two ways.", "Look for a proxy between."),
     Reason.BAD_ORIGIN: ("The page comes from an origin that is not allowed.", "Set `ingest.allowed_origins`."),
     Reason.UNKNOWN_FORMAT: ("Neither subprotocol nor first frame is of a known format.", "See the formats."),
     Reason.TOO_LARGE: ("A frame, body or file is over its limit.", "Raise the limit, if the client is honest."),
     Reason.TOO_MANY: ("Too many connections, participants or stats objects.", "Raise the limit, or add a process."),
-    Reason.TOO_FAST: ("One connection sends more frames than a second may have.", "Look at its report interval."),
+    Reason.TOO_FAST: (
+        "One connection goes on sending more frames or bytes than a second may have.",
+        "Look at its report interval.",
+    ),
+    Reason.TOO_SLOW: (
+        "A head, a body, a first frame or the end of a frame did not come in time.",
+        "Look for a proxy that holds requests back; else somebody tries to keep connections busy.",
+    ),
     Reason.NO_BASE: (
         "A client that lost its connection sends what changed since reports that went to another process, or to this "
         "one before it was restarted.",

@@ -7,7 +7,8 @@ Every error that this program raises on purpose.
         ├── FrameError   one frame cannot be used and is dropped        1007 / 400
         ├── AuthError    no, bad or expired credentials                 1008 / 401
         ├── OriginError  a page from elsewhere                          1008 / 403
-        └── LimitError   too large, too many, too fast                  1009 / 413
+        ├── LimitError   too large, too many, too fast                  1009 / 413
+        └── BusyError    no room now: come back later                   1013 / 503
 
 Anything else that escapes is our own bug: logged with its trace, counted, close code 1011 or status 500.
 """
@@ -27,10 +28,12 @@ class Reason(StrEnum):
     BAD_IDENTITY = "bad_identity"
     BAD_TOKEN = "bad_token"
     BAD_ORIGIN = "bad_origin"
+    BAD_REQUEST = "bad_request"
     UNKNOWN_FORMAT = "unknown_format"
     TOO_LARGE = "too_large"
     TOO_MANY = "too_many"
     TOO_FAST = "too_fast"
+    TOO_SLOW = "too_slow"
     NO_BASE = "no_base"
     NO_MEMORY = "no_memory"
 
@@ -84,3 +87,10 @@ class LimitError(ClientError):
 
     close_code = 1009
     status = 413
+
+
+class BusyError(ClientError):
+    """There is no room for one more at the moment; whoever waits a little may come again."""
+
+    close_code = 1013
+    status = 503

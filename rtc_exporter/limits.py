@@ -9,27 +9,60 @@ a start-up burst of rtcstats-js a hundred frames).
 from dataclasses import dataclass
 
 
+class Room:
+    """Places that several share, such as all tenants: how many there are, and how many are taken."""
+
+    __slots__ = ("limit", "taken")
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.taken = 0
+
+    @property
+    def is_full(self) -> bool:
+        """No place is left."""
+        return self.taken >= self.limit
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Bounds with their defaults; sizes in bytes, rates per second."""
 
     #: One WebSocket message, or one line of a file.
     frame_bytes: int = 1 << 20
-    #: A POST of reports, after decompression.
+    #: A POST of reports, after decompression; and all bodies that are under way, since each is held until it is whole.
     body_bytes: int = 8 << 20
+    bodies_bytes: int = 128 << 20
     #: A POST of a dump file, before decompression, and after.
     dump_bytes: int = 64 << 20
     dump_bytes_unpacked: int = 256 << 20
-    #: Frames of one connection, sustained; rtcstats-js flushes its start-up buffer in one burst.
-    frames_per_second: float = 60.0
+    #: Requests with a body that one address may have under way.
+    address_posts: int = 8
+    #: Frames and bytes of one connection, sustained; rtcstats-js flushes its start-up buffer in one burst.
+    frames_per_second: float = 50.0
     frames_burst: int = 1000
-    #: Open WebSocket connections.
-    connections: int = 20_000
+    bytes_per_second: int = 256 << 10
+    bytes_burst: int = 4 << 20
+    #: Open connections: of all, of one tenant, of one address (of IPv6, one /64), of one participant.  An office of
+    #: two hundred behind one address is common, and one page keeps one connection.
+    connections: int = 10_000
+    tenant_connections: int = 10_000
+    address_connections: int = 200
+    participant_connections: int = 4
     #: Peer connections that one client may name, and stats objects in one report.
     peer_connections: int = 64
     stats: int = 2000
+    #: Stats objects that are held for one client, all its peer connections together: a quarter of a kilobyte each in
+    #: the mean, so about a megabyte.
+    objects: int = 4000
+    #: Values and openings in one JSON document, counted before it is parsed.
+    nodes: int = 50_000
     #: Live participants; one more is refused, so that nobody can push out who is here.
     participants: int = 50_000
+    #: Label sets of the cohort tier, of the process and of one tenant where there are several: twice what 50,000
+    #: simulated participants need, and the bound for a client that makes label values up.
+    series: int = 50_000
+    tenant_series: int = 10_000
     #: Characters of an id that a client chooses: session, participant, peer connection, stats, track.
     id_length: int = 128
     #: Characters of any other string that is kept.

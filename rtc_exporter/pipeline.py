@@ -11,11 +11,13 @@ from collections.abc import Sequence
 from math import inf
 
 from rtc_exporter import catalog, plans, routes
+from rtc_exporter.attributes import TENANT
 from rtc_exporter.choices import PipelineSettings, Status
 from rtc_exporter.detectors import READS
-from rtc_exporter.errors import LimitError, Reason
+from rtc_exporter.errors import BusyError, LimitError, Reason
 from rtc_exporter.events import Events
 from rtc_exporter.labels import Labels
+from rtc_exporter.limits import Room
 from rtc_exporter.live import Live
 from rtc_exporter.meter import Meter
 from rtc_exporter.model import NOTHING, Event, Joined, Left, ParticipantKey, PeerConnectionKey, Record, Report
@@ -42,9 +44,18 @@ class Pipeline:
     """Records in, series out."""
 
     def __init__(self, settings: PipelineSettings, now: float) -> None:
+        limits = settings.limits
         self.store = SeriesStore(
-            catalog.METRICS, profile=settings.profile, budget=settings.budget, native=settings.native, now=now
+            catalog.METRICS,
+            profile=settings.profile,
+            budget=settings.budget,
+            total=limits.tenant_series if settings.tenant else limits.series,
+            room=settings.series_room,
+            constants=((TENANT, settings.tenant),) if settings.tenant else (),
+            native=settings.native,
+            now=now,
         )
+        self._room = settings.room or Room(limits.participants)
         self._settings, self.limits = settings, settings.limits
         self._due = settings.fold_interval * DUE
         self._labels = Labels()
@@ -174,11 +185,12 @@ class Pipeline:
         return self._sessions.get(key) or self._join(key, now, None)
 
     def _join(self, key: ParticipantKey, now: float, joined: Joined | None) -> Participant:
-        if len(self._sessions.participants) >= self.limits.participants:
-            raise LimitError(Reason.TOO_MANY, "participants")
+        if self._room.is_full:
+            raise BusyError(Reason.TOO_MANY, "participants")
         participant = Participant(key, now)
         participant.describe(joined.attributes if joined else {}, self._labels, now)
         session = self._sessions.join(participant, now)
+        self._room.taken += 1
         if session.active is None:
             session.active = self.store.gauge("rtc.sessions.active", session.device, now)
             session.active.add(1)
@@ -219,6 +231,7 @@ class Pipeline:
         self._count_of(participant, "rtc.participant.leaves", now, {"rtc.leave.reason": reason})
         self.store.observe("rtc.participant.duration", participant.event, now - participant.joined, now)
         session = self._sessions.leave(participant)
+        self._room.taken -= 1
         if session is not None:
             if self._tracer:
                 self._tracer.end(session, now)

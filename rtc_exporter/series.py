@@ -11,20 +11,17 @@ them together; what comes after goes into one *overflow* slot for each family, s
 
 from collections.abc import Iterable
 
+from rtc_exporter.limits import Limits, Room
 from rtc_exporter.metric import Kind, Metric, Profile, Tier
 from rtc_exporter.slots import Counter, Exemplar, ExemplarLabels, Gauge, Histogram, NativeHistogram, Slot
 
 __all__ = [
-    "OVERFLOW", "TOTAL_BUDGET", "Counter", "Exemplar", "ExemplarLabels", "Family", "Gauge", "Histogram",
+    "OVERFLOW", "Counter", "Exemplar", "ExemplarLabels", "Family", "Gauge", "Histogram",
     "NativeHistogram", "SeriesStore", "Slot",
 ]  # fmt: skip
 
 #: The attribute, and its value, of the series that takes what is over the budget (OpenTelemetry metrics SDK).
 OVERFLOW = ("otel.metric.overflow", "true")
-
-#: Label sets of the whole cohort tier: twice what 50,000 simulated participants need, and the bound
-#: for a client that makes label values up.
-TOTAL_BUDGET = 50_000
 
 _SERIES, _LIMITED, _EXPIRED = "rtc.exporter.series", "rtc.exporter.series.limited", "rtc.exporter.series.expired"
 _OWN = (_SERIES, _LIMITED, _EXPIRED)
@@ -33,21 +30,41 @@ _OWN = (_SERIES, _LIMITED, _EXPIRED)
 class _Budget:
     """How many label sets of the cohort tier there may be, and are."""
 
-    __slots__ = ("family", "total", "taken")
+    __slots__ = ("family", "total", "taken", "room")
 
-    def __init__(self, family: int, total: int) -> None:
+    def __init__(self, family: int, total: int, room: Room) -> None:
         self.family = family
         self.total = total
         self.taken = 0
+        #: What all stores of the process share.
+        self.room = room
+
+    def has_room(self, family: int) -> bool:
+        """Whether one more fits, into a family that has so many."""
+        return family < self.family and self.taken < self.total and not self.room.is_full
+
+    def take(self, number: int) -> None:
+        """Take places, or give them back."""
+        self.taken += number
+        self.room.taken += number
 
 
 class Family:
     """All series of one metric.  ``series`` is for reading; what is in it may change between two awaits."""
 
-    __slots__ = ("metric", "series", "overflow", "limited", "expired", "_budget", "_histogram", "_zeros")
+    __slots__ = ("metric", "constants", "series", "overflow", "limited", "expired", "_budget", "_histogram", "_zeros")
 
-    def __init__(self, metric: Metric, budget: _Budget, now: float, histogram: type[Histogram] = Histogram) -> None:
+    def __init__(
+        self,
+        metric: Metric,
+        budget: _Budget,
+        now: float,
+        histogram: type[Histogram] = Histogram,
+        constants: tuple[tuple[str, str], ...] = (),
+    ) -> None:
         self.metric = metric
+        #: Attributes that all series of the store have, with their values.
+        self.constants = constants
         self.series: dict[tuple[str, ...], Slot] = {}
         #: Takes what is over the budget; there once it was needed.
         self.overflow: Slot | None = None
@@ -73,8 +90,9 @@ class Family:
     def attributes_of(self, slot: Slot) -> list[tuple[str, str]]:
         """Attributes of a slot with their values; what is absent is left out."""
         if slot is self.overflow:
-            return [OVERFLOW]
-        return [(name, value) for name, value in zip(self.metric.attributes, slot.values, strict=True) if value]
+            return [OVERFLOW, *self.constants]
+        pairs = [(name, value) for name, value in zip(self.metric.attributes, slot.values, strict=True) if value]
+        return [*pairs, *self.constants]
 
     @property
     def size(self) -> int:
@@ -85,12 +103,12 @@ class Family:
         if len(values) != len(self.metric.attributes):
             raise ValueError(f"{self.metric.name} has the attributes {self.metric.attributes}, not values for {values}")
         if self.metric.tier is Tier.COHORT:
-            if len(self.series) >= self._budget.family or self._budget.taken >= self._budget.total:
+            if not self._budget.has_room(len(self.series)):
                 self.limited += 1
                 if self.overflow is None:
                     self.overflow = self._new((), now)
                 return self.overflow
-            self._budget.taken += 1
+            self._budget.take(1)
         slot = self.series[values] = self._new(values, now)
         return slot
 
@@ -108,7 +126,7 @@ class Family:
         if self.series.pop(values, None) is None:
             return False
         self.expired += 1
-        self._budget.taken -= self.metric.tier is Tier.COHORT
+        self._budget.take(-(self.metric.tier is Tier.COHORT))
         return True
 
     def expire(self, now: float, idle: float) -> int:
@@ -143,7 +161,9 @@ class SeriesStore:
         *,
         profile: Profile = Profile.STANDARD,
         budget: int = 2000,
-        total: int = TOTAL_BUDGET,
+        total: int = Limits().series,
+        room: Room | None = None,
+        constants: tuple[tuple[str, str], ...] = (),
         idle: float = 86400.0,
         native: bool = False,
         now: float,
@@ -151,15 +171,16 @@ class SeriesStore:
         """
         ``budget`` and ``total`` are label sets of one family and of all, cohort tier; ``idle`` is in seconds.
 
+        ``room`` is for how many there may be in all stores that have it, and ``constants`` tell their series apart.
         With ``native`` all histograms have exponential buckets as well.
         """
         metrics = tuple(metrics)
-        self._budget = _Budget(budget, total)
+        self._budget = _Budget(budget, total, Room(total) if room is None else room)
         self._idle = idle
         self._start = now
         self._names = frozenset(metric.name for metric in metrics)
         self._families = {
-            metric.name: Family(metric, self._budget, now, NativeHistogram if native else Histogram)
+            metric.name: Family(metric, self._budget, now, NativeHistogram if native else Histogram, constants)
             for metric in metrics
             if metric.profile <= profile or metric.tier is Tier.SELF
         }

@@ -12,6 +12,8 @@ from typing import Annotated, Literal, NamedTuple, TypeAlias
 from pydantic import BeforeValidator, ByteSize, Field, SecretStr
 from pydantic_settings import NoDecode
 
+#: What browsers leave out of an origin.
+USUAL_PORTS = {"https": ":443", "http": ":80"}
 #: A key as long as the hash that it feeds (RFC 7518 3.2).
 SECRET_LENGTH = 32
 
@@ -66,7 +68,8 @@ def origins(value: object) -> object:
     """A list of origins as browsers send them: scheme, host, and the port where it is not the usual one."""
     result = words(value)
     for origin in result if isinstance(result, (tuple, list)) else ():
-        if not re.fullmatch(r"[a-z][a-z0-9+.-]*://[^/?#\s@]+", str(origin)):
+        found = re.fullmatch(r"([a-z][a-z0-9+.-]*)://[^/?#\s@A-Z*]+", str(origin))
+        if not found or str(origin).endswith(USUAL_PORTS.get(found[1], "/")):
             raise ValueError("not an origin")
     return result
 
@@ -79,11 +82,15 @@ Origins: TypeAlias = Annotated[
     tuple[str, ...],
     NoDecode,
     BeforeValidator(origins),
-    Wanted("list", "origins such as https://app.example, without a path"),
+    Wanted("list", "origins such as https://app.example, as browsers send them: small letters, no usual port, no path"),
 ]
 Text: TypeAlias = Annotated[str, Field(min_length=1), Wanted("text", "a text that is not empty")]
 Secret: TypeAlias = Annotated[SecretStr, Wanted("secret", f"at least {SECRET_LENGTH} characters")]
 File: TypeAlias = Annotated[Path | None, Wanted("file", "a file that can be read")]
+Folder: TypeAlias = Annotated[Path | None, Wanted("folder", "a folder that can be read")]
+Tenants: TypeAlias = Annotated[tuple[str, ...], NoDecode, BeforeValidator(words), Wanted("list", "names of tenants")]
+Word: TypeAlias = Annotated[str, Wanted("text", "a text")]
+Hops: TypeAlias = Annotated[int, Field(ge=0, le=16), Wanted("count", "a whole number from 0 to 16")]
 Seconds: TypeAlias = Annotated[float, Field(ge=0, allow_inf_nan=False), Wanted("seconds", "seconds, 0 or more")]
 Rate: TypeAlias = Annotated[float, Field(gt=0, allow_inf_nan=False), Wanted("number", "a number over 0")]
 Count: TypeAlias = Annotated[int, Field(ge=1), Wanted("count", "a whole number, 1 or more")]

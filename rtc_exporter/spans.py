@@ -11,7 +11,7 @@ hold what is built against the rows.
 
 from dataclasses import dataclass
 
-from rtc_exporter.attributes import ATTRIBUTES
+from rtc_exporter.attributes import ATTRIBUTES, TENANT
 from rtc_exporter.rules import ISSUES
 
 
@@ -55,7 +55,7 @@ PHASES = (
 EPISODES = tuple(ISSUES)
 
 #: On every span of a participant; on those of a session what is not the participant's.
-COMMON = ("session.id", "rtc.participant.id", "rtc.app.name", "rtc.sampling.reason")
+COMMON = ("session.id", "rtc.participant.id", "rtc.app.name", "rtc.sampling.reason", TENANT)
 #: What was said of the client.
 CLIENT = (
     "rtc.app.version", "user_agent.name", "user_agent.version", "user_agent.os.name", "geo.country.iso_code",
@@ -188,6 +188,7 @@ SPAN_ATTRIBUTES: dict[str, SpanAttribute] = {
     "rtc.ice.candidate.errors": SpanAttribute("int", "Candidate errors so far.", "0"),
     "rtc.ice.restart.trigger": SpanAttribute("string", "`restartIce`, or `createOffer` with iceRestart.", "restartIce"),
     "rtc.negotiation.role": SpanAttribute("string", "`offer` where this side made the offer, else `answer`.", "offer", ("offer", "answer")),
+    TENANT: SpanAttribute("string", "Whose session it is, where there are tenants.", "acme"),
     "rtc.tracks.added": SpanAttribute("int", "Tracks and transceivers added for it.", "1"),
     "rtc.tracks.removed": SpanAttribute("int", "Tracks removed for it.", "0"),
     "rtc.segment.reason": SpanAttribute("string", "Why the segment ended: five minutes were over, the class changed, the participant left, or a new trace began.", "interval", ("interval", "quality", "leave", "rollover")),

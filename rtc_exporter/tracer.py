@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from rtc_exporter import catalog, drafts, spans
+from rtc_exporter.attributes import TENANT
 from rtc_exporter.delta import Fold
 from rtc_exporter.detectors import Change
 from rtc_exporter.labels import Labels
@@ -320,4 +321,9 @@ class Tracer:
                 fate = Fate.OVER_BUDGET
             self._made[fate].value += 1
             if fate is Fate.QUEUED:
-                self._waiting.append(span)
+                self._waiting.append(self._owned(span))
+
+    def _owned(self, span: Span) -> Span:
+        """The span, with whose it is."""
+        tenant = self._settings.tenant
+        return span._replace(attributes={**span.attributes, TENANT: tenant}) if tenant else span

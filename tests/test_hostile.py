@@ -66,14 +66,14 @@ async def test_a_connection_that_is_gone_leaves_nothing_behind(exporter: Running
 
 
 def test_who_never_says_what_it_speaks_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As of an unknown format, when it is closed."""
+    """As too slow, when it is closed."""
     monkeypatch.setattr(sockets, "FIRST_FRAME", 0.01)
 
     @with_exporter()
     async def scenario(exporter: Running) -> None:
         async with exporter.client("/", ()) as client:
             assert (await closed(client))[0] == 1008
-        assert exporter.dropped("unknown_format") == 1
+        assert exporter.dropped("too_slow") == 1
 
     scenario()
 
@@ -96,7 +96,7 @@ def test_who_pings_before_its_first_frame_is_not_closed_after_it(monkeypatch: py
     scenario()
 
 
-@with_exporter(limits__frames_per_second="100", limits__frames_burst="10")
+@with_exporter(limits__bytes_per_second="2000000", limits__bytes_burst="300000")
 async def test_large_frames_are_read_more_slowly_than_small_ones(exporter: Running) -> None:
     """A frame costs by its size as well, or one client's large frames would be all that is read."""
     loop = asyncio.get_running_loop()

@@ -683,7 +683,7 @@ def test_the_overflow_series_is_not_the_series_without_attributes() -> None:
     store.add("t.active", (), 2, START)
     before = points_of(metrics_of(export(encoder, store))[0])
     family = family_of(store, ACTIVE)
-    family._budget.total = 1
+    family._budget.total = family._budget.room.limit = 1
     store.add("t.active", (), 1, START)
     after = points_of(metrics_of(export(encoder, store))[0])
 

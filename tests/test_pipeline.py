@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from rtc_exporter import catalog, w3c
-from rtc_exporter.errors import LimitError, Reason
+from rtc_exporter.errors import BusyError, LimitError, Reason
 from rtc_exporter.limits import Limits
 from rtc_exporter.model import Event, Joined, Left, Member, Members, ParticipantKey, PeerConnectionKey, Report, Stats
 from rtc_exporter.pipeline import Pipeline, PipelineSettings
@@ -452,7 +452,7 @@ def test_one_participant_too_many_is_refused() -> None:
     call = begun(limits=replace(Limits(), participants=1), fold_interval=0.0)
 
     for refused in (lambda: call.join(BOB), lambda: call.create(BOB), lambda: call.report({}, 1, BOB)):
-        with pytest.raises(LimitError) as caught:
+        with pytest.raises(BusyError) as caught:
             refused()
         assert caught.value.reason is Reason.TOO_MANY
     call.report({"a": audio(101)}, 1)

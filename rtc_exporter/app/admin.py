@@ -115,7 +115,7 @@ class Admin:
             return
         store.set("rtc.exporter.last_scrape.timestamp", (), now, now)
         if tier in (None, Tier.PARTICIPANT):
-            self._intake.pipeline.scraped(rendering.started)  # who left while the chunks went out may not be in them
+            self._intake.tenants.scraped(rendering.started)  # who left while the chunks went out may not be in them
         self.scraped = time.monotonic()
         if rendering.started >= self._final:
             self.was_scraped.set()
@@ -124,7 +124,7 @@ class Admin:
         tier, exposition = key
         started = self._clock()
         store = self._intake.pipeline.store
-        families = store.families(tier)
+        families = self._intake.tenants.families(tier)
         is_binary, with_process = exposition is prometheus.PROTOBUF, tier in (None, Tier.SELF)
         yield from protobuf.render(families) if is_binary else prometheus.render(families, exposition)
         if with_process:

@@ -5,7 +5,7 @@ What is wrong raises ``ClientError``; ``UnsupportedError`` is the one case that 
 """
 
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from io import BytesIO
 
 from multipart import (  # type: ignore[import-untyped]  # it has annotations, but no py.typed
@@ -33,8 +33,8 @@ class UnsupportedError(FrameError):
     status = 415
 
 
-async def chunks(request: Request, limit: int) -> AsyncIterator[bytes]:
-    """The body as it comes, up to ``limit`` bytes."""
+async def chunks(request: Request, limit: int, hold: Callable[[int], None]) -> AsyncIterator[bytes]:
+    """The body as it comes, up to ``limit`` bytes; ``hold`` is told how many are kept."""
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > limit:
         raise LimitError(Reason.TOO_LARGE, f"a body has at most {limit} bytes")
@@ -44,10 +44,11 @@ async def chunks(request: Request, limit: int) -> AsyncIterator[bytes]:
         if size > limit:
             raise LimitError(Reason.TOO_LARGE, f"a body has at most {limit} bytes")
         if chunk:
+            hold(len(chunk))
             yield chunk
 
 
-async def text(request: Request, limit: int) -> tuple[bytes, bool]:
+async def text(request: Request, limit: int, hold: Callable[[int], None]) -> tuple[bytes, bool]:
     """A body of JSON in UTF-8, and whether it is one document on each line."""
     kind, options = parse_options_header(request.headers.get("content-type", ""))
     is_json = kind in JSON or kind.endswith("+json")
@@ -59,9 +60,10 @@ async def text(request: Request, limit: int) -> tuple[bytes, bool]:
     encoding = request.headers.get("content-encoding", "identity").lower()
     if encoding not in ("identity", "gzip"):
         raise UnsupportedError(Reason.BAD_ENCODING, "wanted gzip, or no content encoding")
-    body = b"".join([chunk async for chunk in chunks(request, limit)])
+    body = b"".join([chunk async for chunk in chunks(request, limit, hold)])
     if encoding == "gzip":
         body = unpack(body, limit)
+        hold(len(body))
     if charset not in ("utf-8", "utf8"):
         try:
             body = body.decode(charset).encode()
@@ -92,16 +94,19 @@ def unpack(body: bytes, limit: int) -> bytes:
     return b"".join(parts)
 
 
-async def file(request: Request, limit: int) -> BytesIO:
+async def file(request: Request, limit: int, hold: Callable[[int], None]) -> BytesIO:
     """A dump file: the body itself, or the first part of a form."""
     kind, options = parse_options_header(request.headers.get("content-type", ""))
-    if kind != "multipart/form-data":
-        return BytesIO(b"".join([chunk async for chunk in chunks(request, limit)]))
     result = BytesIO()
+    if kind != "multipart/form-data":
+        async for chunk in chunks(request, limit, hold):
+            result.write(chunk)
+        result.seek(0)
+        return result
     parts = 0
     try:
         with PushMultipartParser(options.get("boundary", ""), max_segment_count=8, strict=True) as parser:
-            async for chunk in chunks(request, limit):
+            async for chunk in chunks(request, limit, hold):
                 for event in parser.parse(chunk):
                     if isinstance(event, MultipartSegment):
                         parts += 1

@@ -19,23 +19,21 @@ from starlette.types import Receive, Scope, Send
 
 from rtc_exporter import auth, wire
 from rtc_exporter.app import bodies
+from rtc_exporter.app.gate import Gate
 from rtc_exporter.app.intake import Intake
 from rtc_exporter.auth import Identity
-from rtc_exporter.errors import ClientError, LimitError, OriginError, Reason
+from rtc_exporter.errors import BusyError, ClientError, LimitError, Reason
 from rtc_exporter.model import Event, ParticipantKey, Report
 from rtc_exporter.wire.decoder import Description
 
-#: What has a status of its own: a client that is told to wait can send the same again.
-STATUS: dict[Reason, tuple[int, dict[str, str]]] = {
-    Reason.TOO_MANY: (429, {}),
-    Reason.NO_MEMORY: (503, {"retry-after": "30"}),
-}
 #: Documents in one body: each that is refused is answered for.
 DOCUMENTS = 5000
 #: Dump files that are read at the same time: each is held in memory while it is.
 UPLOADS = 4
 #: Seconds of work on a dump before everybody else has a turn.
 TURN = 0.010
+#: Seconds after which who there was no room for may come again.
+RETRY = 10
 #: Bytes of a file that say what it is.
 HEAD = 64 << 10
 
@@ -43,8 +41,9 @@ HEAD = 64 << 10
 class Ingest:
     """The ASGI application of the listener for clients."""
 
-    def __init__(self, intake: Intake, clock: Callable[[], float]) -> None:
+    def __init__(self, intake: Intake, gate: Gate, clock: Callable[[], float]) -> None:
         self._intake = intake
+        self._gate = gate
         self._clock = clock
         self._uploads = 0
         self._plain = next(form for form in wire.FORMATS if "post" in form.media)
@@ -52,14 +51,13 @@ class Ingest:
 
     def configure(self) -> None:
         """Take over what the settings say now."""
-        self._origins = frozenset(self._intake.config.ingest.allowed_origins)
         paths = (("/v1/reports", self._reports), ("/v1/dumps", self._dumps))
         routes = [
             Route(path + rest, answer, methods=["POST"]) for path, answer in paths for rest in ("", "/{rest:path}")
         ]
         cors = Middleware(
             CORSMiddleware,
-            allow_origins=sorted(self._origins) or ["*"],
+            allow_origins=sorted(self._intake.config.ingest.allowed_origins) or ["*"],
             allow_methods=["POST"],
             allow_headers=["authorization", "content-type", "content-encoding"],
             max_age=3600,
@@ -72,14 +70,12 @@ class Ingest:
     async def _answer(self, request: Request, format: str, work: Callable[[Request], Awaitable[Response]]) -> Response:
         """Do the work, and say in one shape what is wrong."""
         try:
-            origin = request.headers.get("origin")
-            if self._origins and origin is not None and origin not in self._origins:
-                raise OriginError(Reason.BAD_ORIGIN, "a page from elsewhere")
-            return await work(request)
+            self._intake.welcome(request.headers.get("origin"))
+            with self._gate.request(self._gate.address(*_source(request))):
+                return await work(request)
         except ClientError as exc:
             self._intake.refuse(exc, self._clock(), format)
-            status, headers = STATUS.get(exc.reason, (exc.status, {}))
-            return JSONResponse({"error": exc.reason.value, "detail": exc.detail}, status, headers)
+            return _refusal(exc)
         except ClientDisconnect:
             return Response(status_code=400)
         except Exception as exc:
@@ -100,11 +96,15 @@ class Ingest:
 
     async def _take_reports(self, request: Request) -> Response:
         identity = self._identity(request)
-        body, is_lines = await bodies.text(request, self._intake.limits.body_bytes)
+        with self._gate.body() as hold:
+            body, is_lines = await bodies.text(request, self._intake.limits.body_bytes, hold)
+            return await self._take_documents(request, identity, body, is_lines)
+
+    async def _take_documents(self, request: Request, identity: Identity, body: bytes, is_lines: bool) -> Response:
         documents = [line for line in body.splitlines() if line.strip()] if is_lines else [body]
         if len(documents) > DOCUMENTS:
             raise LimitError(Reason.TOO_LARGE, f"a body has at most {DOCUMENTS} lines")
-        agent, address = request.headers.get("user-agent", ""), request.client.host if request.client else ""
+        agent, address = request.headers.get("user-agent", ""), self._gate.address(*_source(request))
         accepted, rejected = 0, []
         turn = self._clock()
         for index, document in enumerate(documents):
@@ -112,11 +112,10 @@ class Ingest:
             try:
                 accepted += self._intake.post(identity, self._plain, agent, document, now, address)
             except ClientError as exc:
-                self._intake.refuse(exc, now, "json")
+                self._intake.refuse(exc, now, "json", identity.tenant)
                 rejected.append({"index": index, "reason": exc.reason.value})
                 if len(documents) == 1:
-                    status, headers = STATUS.get(exc.reason, (exc.status, {}))
-                    return JSONResponse({"error": exc.reason.value, "detail": exc.detail}, status, headers)
+                    return _refusal(exc)
             if now - turn > TURN:
                 await asyncio.sleep(0)
                 turn = self._clock()
@@ -131,11 +130,12 @@ class Ingest:
         identity = self._identity(request)
         self._intake.has_room()
         if self._uploads >= UPLOADS:
-            raise LimitError(Reason.TOO_MANY, "too many files at the same time")
+            raise BusyError(Reason.TOO_MANY, "too many files at the same time")
         self._uploads += 1
         try:
-            stream = await bodies.file(request, self._intake.limits.dump_bytes)
-            return await self._play(stream, identity)
+            with self._gate.body() as hold:
+                stream = await bodies.file(request, self._intake.limits.dump_bytes, hold)
+                return await self._play(stream, identity)
         finally:
             self._uploads -= 1
 
@@ -147,7 +147,7 @@ class Ingest:
         told = reader.describe(head)
         key = self._intake.people.name(identity.key if identity.claimed else self._described(identity.key, told))
         start = self._clock()
-        connection = self._intake.upload(wire.name_of(reader), told.user_agent)
+        connection = self._intake.upload(identity.tenant, wire.name_of(reader), told.user_agent)
         reports = events = 0
         records = iter(reader(stream, key, start, self._intake.limits))
         while True:
@@ -175,3 +175,14 @@ class Ingest:
             auth.identifier(names.session or told.session or key.session, length),
             auth.identifier(names.participant or told.participant or key.participant, length),
         )
+
+
+def _refusal(error: ClientError) -> Response:
+    """What is wrong, in one shape; a client that is told to wait can send the same again."""
+    headers = {"retry-after": str(RETRY)} if isinstance(error, BusyError) else None
+    return JSONResponse({"error": error.reason.value, "detail": error.detail}, error.status, headers)
+
+
+def _source(request: Request) -> tuple[str, list[str]]:
+    """Where a request comes from, and what proxies say of that."""
+    return request.client.host if request.client else "", request.headers.getlist("x-forwarded-for")

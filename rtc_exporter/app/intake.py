@@ -15,13 +15,12 @@ from typing import Any, NamedTuple, TypeAlias
 
 from rtc_exporter import useragent, wire
 from rtc_exporter.app.memory import Stage
-from rtc_exporter.app.tally import Refusal, Tally
+from rtc_exporter.app.tally import Books
 from rtc_exporter.auth import Identity
-from rtc_exporter.catalog import FORMAT_NAMES
 from rtc_exporter.config import Config
-from rtc_exporter.errors import ClientError, FrameError, LimitError, Reason
+from rtc_exporter.errors import BusyError, ClientError, FrameError, OriginError, Reason
 from rtc_exporter.model import Joined, Left, ParticipantKey, PeerConnectionKey, Record, Report
-from rtc_exporter.pipeline import Pipeline
+from rtc_exporter.tenants import Tenants
 from rtc_exporter.wire import plain
 from rtc_exporter.wire.decoder import Decoder
 
@@ -42,10 +41,8 @@ POSTERS = 10_000
 #: About what a stats object takes with all that hangs on it: 45 kB for the 35 objects of a call of two.
 OBJECT_BYTES = 1300
 
-REPORTS = "rtc.exporter.reports"
-
-#: Where a connection goes on: the same participant in the same format.
-Place: TypeAlias = tuple[ParticipantKey, str]
+#: Where a connection goes on: the same participant, of the same tenant, in the same format.
+Place: TypeAlias = tuple[str, ParticipantKey, str]
 
 
 class Parked(NamedTuple):
@@ -60,12 +57,14 @@ class Connection:
     """One client's connection: frames in, records on to the pipeline."""
 
     __slots__ = (
-        "_intake", "_renames", "_seen", "attributes", "decoder", "format", "is_open", "keys", "place", "refused",
+        "_intake", "_pipeline", "_renames", "_seen", "attributes", "decoder", "excess", "format", "is_open", "keys",
+        "place", "refused", "tenant",
     )  # fmt: skip
 
     def __init__(
         self,
         intake: "Intake",
+        tenant: str,
         format: str,
         attributes: Mapping[str, str],
         is_open: bool = True,
@@ -73,8 +72,10 @@ class Connection:
     ) -> None:
         """``renames``: its records come under the names that clients use, and go on under ours."""
         self._intake = intake
+        self._pipeline = intake.tenants[tenant]
         self._renames = renames and bool(intake.people.hash_key)
         self._seen: set[tuple[str, ...]] = set()
+        self.tenant = tenant
         self.format = format
         self.attributes = attributes
         #: Whether its participants are here as long as it is, or only heard of, as those that post.
@@ -87,6 +88,13 @@ class Connection:
         self.keys: list[ParticipantKey] = []
         #: Frames refused since the last one that was fine.
         self.refused = 0
+        #: Frames refused so far because they wanted more than one client may hold.
+        self.excess = 0
+
+    @property
+    def verdict(self) -> int:
+        """The close code when it is no use to go on."""
+        return 1008 if self.excess >= PATIENCE else 1007
 
     def receive(self, frame: str | bytes, now: float) -> bool:
         """Take one frame.  False: too many were refused in a row, and it is no use to go on."""
@@ -96,9 +104,10 @@ class Connection:
             if self.decoder is not None:
                 self.take(self.decoder.receive(frame, now), now)
         except ClientError as exc:
-            self._intake.refuse(exc, now, self.format)
+            self._intake.refuse(exc, now, self.format, self.tenant)
             self.refused += 1
-            return self.refused < PATIENCE
+            self.excess += exc.reason is Reason.TOO_MANY
+            return max(self.refused, self.excess) < PATIENCE
         before = self.refused
         if not self.settle(now) or self.refused == before:
             self.refused = 0
@@ -110,13 +119,13 @@ class Connection:
             return False
         # Who was here before our restart sends changes of what we do not have: it cannot know, and is not sent away.
         honest = sum(error.reason is Reason.NO_BASE for error in self.decoder.refused)
-        self.refused += self._intake.settle(self.decoder, self.format, now) - honest
+        self.refused += self._intake.settle(self.decoder, self.format, now, self.tenant) - honest
         return True
 
     def take(self, records: Iterable[Record], now: float) -> int:
         """Feed records; returns how many reports were among them."""
         accepted = dropped = 0
-        feed = self._intake.pipeline.feed
+        feed = self._pipeline.feed
         sheds = self._intake.stage >= Stage.SHED
         if self._renames:
             records = [record._replace(key=self._intake.name(record.key)) for record in records]
@@ -141,7 +150,7 @@ class Connection:
             elif isinstance(record, Report):
                 accepted += 1
         if accepted or dropped:
-            self._intake.count_reports(self.format, accepted, dropped, now)
+            self._intake.books.count_reports(self.tenant, self.format, accepted, dropped)
         return accepted + dropped
 
     def _forget(self, key: ParticipantKey) -> None:
@@ -152,7 +161,7 @@ class Connection:
 
     def speak_for(self, key: ParticipantKey, now: float) -> int:
         """The participant is here while this connection is open.  Returns the number of its page load."""
-        pipeline = self._intake.pipeline
+        pipeline = self._pipeline
         pipeline.feed(Joined(key, now, self.attributes), now)
         self._seen.add(key)
         if not self.is_open:
@@ -164,8 +173,10 @@ class Connection:
 class Intake:
     """All connections, and what they have in common."""
 
-    def __init__(self, config: Config, pipeline: Pipeline) -> None:
-        self.pipeline = pipeline
+    def __init__(self, config: Config, tenants: Tenants) -> None:
+        self.tenants = tenants
+        #: What is about the process is counted here.
+        self.pipeline = tenants.own
         self.configure(config)
         #: The time of day, as those tell it who sign tokens: theirs are compared with it.
         self.wall: Callable[[], float] = time.time
@@ -173,25 +184,19 @@ class Intake:
         self.stage = Stage.NORMAL
         self._ticked = 0.0
         self._names: OrderedDict[ParticipantKey, ParticipantKey] = OrderedDict()
-        self.tallies: dict[str, Tally] = {name: Tally() for name in (*FORMAT_NAMES, "")}
-        # Kept, because it is counted for every frame; series of this tier do not expire.
-        count = pipeline.store.counter
-        self._counters = {
-            name: (count(REPORTS, (name, "accepted"), 0.0), count(REPORTS, (name, "dropped"), 0.0))
-            for name in FORMAT_NAMES
-        }
-        self.connections = 0
+        self.books = Books(tenants)
+        self.tallies, self.refuse = self.books.tallies, self.books.refuse
         self.is_closing = False
         self._parked: OrderedDict[Place, Parked] = OrderedDict()
         self._newest: dict[Place, Connection] = {}
-        self._posters: OrderedDict[ParticipantKey, tuple[Decoder, float]] = OrderedDict()
+        self._posters: OrderedDict[tuple[str, ParticipantKey], tuple[Decoder, float]] = OrderedDict()
 
     def configure(self, config: Config) -> None:
         """Take over settings; they may be others than before."""
         self.config = config
         self.limits = config.bounds
         self.people = config.people
-        self.pipeline.limits = self.limits
+        self.tenants.configure(self.limits)
 
     # ── connections
 
@@ -200,19 +205,15 @@ class Intake:
     ) -> Connection:
         """A client has connected; raises ``LimitError`` when there is no room for its participant."""
         attributes = self._attributes(identity, user_agent, address)
-        claimed = identity.claimed
+        claimed, tenant = identity.claimed, identity.tenant
         renames = format.names_itself and not claimed
         key = identity.key if renames else self.people.name(identity.key)
-        connection = Connection(self, format.name, attributes, renames=renames)
+        connection = Connection(self, tenant, format.name, attributes, renames=renames)
         # Nobody has come yet where the payload may say who it is.
         page = connection.speak_for(key, now) if claimed or not format.names_itself else 1
         decoder = format.decoder(key, page=page, claimed=claimed, limits=self.limits)
-        self._resume(connection, decoder, (key, format.name))
-        tally = self.tallies[format.name]
-        tally.open += 1
-        tally.opened += 1
-        self.pipeline.store.set("rtc.exporter.connections", (format.name,), tally.open, now)
-        self.pipeline.count("rtc.exporter.connections.opened", (format.name,), now=now)
+        self._resume(connection, decoder, (tenant, key, format.name))
+        self.books.opened(tenant, format.name, now)
         return connection
 
     def _resume(self, connection: Connection, decoder: Decoder, place: Place) -> None:
@@ -228,26 +229,25 @@ class Intake:
 
     def close(self, connection: Connection, code: int, now: float) -> None:
         """The connection is gone: its participants leave, or may still come back."""
-        tally = self.tallies[connection.format]
-        tally.open -= 1
-        self.pipeline.store.set("rtc.exporter.connections", (connection.format,), tally.open, now)
+        self.books.closed(connection.tenant, connection.format, now)
+        pipeline = self.tenants[connection.tenant]
         if connection.place is not None and self._newest.get(connection.place) is connection:
             del self._newest[connection.place]
         for key in connection.keys:
-            others = self.pipeline.detach(key, now)
+            others = pipeline.detach(key, now)
             if self.is_closing:
                 continue
             if code == GOING_AWAY:
                 if not others:
-                    self.pipeline.feed(Left(key, now, "page_hide"), now)
-            elif code in CLOSED and not others and not self.pipeline.is_connected(key):
-                self.pipeline.feed(Left(key, now, "closed"), now)
+                    pipeline.feed(Left(key, now, "page_hide"), now)
+            elif code in CLOSED and not others and not pipeline.is_connected(key):
+                pipeline.feed(Left(key, now, "closed"), now)
             else:
                 self._park(connection, key, "closed" if code in CLOSED else "error", now)
         connection.settle(now)
 
     def _park(self, connection: Connection, key: ParticipantKey, reason: str, now: float) -> None:
-        place = (key, connection.format)
+        place = (connection.tenant, key, connection.format)
         if connection.decoder is None:
             return
         self._parked[place] = Parked(connection.decoder, now + self.config.ingest.resume, reason)
@@ -256,10 +256,11 @@ class Intake:
             self._give_up(*self._parked.popitem(last=False), now)
 
     def _give_up(self, place: Place, parked: Parked, now: float) -> None:
-        participant = self.pipeline.sessions.get(place[0])
+        tenant, key, format = place
+        participant = self.tenants[tenant].sessions.get(key)
         if participant is not None and not participant.sockets:
-            self.pipeline.feed(Left(place[0], now, parked.reason), now)
-        self.settle(parked.decoder, place[1], now)
+            self.tenants[tenant].feed(Left(key, now, parked.reason), now)
+        self.settle(parked.decoder, format, now, tenant)
 
     # ── clients that post
 
@@ -267,8 +268,9 @@ class Intake:
         self, identity: Identity, format: wire.Format, user_agent: str, body: bytes, now: float, address: str = ""
     ) -> int:
         """Take a document that came by POST; returns how many reports it held.  Raises ``ClientError``."""
-        place = identity.key if identity.claimed else self._first_named(body)
-        self.has_room(place and self.people.name(place))
+        key = identity.key if identity.claimed else self._first_named(body)
+        self.has_room(key and self.people.name(key), identity.tenant)
+        place = (identity.tenant, key) if key else None
         decoder, _ = self._posters.get(place, (None, 0.0)) if place else (None, 0.0)
         if decoder is None:
             decoder = format.decoder(identity.key, claimed=identity.claimed, limits=self.limits)
@@ -279,16 +281,16 @@ class Intake:
             if len(self._posters) > POSTERS:
                 self._posters.popitem(last=False)
         attributes = self._attributes(identity, user_agent, address)
-        connection = Connection(self, format.name, attributes, is_open=False, renames=True)
+        connection = Connection(self, identity.tenant, format.name, attributes, is_open=False, renames=True)
         return connection.take(records, now)
 
     def _first_named(self, body: bytes) -> ParticipantKey | None:
         """Whose decoder a body is for that says itself whose it is."""
         return min((key for key, _ in plain.documents(body, self.limits) if key), default=None)
 
-    def upload(self, format: str, user_agent: str) -> Connection:
+    def upload(self, tenant: str, format: str, user_agent: str) -> Connection:
         """The connection in all but name of a file: it has a reader where others have a decoder."""
-        return Connection(self, format, useragent.parse(user_agent), is_open=False)
+        return Connection(self, tenant, format, useragent.parse(user_agent), is_open=False)
 
     # ── people
 
@@ -303,11 +305,12 @@ class Intake:
 
     # ── memory
 
-    def has_room(self, key: ParticipantKey | None = None) -> None:
-        """Raises ``LimitError`` where memory is too short for somebody new, or at all for what can be sent again."""
-        if self.stage >= Stage.SHED or (self.stage >= Stage.REFUSE and key not in self.pipeline.sessions.participants):
+    def has_room(self, key: ParticipantKey | None = None, tenant: str = "") -> None:
+        """Raises ``BusyError`` where memory is too short for somebody new, or at all for what can be sent again."""
+        known = self.tenants[tenant].sessions.participants
+        if self.stage >= Stage.SHED or (self.stage >= Stage.REFUSE and key not in known):
             self.pipeline.count("rtc.exporter.memory.shed", ("connection",), now=self._ticked)
-            raise LimitError(Reason.NO_MEMORY, "memory is short")
+            raise BusyError(Reason.NO_MEMORY, "memory is short")
 
     def shed(self, what: str, now: float) -> None:
         """Count what was given up because memory is short."""
@@ -317,36 +320,19 @@ class Intake:
 
     def weight(self, connection: Connection) -> int:
         """About how many bytes are held for a connection's participants."""
-        found = (self.pipeline.sessions.get(key) for key in connection.keys)
+        found = (self.tenants[connection.tenant].sessions.get(key) for key in connection.keys)
         several = (each for participant in found if participant for each in participant.peer_connections.values())
         return sum(OBJECT_BYTES * (1 + len(each.report.stats if each.report else ())) for each in several)
 
     # ── counting
 
-    def refuse(self, error: ClientError, now: float, format: str = "") -> None:
-        """Count something that cannot be used."""
-        tally = self.tallies[format]
-        tally.refused[error.reason] += 1
-        tally.last = Refusal(error.reason, error.detail, now)
-        self.pipeline.count("rtc.exporter.reports.dropped", (error.reason.value,), now=now)
-
-    def settle(self, decoder: Decoder, format: str, now: float) -> int:
+    def settle(self, decoder: Decoder, format: str, now: float, tenant: str = "") -> int:
         """Count the frames that a decoder took unread and that were of no use; returns how many."""
         number = len(decoder.refused)
         for error in decoder.refused:
-            self.refuse(error, now, format)
+            self.refuse(error, now, format, tenant)
         decoder.refused.clear()
         return number
-
-    def count_reports(self, format: str, accepted: int, dropped: int, now: float) -> None:
-        """Count reports that were understood: taken, or dropped as repetitions."""
-        tally = self.tallies[format]
-        tally.accepted += accepted
-        tally.dropped += dropped
-        taken, repeated = self._counters[format]
-        taken.add(accepted)
-        if dropped:
-            repeated.add(dropped)
 
     def fault(self, error: BaseException, now: float) -> None:
         """Log and count a bug of ours: where it happened, never what the client sent."""
@@ -369,14 +355,18 @@ class Intake:
         """The process ends: everybody leaves."""
         self.is_closing = True
         self._parked.clear()
-        self.pipeline.shutdown(now)
+        self.tenants.shutdown(now)
 
-    def admit(self) -> None:
-        """Make room for one more connection, or raise ``LimitError``."""
-        self.has_room()
-        if self.connections >= self.limits.connections:
-            raise LimitError(Reason.TOO_MANY, "connections")
-        self.connections += 1
+    def welcome(self, origin: str | None) -> None:
+        """
+        Raise ``OriginError`` for a page that is not on the list.
+
+        Browsers always name the page; who names none is no page, and needs a token where there is a list.  ``null``
+        is what any page can be made to say.
+        """
+        allowed = self.config.ingest.allowed_origins
+        if allowed and (self.config.keys.is_empty if origin is None else origin not in allowed):
+            raise OriginError(Reason.BAD_ORIGIN, "this page is not on the list of allowed origins")
 
     def _attributes(self, identity: Identity, user_agent: str, address: str) -> dict[str, str]:
         return {**useragent.parse(user_agent), **identity.attributes, **self.people.attributes(address)}

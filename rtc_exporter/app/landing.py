@@ -41,7 +41,7 @@ code { font-family: ui-monospace, monospace; font-size: .9em }
 
 def page(intake: Intake, ingest: str, admin: str, started: float, is_ready: bool, now: float) -> str:
     """The whole document."""
-    status = intake.pipeline.status()
+    status = intake.tenants.status()
     state = '<span class="good">ready</span>' if is_ready else '<span class="bad">not ready</span>'
     held = (
         ("sessions", status.sessions),
@@ -99,9 +99,8 @@ def _row(name: str, tally: Tally, now: float) -> str:
 
 
 def _connect(intake: Intake, ingest: str) -> str:
-    has_secret = bool(intake.config.ingest.token_secret.get_secret_value())
-    if has_secret:
-        how = "The token names session and participant; it is signed with the exporter's key (HS256)."
+    if not intake.config.keys.is_empty:
+        how = "The token names session and participant, and is signed with a key that the exporter knows."
         browser = f"trace.connect(`ws://{ingest}/?rtcstats-token=${{token}}`);"
         post = f"curl -H 'Authorization: Bearer TOKEN' --json @report.json http://{ingest}/v1/reports"
     else:

@@ -7,6 +7,7 @@ served is told apart from where: the TLS of a listener can be replaced while it 
 
 import asyncio
 import contextlib
+import functools
 import socket
 import ssl
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from rtc_exporter.app import protocols
+from rtc_exporter.app.gate import Gate
 from rtc_exporter.errors import ConfigError
 from rtc_exporter.settings import Address
 
@@ -53,12 +55,18 @@ class Listener(uvicorn.Server):
     """One of the servers; signals are handled for both together."""
 
     def __init__(
-        self, app: ASGIApp, sock: socket.socket, sockets: Any = None, tls: ssl.SSLContext | None = None
+        self,
+        app: ASGIApp,
+        sock: socket.socket,
+        sockets: Any = None,
+        tls: ssl.SSLContext | None = None,
+        gate: Gate | None = None,
     ) -> None:
+        """``gate`` counts who is inside."""
         super().__init__(
             uvicorn.Config(
                 app,
-                http=protocols.Http,
+                http=functools.partial(protocols.Http, gate=gate),  # type: ignore[arg-type]
                 ws=sockets or "none",
                 lifespan="off",
                 log_config=None,

@@ -125,7 +125,7 @@ def _refusals() -> dict[str, Any]:
         "403": "The page is from an origin that is not allowed.",
         "413": "It is too large, packed or unpacked.",
         "415": "A media type, encoding or charset that is not taken.",
-        "429": "Too many at the same time.",
+        "503": "No room for one more: come back after `Retry-After`.",
     }
     schema = {"application/json": {"schema": {"$ref": "#/components/schemas/Refusal"}}}
     return {status: {"description": text, "content": schema} for status, text in texts.items()}

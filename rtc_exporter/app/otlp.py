@@ -18,7 +18,7 @@ from rtc_exporter.app.queues import SnapshotQueue, SpanQueue
 from rtc_exporter.app.senders import sender
 from rtc_exporter.export.otlp import MetricsEncoder
 from rtc_exporter.otel import Otlp
-from rtc_exporter.pipeline import Pipeline
+from rtc_exporter.tenants import Tenants
 
 logger = logging.getLogger("rtc_exporter")
 
@@ -30,10 +30,10 @@ class Push:
     """Everything that is pushed."""
 
     def __init__(
-        self, otlp: Otlp, pipeline: Pipeline, fault: Callable[[BaseException, float], None], clock: Callable[[], float]
+        self, otlp: Otlp, tenants: Tenants, fault: Callable[[BaseException, float], None], clock: Callable[[], float]
     ) -> None:
         """``fault`` is told errors of ours, ``clock`` gives the time that snapshots carry."""
-        self._pipeline = pipeline
+        self._tenants = tenants
         self._fault = fault
         self._clock = clock
         self._interval = otlp.interval
@@ -79,7 +79,7 @@ class Push:
             delivery.abandon()
 
     def _hand_over(self, is_last: bool = False) -> None:
-        spans = self._pipeline.take_spans()
+        spans = self._tenants.take_spans()
         if spans and self._traces is not None:
             self._traces.put(spans, is_last)
 
@@ -96,7 +96,7 @@ class Push:
         self._count(now)
         parts = []
         try:
-            for message, points in self._encoder.encode(self._pipeline.store.families(), now):
+            for message, points in self._encoder.encode(self._tenants.families(), now):
                 parts.append(Part(message, points))
                 await asyncio.sleep(0)  # whoever waits has a turn
         except Exception as exc:
@@ -113,7 +113,7 @@ class Push:
                 self._fault(fault, now)
 
     def _publish(self, signal: str, counts: Counts, now: float) -> None:
-        store = self._pipeline.store
+        store = self._tenants.own.store
         totals: dict[tuple[str, tuple[str, ...]], int] = {
             ("rtc.exporter.otlp.queued", (signal,)): counts.queued,
             ("rtc.exporter.otlp.delivered", (signal,)): counts.delivered,

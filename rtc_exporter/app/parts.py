@@ -8,6 +8,7 @@ from typing import Protocol
 
 from rtc_exporter.app.intake import Intake
 from rtc_exporter.config import Config
+from rtc_exporter.keys import ANONYMOUS
 from rtc_exporter.pipeline import PipelineSettings
 from rtc_exporter.privacy import pseudonym
 from rtc_exporter.tracing import TraceSettings
@@ -27,6 +28,13 @@ class Push(Protocol):
 
     def hurry(self) -> None:
         """Wait for nothing."""
+
+
+def tenants_of(config: Config) -> tuple[str, ...]:
+    """Whose clients may come, besides nobody's."""
+    ingest = config.ingest
+    anonymous = (ANONYMOUS,) if ingest.allow_anonymous and not config.keys.is_empty else ()
+    return (*ingest.tenants, *anonymous)
 
 
 def pipeline_settings(config: Config) -> PipelineSettings:
@@ -62,7 +70,7 @@ def push(config: Config, intake: Intake, clock: Callable[[], float]) -> Push | N
     if not config.otlp.is_on:
         return None
     otlp = importlib.import_module("rtc_exporter.app.otlp")
-    result: Push = otlp.Push(config.otlp, intake.pipeline, intake.fault, clock)
+    result: Push = otlp.Push(config.otlp, intake.tenants, intake.fault, clock)
     return result
 
 

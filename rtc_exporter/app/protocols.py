@@ -1,7 +1,8 @@
 """
 The server's HTTP, with the deadlines and bounds that uvicorn has no setting for.
 
-A head has five seconds and 16 KiB, a body one minute.
+A head has five seconds and 16 KiB, a body a quarter of a minute, a file one minute.  What could be read in two ways,
+such as two lengths of one body, the parser refuses, and so nobody can hide a second request from a proxy in front.
 """
 
 import asyncio
@@ -10,15 +11,22 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from rtc_exporter.app.gate import Gate
+from rtc_exporter.errors import FrameError, LimitError, Reason
+
 #: As nginx and HAProxy have it, give or take.
 HEAD_BYTES = 16 << 10
 HEAD_SECONDS = 5.0
+BODY_SECONDS = 15.0
 #: Long enough for a 64 MB dump at 10 Mbit/s.
-BODY_SECONDS = 60.0
+FILE_SECONDS = 60.0
+FILES = b"/v1/dumps"
 #: Seconds in which a client that stopped reading has to read something.
 UNREAD_SECONDS = 10.0
 #: What is not worth a line, since any client can cause it.
 NOISE = ("Invalid UTF-8 sequence", "Invalid HTTP request")
+
+_END = b"connection: close\r\ncontent-length: 0\r\n\r\n"
 
 
 class Http(HttpToolsProtocol):
@@ -27,9 +35,22 @@ class Http(HttpToolsProtocol):
     _deadline: asyncio.TimerHandle | None = None
     _head = 0
     _unread: asyncio.TimerHandle | None = None
+    _peer = ""
+    _is_inside = False
+
+    def __init__(self, *args: Any, gate: Gate | None = None, **kwargs: Any) -> None:
+        """``gate`` counts who is inside."""
+        super().__init__(*args, **kwargs)
+        self._gate = gate
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        if self._gate is not None:
+            self._peer = self.client[0] if self.client else ""
+            self._is_inside = self._gate.arrive(self._peer)
+            if not self._is_inside:
+                transport.abort()
+                return
         self._expect(HEAD_SECONDS)
 
     def data_received(self, data: bytes) -> None:
@@ -37,7 +58,9 @@ class Http(HttpToolsProtocol):
             self._head += len(data)
         super().data_received(data)
         if self._head > HEAD_BYTES and not self.transport.is_closing():
-            self.transport.write(b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\n\r\n")
+            if self._gate is not None:
+                self._gate.refuse(LimitError(Reason.TOO_LARGE, f"a head has at most {HEAD_BYTES} bytes"))
+            self.transport.write(b"HTTP/1.1 431 Request Header Fields Too Large\r\n" + _END)
             self.transport.close()
 
     def on_message_begin(self) -> None:
@@ -51,15 +74,21 @@ class Http(HttpToolsProtocol):
         if size > HEAD_BYTES:
             raise ValueError("head too large")
         self._head = -1
-        self._expect(BODY_SECONDS)
+        self._expect(FILE_SECONDS if self.url.startswith(FILES) else BODY_SECONDS)
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         self._expect(None)
         super().on_message_complete()
 
+    def send_400_response(self, msg: str) -> None:
+        if self._gate is not None and not self.transport.is_closing():
+            self._gate.refuse(FrameError(Reason.BAD_REQUEST, "not HTTP, or not as it should be"))
+        super().send_400_response(msg)
+
     def handle_websocket_upgrade(self) -> None:
         self._expect(None)
+        self._is_inside = False  # the WebSocket says when it goes
         super().handle_websocket_upgrade()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -67,6 +96,9 @@ class Http(HttpToolsProtocol):
         if self._unread is not None:
             self._unread.cancel()
             self._unread = None
+        if self._is_inside and self._gate is not None:
+            self._is_inside = False
+            self._gate.depart(self._peer)
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
@@ -83,7 +115,17 @@ class Http(HttpToolsProtocol):
     def _expect(self, seconds: float | None) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
-        self._deadline = self.loop.call_later(seconds, self.transport.close) if seconds else None
+        self._deadline = self.loop.call_later(seconds, self._give_up) if seconds else None
+
+    def _give_up(self) -> None:
+        """What was to come did not come in time."""
+        if self.transport.is_closing():
+            return
+        if self._gate is not None:
+            self._gate.refuse(FrameError(Reason.TOO_SLOW, "a head" if self._head >= 0 else "a body"))
+        if self._head >= 0 or not self.cycle.response_started:
+            self.transport.write(b"HTTP/1.1 408 Request Timeout\r\n" + _END)
+        self.transport.close()
 
 
 class Quiet(logging.Filter):

@@ -12,7 +12,7 @@ from rtc_exporter.errors import ConfigError
 
 #: Settings, and whole groups of them, that can change while the process runs.
 CHANGEABLE = (
-    "ingest.token_secret", "ingest.token_secret_file", "ingest.allowed_origins", "ingest.resume",
+    "ingest.token_", "ingest.keys_file", "ingest.allowed_origins", "ingest.resume",
     "admin.web_config_file", "claims.", "limits.", "log.level", "memory.limit",
     "privacy.addresses", "privacy.country_database", "privacy.network_database", "shutdown.",
 )  # fmt: skip

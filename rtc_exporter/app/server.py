@@ -18,20 +18,21 @@ from collections.abc import Callable
 from rtc_exporter import __version__, logs, webconfig
 from rtc_exporter.app import memory, protocols, reload
 from rtc_exporter.app.admin import Admin
+from rtc_exporter.app.gate import Gate
 from rtc_exporter.app.guard import Guard
 from rtc_exporter.app.ingest import Ingest
 from rtc_exporter.app.intake import Intake
 from rtc_exporter.app.listener import Listener, bind, bound
 from rtc_exporter.app.memory import Pressure, Stage
 from rtc_exporter.app.notify import Notify
-from rtc_exporter.app.parts import pipeline_settings, push
+from rtc_exporter.app.parts import pipeline_settings, push, tenants_of
 from rtc_exporter.app.scrapes import SHARED
 from rtc_exporter.app.sockets import CLOSING, Sockets
 from rtc_exporter.app.watch import Watch
 from rtc_exporter.clock import Clock
 from rtc_exporter.config import Config
 from rtc_exporter.errors import ConfigError
-from rtc_exporter.pipeline import Pipeline
+from rtc_exporter.tenants import Tenants
 from rtc_exporter.webconfig import WebConfig
 
 logger = logging.getLogger("rtc_exporter")
@@ -61,8 +62,9 @@ class Server:
         self._load = load
         wall = clock or time.time
         self._clock = clock = clock or Clock()
-        self.pipeline = Pipeline(pipeline_settings(config), clock())
-        self.intake = Intake(config, self.pipeline)
+        self.tenants = Tenants(pipeline_settings(config), tenants_of(config), clock())
+        self.pipeline = self.tenants.own
+        self.intake = Intake(config, self.tenants)
         self.intake.wall = wall
         self._push = push(config, self.intake, clock)
         self._ingest_socket = bind(config.ingest.listen, "ingest.listen")
@@ -73,8 +75,14 @@ class Server:
             raise
         # Who scrapes and does not read is noticed, and the kernel holds no more for it than this.
         self._admin_socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, UNREAD)
-        self._sockets = Sockets(self.intake, clock)
-        self._ingest = Ingest(self.intake, clock)
+        self._gate = Gate(
+            config.bounds,
+            config.ingest.trusted_hops,
+            lambda error: self.intake.refuse(error, clock()),
+            lambda limit: self.pipeline.count("rtc.exporter.connections.refused", (limit,), now=clock()),
+        )
+        self._sockets = Sockets(self.intake, self._gate, clock)
+        self._ingest = Ingest(self.intake, self._gate, clock)
         self._admin = Admin(self.intake, clock, shared)
         self.ingest_address = bound(self._ingest_socket)
         self.admin_address = bound(self._admin_socket)
@@ -93,7 +101,7 @@ class Server:
         admin.ingest_address, admin.admin_address = str(self.ingest_address), str(self.admin_address)
         self._guard = Guard(admin, self._web, self._count_request, time.monotonic)
         self._listeners = (
-            Listener(self._ingest, self._ingest_socket, self._sockets),
+            Listener(self._ingest, self._ingest_socket, self._sockets, gate=self._gate),
             Listener(self._guard, self._admin_socket, tls=self._web.tls),
         )
         for listener in self._listeners:
@@ -199,6 +207,7 @@ class Server:
     def _apply(self, config: Config) -> None:
         self._config = config
         self.intake.configure(config)
+        self._gate.configure(config.bounds)
         self._sockets.configure()
         self._ingest.configure()
         self._pressure.limit = config.memory.limit or memory.limit_of_group()
@@ -235,7 +244,7 @@ class Server:
         while True:
             now = self._clock()
             try:
-                self.pipeline.tick(now)
+                self.tenants.tick(now)
                 self.intake.tick(now)
                 self._sockets.tick()
                 if self._push is not None:
@@ -296,7 +305,7 @@ class Server:
             self.pipeline.store.set("rtc.exporter.config.applied.timestamp", (file,), now, now)
 
     def _present(self) -> int:
-        return self.pipeline.status().participants
+        return self.tenants.status().participants
 
     def log_through(self, limit: logs.Limit) -> None:
         """Show how many lines this filter leaves out."""

@@ -6,8 +6,7 @@ uvicorn hands a connection over when it asks for an upgrade.  From then on bytes
 (measured).  The handshake is that of the websockets library.
 
 Any path is taken, since clients append the path of their page; the format is found by subprotocol, else by
-the first frame.  A bad Origin is refused before the upgrade.  Everything else is refused after it, with a close
-code, because a browser shows its page no other reason: 1008 for the token, 1003 for the format, 1013 for no room.
+the first frame.  Who is let in at all is decided in ``handshake``.
 """
 
 import asyncio
@@ -16,31 +15,36 @@ from heapq import nlargest
 from typing import Any
 
 from uvicorn.server import ServerState
-from websockets.datastructures import Headers
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
-from rtc_exporter import auth, wire
+from rtc_exporter import wire
+from rtc_exporter.app import handshake as handshakes
 from rtc_exporter.app import messages
+from rtc_exporter.app.gate import Gate, Visit
 from rtc_exporter.app.intake import Connection, Intake
 from rtc_exporter.app.messages import Fault, Messages
 from rtc_exporter.auth import Identity
-from rtc_exporter.errors import ClientError, FrameError, LimitError, OriginError, Reason
+from rtc_exporter.errors import ClientError, FrameError, LimitError, Reason
 
-#: Seconds that a client without a subprotocol has until its first frame says what it is.
+#: Seconds that a client has until its first frame.
 FIRST_FRAME = 10.0
 #: Seconds of silence after which a ping asks whether the client is there, and after which it is not.
 PING, DEAD = 20.0, 40.0
 #: Seconds that a client has to answer a close frame.
 CLOSING = 5.0
-#: Seconds of being read more slowly than it sends, without a pause, after which a client is refused.
-DEBT = 300.0
-#: Bytes of a frame that count as one more frame: a megabyte takes as long to read as sixty usual frames.
-FRAME = 1 << 14
+#: Seconds that the rest of a frame may take: a megabyte at 17 kB/s.
+REST = 60.0
+#: Frames that a client may have stored before it connected: it sends them at once, and they are read late and kept
+#: (rtcstats-js stores without a bound; 5,000 events are an hour).  Whoever is still too fast when as many could have
+#: been read, and for ``DEBT`` seconds more, is no such client and is refused.
+STORED, DEBT = 10_000, 5.0
 #: Bytes of pongs that a client may leave unread.
 UNREAD = 1 << 16
 #: Close codes for what is refused before the first frame; others have their own.
-CODES = {Reason.UNKNOWN_FORMAT: 1003, Reason.TOO_MANY: 1013, Reason.NO_MEMORY: 1013, Reason.BAD_IDENTITY: 1008}
+CODES = {
+    Reason.UNKNOWN_FORMAT: 1003, Reason.BAD_IDENTITY: 1008, Reason.TOO_SLOW: 1008, Reason.TOO_FAST: 1013,
+}  # fmt: skip
 
 Message = tuple[int, bytes]
 
@@ -48,8 +52,9 @@ Message = tuple[int, bytes]
 class Sockets:
     """All WebSockets, and what they have in common; calling it makes the protocol of one more."""
 
-    def __init__(self, intake: Intake, clock: Callable[[], float]) -> None:
+    def __init__(self, intake: Intake, gate: Gate, clock: Callable[[], float]) -> None:
         self.intake = intake
+        self.gate = gate
         self.clock = clock
         self.open: set[Socket] = set()
         self.configure()
@@ -58,14 +63,11 @@ class Sockets:
         """Take over what the settings say now."""
         limits = self.intake.limits
         self.rate, self.burst = limits.frames_per_second, float(limits.frames_burst)
-        self._origins = frozenset(self.intake.config.ingest.allowed_origins)
+        self.byte_rate, self.byte_burst = float(limits.bytes_per_second), float(limits.bytes_burst)
+        self.patience = STORED / self.rate + DEBT
 
     def __call__(self, config: Any, server_state: ServerState, app_state: Any) -> "Socket":
         return Socket(self, server_state)
-
-    def is_welcome(self, origin: str | None) -> bool:
-        """Browsers always name the page; who names none is no page, and nothing here hangs on cookies."""
-        return not self._origins or origin is None or origin in self._origins
 
     def tick(self) -> None:
         """Every few seconds: ask the silent whether they are there."""
@@ -86,9 +88,9 @@ class Socket(asyncio.Protocol):
     """One WebSocket, from the upgrade to the end."""
 
     __slots__ = (
-        "_address", "_allowance", "_close_code", "_connection", "_format", "_handshake", "_heard", "_identity",
-        "_is_admitted", "_is_closing", "_is_leaving", "_is_paused", "_messages", "_pinged", "_slowed", "_sockets",
-        "_state", "_timer", "_waiting", "agent", "loop", "recent", "transport",
+        "_allowance", "_bytes", "_close_code", "_connection", "_fault_seen", "_format", "_handshake", "_heard",
+        "_identity", "_is_closing", "_is_leaving", "_is_paused", "_messages", "_pinged", "_rest", "_slowed",
+        "_sockets", "_state", "_timer", "_visit", "_waiting", "agent", "loop", "recent", "transport",
     )  # fmt: skip
 
     def __init__(self, sockets: Sockets, state: ServerState) -> None:
@@ -104,19 +106,23 @@ class Socket(asyncio.Protocol):
         self._connection: Connection | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._close_code = messages.LOST
-        self._is_admitted = self._is_closing = self._is_leaving = self._is_paused = False
+        self._is_closing = self._is_leaving = self._is_paused = False
+        #: The fault after the messages that wait.
+        self._fault_seen: Fault | None = None
+        #: Which frame has begun and not ended, and since when.
+        self._rest = (0, 0.0)
         #: Bytes that came lately.
         self.recent = 0
         self._heard = self.loop.time()
         self._pinged = 0.0
-        self._allowance = float(sockets.intake.limits.frames_burst)
+        self._allowance, self._bytes = sockets.burst, sockets.byte_burst
         self._slowed: float | None = None
 
     # ── what the server calls
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport: Any = transport
-        self._address = str((transport.get_extra_info("peername") or ("",))[0])
+        self._visit = Visit(self._sockets.gate, (transport.get_extra_info("peername") or ("",))[0])
         self._state.connections.add(self)  # type: ignore[arg-type]  # another protocol of ours
 
     def data_received(self, data: bytes) -> None:
@@ -125,8 +131,11 @@ class Socket(asyncio.Protocol):
         self.recent += len(data)
         now = self.loop.time()
         sockets = self._sockets
-        allowance = self._allowance + (now - self._heard) * sockets.rate
+        silence = now - self._heard
+        allowance = self._allowance + silence * sockets.rate
         self._allowance = allowance if allowance < sockets.burst else sockets.burst
+        left = self._bytes + silence * sockets.byte_rate
+        self._bytes = (left if left < sockets.byte_burst else sockets.byte_burst) - len(data)
         self._heard = now
         try:
             if self._handshake is not None:
@@ -134,21 +143,17 @@ class Socket(asyncio.Protocol):
                 return
             self._messages.receive(data, self._waiting)
         except Fault as fault:
-            self._work()
-            self._fail(fault)
+            self._fault_seen = fault
         except Exception as exc:
             self._fault(exc)
-        else:
-            self._work()
+        self._work()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
         self._state.connections.discard(self)
         self._sockets.open.discard(self)
         self._waiting.clear()
-        if self._is_admitted:
-            self._is_admitted = False
-            self._sockets.intake.connections -= 1
+        self._visit.end()
         connection, self._connection = self._connection, None
         if connection is not None:
             self._sockets.intake.close(connection, self._close_code, self._sockets.clock())
@@ -171,7 +176,7 @@ class Socket(asyncio.Protocol):
         self._stop_timer()
         if self._is_paused:
             # Who had to wait may say what it has to say: this is the last that is heard of it.
-            self._allowance = self._sockets.burst
+            self._allowance, self._bytes = self._sockets.burst, self._sockets.byte_burst
             self._resume()
         self.transport.write(messages.close_frame(1012))
         self._timer = self.loop.call_later(CLOSING, self.transport.abort)
@@ -198,53 +203,48 @@ class Socket(asyncio.Protocol):
             if handshake.close_expected() or handshake.parser_exc is not None:
                 self.transport.close()
             return
-        intake, headers = self._sockets.intake, request.headers
-        response = handshake.accept(request)
-        if response.status_code == 101 and not self._sockets.is_welcome(headers.get("Origin")):
-            intake.refuse(OriginError(Reason.BAD_ORIGIN, "a page from elsewhere"), self._sockets.clock())
-            response = handshake.reject(403, "This page is not on the list of allowed origins.\n")
-        offered = [word.strip() for line in headers.get_all("Sec-WebSocket-Protocol") for word in line.split(",")]
-        self._format = wire.choose(offered)
-        if response.status_code == 101 and self._format is not None:
-            response.headers["Sec-WebSocket-Protocol"] = offered[0]
-        handshake.send_response(response)
+        sockets = self._sockets
+        answer = handshakes.answer(handshake, request, sockets.intake, self._visit, sockets.clock())
+        handshake.send_response(answer.response)
         self.transport.write(b"".join(handshake.data_to_send()))
         self._handshake = None
-        if response.status_code != 101:
+        if answer.response.status_code != 101:
+            self._is_closing = True
             self.transport.close()
             return
-        self.agent = _first(headers, "User-Agent")
+        self.agent, self._identity, self._format = answer.agent, answer.identity, answer.format
+        sockets.open.add(self)
+        self._timer = self.loop.call_later(FIRST_FRAME, self._give_up)
         try:
-            intake.admit()
-            self._is_admitted = True
-            self._sockets.open.add(self)
-            self._identity = self._resolve(request)
-            if self._format is None and offered:
-                raise FrameError(Reason.UNKNOWN_FORMAT, "an unknown subprotocol")
-            if self._format is None:
-                self._timer = self.loop.call_later(FIRST_FRAME, self._give_up)
-            else:
-                self._open(self._format)
+            if answer.error is not None:
+                raise answer.error
+            if answer.format is not None:
+                self._open(answer.format)
         except ClientError as exc:
             self._refuse(exc)
-
-    def _resolve(self, request: Request) -> Identity:
-        path, _, query = request.path.partition("?")
-        authorization = _first(request.headers, "Authorization")
-        intake = self._sockets.intake
-        return auth.resolve(path, auth.parameters(query), authorization, intake.config, intake.wall())
 
     def _open(self, format: wire.Format) -> None:
         assert self._identity is not None, "identified before"
         self._format = format
         sockets = self._sockets
-        self._connection = sockets.intake.open(self._identity, format, self.agent, sockets.clock(), self._address)
-        self._address = ""
+        self._connection = sockets.intake.open(self._identity, format, self.agent, sockets.clock(), self._visit.address)
+        self._visit.address = ""
 
     # ── messages
 
     def _work(self) -> None:
-        """Take the messages that wait; a token bucket makes whoever sends too fast wait too."""
+        """Take the messages that wait; token buckets make whoever sends too fast wait too."""
+        self._take_batch()
+        while self._messages.has_more and not (self._waiting or self._is_paused or self._is_closing):
+            try:
+                self._messages.receive(b"", self._waiting)
+            except Fault as fault:
+                self._fault_seen = fault
+            self._take_batch()
+        if self._fault_seen is not None and not self._waiting and not self._is_paused:
+            self._fail(self._fault_seen)
+
+    def _take_batch(self) -> None:
         waiting = self._waiting
         done = 0
         try:
@@ -256,24 +256,36 @@ class Socket(asyncio.Protocol):
                     self._text(messages.text(payload))
                 else:
                     self._control(opcode, payload)
-                self._allowance -= 1.0 + len(payload) / FRAME
+                self._allowance -= 1.0
                 if self._allowance < 0.0:
                     self._slow_down()
         except Fault as fault:
             self._fail(fault)
         except Exception as exc:
             self._fault(exc)
-        del waiting[: len(waiting) if self._is_closing else done]
-        if self._allowance > 1.0:
+        del waiting[:done]
+        if self._bytes < 0.0 and not self._is_paused and not self._is_closing:
+            self._slow_down()
+        if self._is_closing:
+            self._drop()
+        elif self._allowance > 1.0 and self._bytes > 0.0:
             self._slowed = None
 
+    def _drop(self) -> None:
+        """The connection ends: what came and was not taken is counted."""
+        waiting, sockets = self._waiting, self._sockets
+        for _ in range(sum(opcode in (messages.TEXT, messages.BINARY) for opcode, _ in waiting)):
+            sockets.intake.refuse(LimitError(Reason.TOO_FAST, "more than could be read"), sockets.clock())
+        waiting.clear()
+
     def _give_up(self) -> None:
-        self._refuse(FrameError(Reason.UNKNOWN_FORMAT, "no frame came"), 1008)
+        self._refuse(FrameError(Reason.TOO_SLOW, "no frame came"))
 
     def _text(self, frame: str | bytes) -> None:
+        if self._timer is not None:
+            self._stop_timer()
         connection = self._connection
         if connection is None:
-            self._stop_timer()
             try:
                 if not isinstance(frame, str):
                     raise FrameError(Reason.BAD_FRAME, "a binary frame")
@@ -284,7 +296,7 @@ class Socket(asyncio.Protocol):
             connection = self._connection
             assert connection is not None, "just opened"
         if not connection.receive(frame, self._sockets.clock()):
-            self._close(1007, "too many frames that are not understood")
+            self._close(connection.verdict, "too many frames that cannot be taken")
 
     def _control(self, opcode: int, payload: bytes) -> None:
         if opcode == messages.BINARY:
@@ -306,13 +318,16 @@ class Socket(asyncio.Protocol):
             self.transport.close()
 
     def _slow_down(self) -> None:
+        if self._is_leaving:
+            return  # this is the last that is heard of it
         self._slowed = self._heard if self._slowed is None else self._slowed
-        if self._heard - self._slowed > DEBT:
-            self._refuse(LimitError(Reason.TOO_FAST, "more than can be read"), 1013)
+        sockets = self._sockets
+        if self._heard - self._slowed > sockets.patience:
+            self._refuse(LimitError(Reason.TOO_FAST, "more than can be read"))
             return
         self._is_paused = True
         self.transport.pause_reading()
-        self.loop.call_later(-self._allowance / self._sockets.rate, self._resume)
+        self.loop.call_later(max(-self._allowance / sockets.rate, -self._bytes / sockets.byte_rate), self._resume)
 
     def _resume(self) -> None:
         if self._is_closing or self.transport.is_closing():
@@ -320,6 +335,7 @@ class Socket(asyncio.Protocol):
         self._is_paused = False
         now = self.loop.time()
         self._allowance += (now - self._heard) * self._sockets.rate
+        self._bytes += (now - self._heard) * self._sockets.byte_rate
         self._heard = now
         self._work()
         if not self._is_paused and not self._is_closing:
@@ -329,6 +345,11 @@ class Socket(asyncio.Protocol):
         """Data counts as life; a pong may wait behind frames that we have yet to read."""
         self.recent >>= 1
         silence = now - self._heard
+        if self._messages.is_waiting and self._messages.begun == self._rest[0]:
+            if now - self._rest[1] > REST:
+                self._refuse(FrameError(Reason.TOO_SLOW, "the end of a frame did not come"))
+        else:
+            self._rest = (self._messages.begun, now)
         if self._is_paused or silence < PING:
             return
         if silence >= DEAD:
@@ -340,7 +361,8 @@ class Socket(asyncio.Protocol):
     # ── ends
 
     def _refuse(self, error: ClientError, code: int | None = None) -> None:
-        self._sockets.intake.refuse(error, self._sockets.clock(), self._format.name if self._format else "")
+        intake, format = self._sockets.intake, self._format.name if self._format else ""
+        intake.refuse(error, self._sockets.clock(), format, self._identity.tenant if self._identity else "")
         self._close(code or CODES.get(error.reason) or error.close_code, error.detail)
 
     def _fail(self, fault: Fault) -> None:
@@ -374,8 +396,3 @@ class Socket(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-
-
-def _first(headers: Headers, name: str) -> str:
-    """A header that a client may have written several times."""
-    return next(iter(headers.get_all(name)), "")

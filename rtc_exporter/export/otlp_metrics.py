@@ -147,8 +147,9 @@ class _Known(NamedTuple):
 _GETTING_TO_KNOW = 4
 
 
-def _know(metric: Metric, values: tuple[str, ...] | None, form: _Form) -> _Known:
-    point = form.point()
+def _know(family: Family, values: tuple[str, ...] | None, form: _Form) -> _Known:
+    point, metric = form.point(), family.metric
+    add_attributes(point.attributes, family.constants)
     if values is None:
         # A boolean, as OpenTelemetry has it; the label that is made of it is "true" as in a scrape.
         add_attributes(point.attributes, ((OVERFLOW[0], True),))
@@ -221,7 +222,7 @@ class MetricsEncoder:
         """With ``native``, histograms that have native buckets are sent as exponential ones."""
         self._resource = resource_of(resource)
         self._forms = _NATIVE_FORMS if native else _FORMS
-        self._sent: dict[str, dict[tuple[str, ...] | None, _Known]] = {}
+        self._sent: dict[object, dict[tuple[str, ...] | None, _Known]] = {}
 
     def encode(self, families: Iterable[Family], now: float) -> Iterator[tuple[ExportMetricsServiceRequest, int]]:
         """
@@ -245,7 +246,8 @@ class MetricsEncoder:
     def _series(self, family: Family) -> Iterator[tuple[_Known, Slot | None, int]]:
         """What is to be sent of a family, and the work to know it; None for the slot of a series that is gone."""
         metric, overflow, slots = family.metric, family.overflow, family.slots()
-        before = self._sent.get(metric.name, {})
+        key = metric.name, family.constants
+        before = self._sent.get(key, {})
         sent: dict[tuple[str, ...] | None, _Known] = {}
         for slot in slots:
             # None is for the overflow slot, whose values, (), are also those of a metric without attributes.
@@ -253,13 +255,13 @@ class MetricsEncoder:
             form, work = self._forms[type(slot)], 0
             known = before.get(values)
             if known is None:
-                known, work = _know(metric, values, form), _GETTING_TO_KNOW
+                known, work = _know(family, values, form), _GETTING_TO_KNOW
             sent[values] = known
             yield known, slot, work
         for values, known in before.items():
             if values not in sent:
                 yield known, None, 0
         if sent:
-            self._sent[metric.name] = sent
+            self._sent[key] = sent
         else:
-            self._sent.pop(metric.name, None)
+            self._sent.pop(key, None)

@@ -89,18 +89,21 @@ def _quality(text: str) -> float:
 
 def render(families: Iterable[Family], exposition: Exposition, lines: int = CHUNK_LINES) -> Iterator[bytes]:
     """
-    The families in chunks of about so many lines.
+    The families in chunks of about so many lines; those of one metric, of several tenants, stand together.
 
     Between two chunks series may come and go: each family is looked at when its turn comes, and a
     series that goes after that is rendered once more.  ``exposition.end`` is left to the caller.
     """
     parts: list[str] = []
     size = 0
+    headed: Metric | None = None
     for family in families:
         slots = family.slots()
         if not slots:
             continue
-        parts.append(header(family.metric, exposition.openmetrics))
+        if family.metric is not headed:
+            parts.append(header(family.metric, exposition.openmetrics))
+            headed = family.metric
         each = len(family.metric.buckets) + 3 if family.metric.kind is Kind.HISTOGRAM else 1
         begin = 0
         while begin < len(slots):
@@ -157,6 +160,17 @@ def samples(family: Family, slots: Iterable[Slot], openmetrics: bool, time: str 
             ]
 
 
+def labels_of(family: Family, slot: Slot) -> list[tuple[str, str]]:
+    """The labels of a slot; what is absent is left out."""
+    constants = [(label(name), value) for name, value in family.constants]
+    if slot is family.overflow:
+        return [(label(OVERFLOW[0]), OVERFLOW[1]), *constants]
+    return [
+        *((name, value) for name, value in zip(family.metric.labels, slot.values, strict=True) if value),
+        *constants,
+    ]
+
+
 def _histograms(family: Family, slots: Iterable[Slot], openmetrics: bool, time: str) -> list[str]:
     name, bounds = family.metric.prometheus, _bounds(family.metric.buckets)
     result = []
@@ -188,11 +202,7 @@ def _prefix(family: Family, slot: Slot) -> str:
 
     What stands between name and value, ``{a="b"} ``; for a histogram what goes before ``le``, ``{a="b",``.
     """
-    if slot is family.overflow:
-        text = f'{label(OVERFLOW[0])}="{OVERFLOW[1]}"'
-    else:
-        pairs = zip(family.metric.labels, slot.values, strict=True)
-        text = ",".join([f'{name}="{_escape(value)}"' for name, value in pairs if value])
+    text = ",".join([f'{name}="{_escape(value)}"' for name, value in labels_of(family, slot)])
     if isinstance(slot, Histogram):
         slot.prefix = f"{{{text}," if text else "{"
     else:

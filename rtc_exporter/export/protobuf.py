@@ -8,13 +8,13 @@ of prometheus/client_model, ``metrics.proto``, the encoding is that of protobuf.
 
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from itertools import accumulate
+from itertools import accumulate, groupby
 from math import inf
 from struct import Struct
 
-from rtc_exporter.export.prometheus import CHUNK_LINES, fits, process, unit_of
+from rtc_exporter.export.prometheus import CHUNK_LINES, fits, labels_of, process, unit_of
 from rtc_exporter.metric import Kind, label
-from rtc_exporter.series import OVERFLOW, Counter, Exemplar, ExemplarLabels, Family, Histogram, NativeHistogram, Slot
+from rtc_exporter.series import Counter, Exemplar, ExemplarLabels, Family, Histogram, NativeHistogram, Slot
 from rtc_exporter.slots import ZERO_THRESHOLD
 
 #: Wire types, the low three bits of a tag.
@@ -70,13 +70,13 @@ def render(families: Iterable[Family], lines: int = CHUNK_LINES) -> Iterator[byt
     """
     parts: list[bytes] = []
     size = 0
-    for family in families:
-        slots = family.slots()
-        if not slots:
+    for metric, together in groupby(families, lambda family: family.metric):
+        pairs = [(family, slot) for family in together for slot in family.slots()]
+        if not pairs:
             continue
         done: list[bytes] = []
         metrics: list[bytes] = []
-        for slot in slots:
+        for family, slot in pairs:
             metrics.append(_metric(family, slot))
             size += _work(slot)
             if size >= lines:
@@ -86,7 +86,7 @@ def render(families: Iterable[Family], lines: int = CHUNK_LINES) -> Iterator[byt
                 yield b"".join(parts)
                 parts.clear()
         done.append(b"".join(metrics))
-        head = _head(family.metric.prometheus, family.metric.help, _TYPES[family.metric.kind], unit_of(family.metric))
+        head = _head(metric.prometheus, metric.help, _TYPES[metric.kind], unit_of(metric))
         parts.append(_varint(len(head) + sum(map(len, done))) + head)
         if len(done) > 1:
             yield b"".join(parts)
@@ -204,11 +204,7 @@ def _exemplar_labels(labels: ExemplarLabels) -> bytes:
 
 def _pack(family: Family, slot: Slot) -> bytes:
     """The labels of a metric, and keep them."""
-    if slot is family.overflow:
-        pairs = [(label(OVERFLOW[0]), OVERFLOW[1])]
-    else:
-        pairs = [(name, value) for name, value in zip(family.metric.labels, slot.values, strict=True) if value]
-    slot.packed = b"".join([_pair(name, value) for name, value in pairs])
+    slot.packed = b"".join([_pair(name, value) for name, value in labels_of(family, slot)])
     return slot.packed
 
 

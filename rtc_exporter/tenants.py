@@ -1,0 +1,72 @@
+"""
+Tenants: a pipeline for each, so that what one sends touches no session, series, trace or label value of another.
+
+What they share are bounds of the whole process.  The pipeline of nobody, ``""``, is always there: it holds what is
+about the process, and all clients where there are no tenants.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from math import inf
+
+from rtc_exporter.limits import Limits, Room
+from rtc_exporter.metric import Tier
+from rtc_exporter.pipeline import Pipeline, PipelineSettings, Status
+from rtc_exporter.series import Family
+from rtc_exporter.span import Span
+
+
+class Tenants:
+    """Every pipeline, by the name of its tenant."""
+
+    def __init__(self, settings: PipelineSettings, names: Iterable[str], now: float) -> None:
+        limits = settings.limits
+        self._room, self._series_room = Room(limits.participants), Room(limits.series)
+        shared = replace(settings, room=self._room, series_room=self._series_room)
+        self._pipelines = {name: Pipeline(_of(shared, name), now) for name in ("", *names)}
+        self.own = self._pipelines[""]
+
+    def __getitem__(self, tenant: str) -> Pipeline:
+        return self._pipelines[tenant]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._pipelines)
+
+    def configure(self, limits: Limits) -> None:
+        """Take over other limits; what is there stays."""
+        self._room.limit, self._series_room.limit = limits.participants, limits.series
+        for pipeline in self._pipelines.values():
+            pipeline.limits = limits
+
+    def families(self, tier: Tier | None = None) -> list[Family]:
+        """The families of a tier, or all; those of one metric stand together."""
+        stores = [pipeline.store.families(tier) for pipeline in self._pipelines.values()]
+        return [family for together in zip(*stores, strict=True) for family in together]
+
+    def tick(self, now: float) -> None:
+        """Once a second."""
+        for pipeline in self._pipelines.values():
+            pipeline.tick(now)
+
+    def scraped(self, since: float = inf) -> None:
+        """The participant tier was rendered wholly."""
+        for pipeline in self._pipelines.values():
+            pipeline.scraped(since)
+
+    def shutdown(self, now: float) -> None:
+        """The process ends: every participant leaves."""
+        for pipeline in self._pipelines.values():
+            pipeline.shutdown(now)
+
+    def take_spans(self) -> list[Span]:
+        """Finished spans since the last call, parents first."""
+        return [span for pipeline in self._pipelines.values() for span in pipeline.take_spans()]
+
+    def status(self) -> Status:
+        """What is held now, of all together."""
+        return Status(*map(sum, zip(*(pipeline.status() for pipeline in self._pipelines.values()), strict=True)))
+
+
+def _of(settings: PipelineSettings, tenant: str) -> PipelineSettings:
+    traces = replace(settings.traces, tenant=tenant) if settings.traces else None
+    return replace(settings, tenant=tenant, traces=traces)
