@@ -150,8 +150,8 @@ class Bounds(Section):
     )
     peer_connections: Count = Field(default=DEFAULTS.peer_connections, description="Peer connections of one client.")
     stats: Count = Field(default=DEFAULTS.stats, description="Stats objects in one report.")
-    objects: Count = Field(
-        default=DEFAULTS.objects, description="Stats objects of one client, its peer connections together."
+    members: Count = Field(
+        default=DEFAULTS.members, description="Members of all stats objects that are held for one client."
     )
     nodes: Count = Field(default=DEFAULTS.nodes, description="Values in one JSON document.")
     participants: Count = Field(default=DEFAULTS.participants, description="Live participants.")

@@ -8,6 +8,9 @@ a start-up burst of rtcstats-js a hundred frames).
 
 from dataclasses import dataclass
 
+#: What a stats object counts as, besides its members.
+OBJECT = 8
+
 
 class Room:
     """Places that several share, such as all tenants: how many there are, and how many are taken."""
@@ -52,9 +55,9 @@ class Limits:
     #: Peer connections that one client may name, and stats objects in one report.
     peer_connections: int = 64
     stats: int = 2000
-    #: Stats objects that are held for one client, all its peer connections together: a quarter of a kilobyte each in
-    #: the mean, so about a megabyte.
-    objects: int = 4000
+    #: Members of all stats objects that are held for one client, an object counting as ``OBJECT`` more: a call of two
+    #: has 800, one of a hundred 25,000.
+    members: int = 64_000
     #: Values and openings in one JSON document, counted before it is parsed.
     nodes: int = 50_000
     #: Live participants; one more is refused, so that nobody can push out who is here.

@@ -96,7 +96,7 @@ def test_who_pings_before_its_first_frame_is_not_closed_after_it(monkeypatch: py
     scenario()
 
 
-@with_exporter(limits__bytes_per_second="2000000", limits__bytes_burst="300000")
+@with_exporter(limits__bytes_per_second="1000000", limits__bytes_burst="300000")
 async def test_large_frames_are_read_more_slowly_than_small_ones(exporter: Running) -> None:
     """A frame costs by its size as well, or one client's large frames would be all that is read."""
     loop = asyncio.get_running_loop()

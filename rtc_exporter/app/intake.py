@@ -282,7 +282,9 @@ class Intake:
                 self._posters.popitem(last=False)
         attributes = self._attributes(identity, user_agent, address)
         connection = Connection(self, identity.tenant, format.name, attributes, is_open=False, renames=True)
-        return connection.take(records, now)
+        taken = connection.take(records, now)
+        self.settle(decoder, format.name, now, identity.tenant)
+        return taken
 
     def _first_named(self, body: bytes) -> ParticipantKey | None:
         """Whose decoder a body is for that says itself whose it is."""

@@ -9,10 +9,10 @@ from collections.abc import ItemsView, Iterator, Mapping, ValuesView
 from typing import Any
 
 from rtc_exporter.errors import ClientError, FrameError, LimitError, Reason
-from rtc_exporter.limits import Limits
+from rtc_exporter.limits import Limits, Room
 from rtc_exporter.model import Members
 from rtc_exporter.w3c import OWN_CLOCK, STATS
-from rtc_exporter.wire.decoder import DEFAULTS, is_time, mapping, milliseconds, parse
+from rtc_exporter.wire.decoder import DEFAULTS, is_time, mapping, milliseconds, parse, weight
 from rtc_exporter.wire.stats import W3C, Names, assign, take_record, with_codes
 
 _CODED_TYPES = (
@@ -91,8 +91,8 @@ class Base(Mapping[str, Members]):
     is left of certificates, and after a reconnect everything.
     """
 
-    __slots__ = ("_dated", "_ghosts", "_laid_by", "_others", "_stats", "is_trusted", "limits", "names", "refused",
-                 "time", "types")  # fmt: skip
+    __slots__ = ("_dated", "_ghosts", "_laid_by", "_others", "_room", "_stats", "_weight", "is_trusted", "limits",
+                 "names", "refused", "time", "types")  # fmt: skip
 
     def __init__(
         self,
@@ -100,7 +100,9 @@ class Base(Mapping[str, Members]):
         types: Mapping[object, str] = TYPES,
         limits: Limits = DEFAULTS,
         refused: list[ClientError] | None = None,
+        room: Room | None = None,
     ) -> None:
+        """``room`` is for what is held, and is shared by all peer connections of a client."""
         self.names = names
         self.types = types
         self.limits = limits
@@ -109,6 +111,8 @@ class Base(Mapping[str, Members]):
         #: Where it is noted why deltas that were laid by could not be merged; a client that sends such is read at once.
         self.refused = [] if refused is None else refused
         self.is_trusted = True
+        self._room = Room(limits.members) if room is None else room
+        self._weight = 0
         self._stats: dict[str, Members] = {}
         self._ghosts: dict[str, Members] = {}
         self._others = OTHERS if names is NAMES else others(names)
@@ -174,6 +178,32 @@ class Base(Mapping[str, Members]):
                 self.refused.append(exc.with_traceback(None))
                 self.is_trusted = False
         self.time = newest
+        try:
+            self.weigh()
+        except LimitError as exc:
+            self.refused.append(exc.with_traceback(None))
+
+    def weigh(self) -> None:
+        """Take room for what has come, or give everything up and raise ``LimitError`` where there is none."""
+        now = weight(self._stats) + weight(self._ghosts)
+        self._room.taken += now - self._weight
+        self._weight = now
+        if self._room.taken > self._room.limit:
+            self.clear()
+            self.is_trusted = False
+            raise LimitError(Reason.TOO_MANY, f"more than {self._room.limit} members of one client's stats")
+
+    def clear(self) -> None:
+        """Forget all objects, and give their room back."""
+        self._stats, self._ghosts, self._laid_by = {}, {}, []
+        self._room.taken -= self._weight
+        self._weight = 0
+
+    def move(self, room: Room) -> None:
+        """Go on as part of what another connection holds."""
+        self._room.taken -= self._weight
+        self._room = room
+        room.taken += self._weight
 
     def merge(self, delta: dict[str, object]) -> dict[str, Members]:
         """

@@ -7,14 +7,14 @@ is counted: what cannot be used raises a ``ClientError`` with its reason.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import BinaryIO, ClassVar, NamedTuple, Protocol
 
 import orjson
 
 from rtc_exporter.errors import ClientError, FrameError, LimitError, Reason
-from rtc_exporter.limits import Limits
-from rtc_exporter.model import ParticipantKey, Record
+from rtc_exporter.limits import OBJECT, Limits
+from rtc_exporter.model import Members, ParticipantKey, Record
 
 #: What holds where the caller sets no limits.
 DEFAULTS = Limits()
@@ -96,18 +96,23 @@ class Reader(Protocol):
         """Whose file this is, from its first bytes (64 kB are plenty)."""
 
 
-def parse(frame: str | bytes, limits: Limits, size: int | None = None) -> object:
+def parse(frame: str | bytes, limits: Limits, size: int | None = None, is_file: bool = False) -> object:
     """
     The document in ``frame``.
 
     orjson refuses what JSON does not have (``NaN``, ``Infinity``, numbers beyond a double,
-    broken UTF-8) and nesting beyond 1024; ours is a tighter bound.
+    broken UTF-8) and nesting beyond 1024; ours is a tighter bound.  A file may have more values than a frame.
     """
     if len(frame) > (limits.frame_bytes if size is None else size):
         raise LimitError(Reason.TOO_LARGE, f"{len(frame)} bytes")
     openings = frame.count("{") + frame.count("[") if isinstance(frame, str) else frame.count(b"{") + frame.count(b"[")
     if openings > NODES and openings > len(frame) // NODE:
         raise LimitError(Reason.TOO_LARGE, f"{openings} objects and arrays")
+    # Few frames are long enough to have so many values at all.
+    if len(frame) > limits.nodes and not is_file:
+        commas = frame.count(",") if isinstance(frame, str) else frame.count(b",")
+        if openings + commas > limits.nodes:
+            raise LimitError(Reason.TOO_LARGE, f"{openings + commas} values")
     try:
         document: object = orjson.loads(frame)
     except (ValueError, RecursionError) as exc:
@@ -151,6 +156,11 @@ def text(value: object, length: int) -> str | None:
 def mapping(value: object) -> dict[str, object]:
     """The object, or an empty one where something else stands: its members are then absent."""
     return value if isinstance(value, dict) else {}
+
+
+def weight(stats: Mapping[str, Members]) -> int:
+    """What stats objects count as where what is held for one client is bounded."""
+    return sum(map(len, stats.values())) + OBJECT * len(stats)
 
 
 def items(value: object) -> list[object]:

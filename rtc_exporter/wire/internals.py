@@ -43,7 +43,7 @@ class Reader:
 
     def __iter__(self) -> Iterator[Record]:
         size = self._limits.dump_bytes_unpacked
-        dump = parse(b"".join(unpack(self._stream, self._limits)), self._limits, size)
+        dump = parse(b"".join(unpack(self._stream, self._limits)), self._limits, size, is_file=True)
         if not isinstance(dump, dict) or not isinstance(dump.get("PeerConnections"), dict):
             raise FrameError(Reason.BAD_DUMP, "no PeerConnections")
         records: list[Record] = [*self._media(dump)]

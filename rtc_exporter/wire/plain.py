@@ -10,7 +10,7 @@ from collections import deque
 from typing import NamedTuple
 
 from rtc_exporter.errors import ClientError, FrameError, LimitError, Reason
-from rtc_exporter.limits import Limits
+from rtc_exporter.limits import Limits, Room
 from rtc_exporter.model import Event, Joined, Left, Members, ParticipantKey, PeerConnectionKey, Record, Report
 from rtc_exporter.wire.decoder import DEFAULTS, items, mapping, milliseconds, paged, parse, text
 from rtc_exporter.wire.decoder import Decoder as AnyDecoder
@@ -25,6 +25,9 @@ DEFAULT_CONNECTION = "PC_0"
 
 #: Participants that one connection may speak for, where the payload names them.
 PARTICIPANTS = 1000
+
+#: How many times as much one connection may hold that speaks for several.
+SEVERAL = 4
 
 #: Documents, reports and events in one frame or body together: each costs more than its bytes.
 TOLD = 5000
@@ -67,6 +70,11 @@ class _Voice:
         self.connections: dict[str, Whole] = {}
         #: Numbers and times of the last documents.
         self.seen: deque[tuple[object, object]] = deque(maxlen=REMEMBERED)
+
+    def forget(self, peer: str) -> None:
+        """Give up what is held of a peer connection."""
+        if peer in self.connections:
+            self.connections.pop(peer).clear()
 
 
 def documents(frame: str | bytes, limits: Limits = DEFAULTS) -> list[tuple[ParticipantKey | None, dict[str, object]]]:
@@ -125,12 +133,14 @@ class Decoder:
         self._claimed = claimed
         self._limits = limits
         self._voices: dict[ParticipantKey, _Voice] = {}
+        self._room = Room(limits.members * (1 if claimed else SEVERAL))
 
     def adopt(self, previous: AnyDecoder) -> None:
         """Go on with the reports of the connection before, so that what is gone since is noticed."""
         if isinstance(previous, Decoder):
             self.page = previous.page
             self._voices = previous._voices
+            self._room = previous._room
 
     def receive(self, frame: str | bytes, now: float) -> list[Record]:
         """What all documents of a frame or body tell; if one cannot be used, none is."""
@@ -206,8 +216,14 @@ class Decoder:
         if attributes != voice.attributes:
             voice.attributes = attributes
             records.append(Joined(key, document.time, attributes))
-        records += [self._tell(told, key, voice) for told in document.told]
+        for told in document.told:
+            try:
+                records.append(self._tell(told, key, voice))
+            except LimitError as exc:
+                self.refused.append(exc.with_traceback(None))
         if document.has_left:
+            for peer in list(voice.connections):
+                voice.forget(peer)
             del self._voices[key]
             records.append(Left(key, document.time, "left"))
         return records
@@ -217,9 +233,9 @@ class Decoder:
         whose = PeerConnectionKey(*key, paged(self.page, peer) if peer else "")
         if told.event:
             if told.event in ("create", "close"):
-                voice.connections.pop(peer, None)
+                voice.forget(peer)
             return Event(whose, told.time, told.event, told.facts)
-        whole = voice.connections.setdefault(peer, Whole())
+        whole = voice.connections.setdefault(peer, Whole(self._room))
         time, stats, removed = whole.take(told.time if told.taken is None else told.taken, told.stats)
         return Report(whose, time, told.time, stats, removed)
 

@@ -10,7 +10,7 @@ SDP; nothing that is kept comes from SDP, so it is not rebuilt.
 import re
 
 from rtc_exporter.errors import ClientError, FrameError, LimitError, Reason
-from rtc_exporter.limits import Limits
+from rtc_exporter.limits import Limits, Room
 from rtc_exporter.model import (
     NOTHING,
     Event,
@@ -65,13 +65,18 @@ class _Connection:
 
     __slots__ = ("base", "is_closed", "key", "parked", "whole")
 
-    def __init__(self, key: PeerConnectionKey, limits: Limits, refused: list[ClientError]) -> None:
+    def __init__(self, key: PeerConnectionKey, limits: Limits, refused: list[ClientError], room: Room) -> None:
         self.key = key
-        self.base = Base(limits=limits, refused=refused)
-        self.whole = Whole()
+        self.base = Base(limits=limits, refused=refused, room=room)
+        self.whole = Whole(room)
         self.is_closed = False
         #: The base from before a reconnect, until the first report tells whether it goes on.
         self.parked: Base | None = None
+
+    def forget(self) -> None:
+        """Give up what is held of it."""
+        self.base.clear()
+        self.whole.clear()
 
 
 class Decoder:
@@ -93,6 +98,7 @@ class Decoder:
         self._ahead = 0.0
         self._flushed = 0.0
         self._limits = limits
+        self._room = Room(limits.members)
         self._connections: dict[str, _Connection] = {}
         self._previous: Decoder | None = None
 
@@ -198,10 +204,12 @@ class Decoder:
             if continues(value, connection.parked):
                 connection.base = connection.parked
                 connection.base.refused = self.refused
+                connection.base.move(self._room)
             connection.parked = None
         base = connection.base
         arrived = None if base.time is None else heard(value)
         removed = base.merge(value)
+        base.weigh()
         if base.is_orphan:
             # What it changes went to another process, or to this one before its restart: nobody can say what it is.
             base.is_trusted = False
@@ -221,7 +229,8 @@ class Decoder:
             connection = self._meet(peer, created=name == "create")
         if name == "close":
             connection.is_closed = True
-            connection.base = Base(limits=self._limits, refused=self.refused)
+            connection.forget()
+            connection.base = Base(limits=self._limits, refused=self.refused, room=self._room)
         return [Event(connection.key, sent, name, told)]
 
     def _meet(self, peer: str, created: bool = False, delta: dict[str, object] | None = None) -> _Connection:
@@ -236,9 +245,13 @@ class Decoder:
         if parked is not None and self._previous is not None:
             self.page = self._previous.page
             del self._previous._connections[peer]
-        connection = _Connection(PeerConnectionKey(*self.key, paged(self.page, peer)), self._limits, self.refused)
+        connection = _Connection(
+            PeerConnectionKey(*self.key, paged(self.page, peer)), self._limits, self.refused, self._room
+        )
         if parked is not None:
             connection.parked = parked.base
+        if peer in self._connections:
+            self._connections[peer].forget()
         self._connections[peer] = connection
         return connection
 

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from rtc_exporter.errors import FrameError, LimitError, Reason
-from rtc_exporter.limits import Limits
+from rtc_exporter.limits import Limits, Room
 from rtc_exporter.model import NOTHING, Members, Stats
 from rtc_exporter.w3c import OWN_CLOCK, STATS
-from rtc_exporter.wire.decoder import NUMBERS, is_time, mapping, milliseconds
+from rtc_exporter.wire.decoder import NUMBERS, is_time, mapping, milliseconds, weight
 
 #: Identity members that are strings; the others (ssrc, dataChannelIdentifier) are numbers.
 _STRING_IDENTITY = frozenset({"trackIdentifier", "localCandidateId", "remoteCandidateId"})
@@ -105,9 +105,12 @@ def take_record(members: Members, record: Mapping[str, object], names: Mapping[s
 class Whole:
     """Reports that come whole: what the report before had, and this one has not, has been removed."""
 
-    __slots__ = ("stats", "time")
+    __slots__ = ("_room", "_weight", "stats", "time")
 
-    def __init__(self) -> None:
+    def __init__(self, room: Room | None = None) -> None:
+        """``room`` is for what is held, and is shared by all peer connections of a client."""
+        self._room = room
+        self._weight = 0
         self.stats: dict[str, Members] = {}
         self.time: float | None = None
 
@@ -116,12 +119,29 @@ class Whole:
         time = self.time if time is None else time
         if time is None:
             raise FrameError(Reason.BAD_TIME, "a report without a time")
+        self._weigh(fresh)
         removed = {id: members for id, members in self.stats.items() if id not in fresh}
         for members in removed.values():
             if self.time is not None:
                 members.setdefault("timestamp", self.time)
         self.stats, self.time = fresh, time
         return time, fresh, removed or NOTHING
+
+    def _weigh(self, fresh: dict[str, Members]) -> None:
+        if self._room is None:
+            return
+        now = weight(fresh)
+        if self._room.taken - self._weight + now > self._room.limit:
+            raise LimitError(Reason.TOO_MANY, f"more than {self._room.limit} members of one client's stats")
+        self._room.taken += now - self._weight
+        self._weight = now
+
+    def clear(self) -> None:
+        """Forget all objects, and give their room back."""
+        self.stats = {}
+        if self._room is not None:
+            self._room.taken -= self._weight
+        self._weight = 0
 
 
 def read(stats: object, time: float | None, limits: Limits) -> tuple[float | None, dict[str, Members]]:
