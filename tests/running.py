@@ -58,6 +58,16 @@ class Running:
             open_timeout=PATIENCE,
         )
 
+    async def raw(self, data: str | bytes) -> bytes:
+        """What the listener for clients answers to these bytes, up to its first pause."""
+        address = self.server.ingest_address
+        reader, writer = await asyncio.open_connection(address.host, address.port)
+        writer.write(data.encode("latin-1") if isinstance(data, str) else data)
+        async with asyncio.timeout(PATIENCE):
+            reply = await reader.read(1 << 16)
+        writer.close()
+        return reply
+
     def value(self, name: str, *values: str) -> float:
         """What a counter or gauge of the exporter holds now; 0 where it has no such series."""
         family = self.server.pipeline.store.family(name)

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks import children
-from benchmarks.children import EXPORTER_READY, ROOT, Place
-from rtc_exporter.config import PREFIX
+from benchmarks.children import EXPORTER_READY, ONE_ADDRESS, ROOT, Place
+from rtc_exporter.sources import PREFIX
 
 PATIENCE = 60.0
 
@@ -151,7 +151,8 @@ def accepted(metrics: Mapping[str, float], format: str = "rtcstats") -> int:
 def exporter(*settings: str, environ: Mapping[str, str] | None = None) -> Iterator[Exporter]:
     """Run one, from its word that it is ready to the end of the block."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith((PREFIX, "OTEL_"))}
-    listen = ["--ingest.listen", "127.0.0.1:0", "--admin.listen", "127.0.0.1:0"]
+    # All clients are on this machine: what one address may have is told by those who want to see it.
+    listen = ["--ingest.listen", "127.0.0.1:0", "--admin.listen", "127.0.0.1:0", *ONE_ADDRESS]
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder, "log")
         with log.open("wb") as stream:
