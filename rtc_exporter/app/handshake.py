@@ -18,6 +18,8 @@ from rtc_exporter.app.intake import Intake
 from rtc_exporter.auth import Identity
 from rtc_exporter.errors import BusyError, ClientError, FrameError, OriginError, Reason
 
+#: The answer where the library could not read the request, such as one of 200 headers.
+REFUSED = b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 #: Seconds after which whoever there was no room for may come back; not all at once.
 RETRY = (5, 30)
 

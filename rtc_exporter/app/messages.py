@@ -85,6 +85,7 @@ class Messages:
             elif length == _LENGTH_64:
                 length, start = int.from_bytes(data[position + 2 : position + 10], "big"), position + 14
             if end < start:
+                self._check(first, second, second & 0x7F)
                 self._needed = start - position
                 break
             self._check(first, second, length)

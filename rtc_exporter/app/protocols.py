@@ -7,17 +7,20 @@ such as two lengths of one body, the parser refuses, and so nobody can hide a se
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from rtc_exporter.app.gate import Gate
-from rtc_exporter.errors import FrameError, LimitError, Reason
+from rtc_exporter.errors import ClientError, FrameError, LimitError, Reason
 
 #: As nginx and HAProxy have it, give or take.
 HEAD_BYTES = 16 << 10
 HEAD_SECONDS = 5.0
 BODY_SECONDS = 15.0
+#: Seconds in which a client that is refused may read why.
+LINGER = 0.5
 #: Long enough for a 64 MB dump at 10 Mbit/s.
 FILE_SECONDS = 60.0
 FILES = b"/v1/dumps"
@@ -36,7 +39,7 @@ class Http(HttpToolsProtocol):
     _head = 0
     _unread: asyncio.TimerHandle | None = None
     _peer = ""
-    _is_inside = False
+    _is_inside = _is_over = False
 
     def __init__(self, *args: Any, gate: Gate | None = None, **kwargs: Any) -> None:
         """``gate`` counts who is inside."""
@@ -54,14 +57,13 @@ class Http(HttpToolsProtocol):
         self._expect(HEAD_SECONDS)
 
     def data_received(self, data: bytes) -> None:
+        if self._is_over:
+            return
         if self._head >= 0:
             self._head += len(data)
         super().data_received(data)
-        if self._head > HEAD_BYTES and not self.transport.is_closing():
-            if self._gate is not None:
-                self._gate.refuse(LimitError(Reason.TOO_LARGE, f"a head has at most {HEAD_BYTES} bytes"))
-            self.transport.write(b"HTTP/1.1 431 Request Header Fields Too Large\r\n" + _END)
-            self.transport.close()
+        if self._head > HEAD_BYTES:
+            self._refuse_head()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -70,8 +72,9 @@ class Http(HttpToolsProtocol):
             self._expect(HEAD_SECONDS)
 
     def on_headers_complete(self) -> None:
-        size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+        size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
         if size > HEAD_BYTES:
+            self._head = size
             raise ValueError("head too large")
         self._head = -1
         self._expect(FILE_SECONDS if self.url.startswith(FILES) else BODY_SECONDS)
@@ -82,9 +85,26 @@ class Http(HttpToolsProtocol):
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
-        if self._gate is not None and not self.transport.is_closing():
-            self._gate.refuse(FrameError(Reason.BAD_REQUEST, "not HTTP, or not as it should be"))
-        super().send_400_response(msg)
+        if self._head > HEAD_BYTES:
+            self._refuse_head()
+        else:
+            self._refuse(b"400 Bad Request", FrameError(Reason.BAD_REQUEST, "not HTTP, or not as it should be"))
+
+    def _refuse_head(self) -> None:
+        error = LimitError(Reason.TOO_LARGE, f"a head has at most {HEAD_BYTES} bytes")
+        self._refuse(b"431 Request Header Fields Too Large", error)
+
+    def _refuse(self, status: bytes, error: ClientError) -> None:
+        """Say why, and read no more: who is cut off while it still writes may never see the answer."""
+        if self._is_over or self.transport.is_closing():
+            return
+        self._is_over = True
+        if self._gate is not None:
+            self._gate.refuse(error)
+        if self._head >= 0 or self.cycle is None or not self.cycle.response_started:
+            self.transport.write(b"HTTP/1.1 " + status + b"\r\n" + _END)
+        self.transport.write_eof()
+        self._expect(LINGER, self.transport.abort)
 
     def handle_websocket_upgrade(self) -> None:
         self._expect(None)
@@ -112,20 +132,14 @@ class Http(HttpToolsProtocol):
             self._unread = None
         super().resume_writing()
 
-    def _expect(self, seconds: float | None) -> None:
+    def _expect(self, seconds: float | None, otherwise: Callable[[], None] | None = None) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
-        self._deadline = self.loop.call_later(seconds, self._give_up) if seconds else None
+        self._deadline = self.loop.call_later(seconds, otherwise or self._give_up) if seconds else None
 
     def _give_up(self) -> None:
         """What was to come did not come in time."""
-        if self.transport.is_closing():
-            return
-        if self._gate is not None:
-            self._gate.refuse(FrameError(Reason.TOO_SLOW, "a head" if self._head >= 0 else "a body"))
-        if self._head >= 0 or not self.cycle.response_started:
-            self.transport.write(b"HTTP/1.1 408 Request Timeout\r\n" + _END)
-        self.transport.close()
+        self._refuse(b"408 Request Timeout", FrameError(Reason.TOO_SLOW, "a head" if self._head >= 0 else "a body"))
 
 
 class Quiet(logging.Filter):

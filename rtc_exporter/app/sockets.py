@@ -46,8 +46,6 @@ CODES = {
     Reason.UNKNOWN_FORMAT: 1003, Reason.BAD_IDENTITY: 1008, Reason.TOO_SLOW: 1008, Reason.TOO_FAST: 1013,
 }  # fmt: skip
 
-Message = tuple[int, bytes]
-
 
 class Sockets:
     """All WebSockets, and what they have in common; calling it makes the protocol of one more."""
@@ -100,7 +98,7 @@ class Socket(asyncio.Protocol):
         self.agent = ""
         self._handshake: ServerProtocol | None = ServerProtocol()
         self._messages = Messages(sockets.intake.limits.frame_bytes)
-        self._waiting: list[Message] = []
+        self._waiting: list[tuple[int, bytes]] = []
         self._format: wire.Format | None = None
         self._identity: Identity | None = None
         self._connection: Connection | None = None
@@ -200,8 +198,10 @@ class Socket(asyncio.Protocol):
         handshake.receive_data(data)
         request = next((event for event in handshake.events_received() if isinstance(event, Request)), None)
         if request is None:
-            if handshake.close_expected() or handshake.parser_exc is not None:
-                self.transport.close()
+            self._sockets.gate.refuse(FrameError(Reason.BAD_REQUEST, "no handshake of a WebSocket"))
+            self._is_closing = True
+            self.transport.write(handshakes.REFUSED)
+            self.transport.close()
             return
         sockets = self._sockets
         answer = handshakes.answer(handshake, request, sockets.intake, self._visit, sockets.clock())
