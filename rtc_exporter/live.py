@@ -30,6 +30,8 @@ STAY_SHARE = 0.8
 VALUE_AGE = 30.0
 #: The info series follows changes of path at most this often.
 INFO_INTERVAL = 60.0
+#: Participants who have ended and wait to be scraped once more, at least; of more, the first go unseen.
+ENDED = 1000
 #: Without scrapes, ended participants are forgotten after two of Prometheus' default intervals (one minute each).
 UNSCRAPED_LINGER = 120.0
 
@@ -109,6 +111,8 @@ class Live:
         if participant.exported:
             del self._exported[participant.key]
             self._ended[participant.key] = Ended(participant, now)
+            if len(self._ended) > max(ENDED, self._limit):
+                self._exit(self._ended.pop(next(iter(self._ended))).participant)
 
     def scraped(self, since: float) -> None:
         """The tier was rendered from ``since`` on: who had ended before that has been seen."""

@@ -5,7 +5,7 @@ import hashlib
 import hmac
 import json
 import time
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,14 @@ from tests.running import Running, closed, with_exporter
 NOW = 1_800_000_000.0
 SECRET, OTHER = "0123456789abcdef0123456789abcdef", "f" * 32
 WHO = {"rtcStats": {"user": "ann", "conference": "room"}}
-GOOD: dict[str, Any] = {**WHO, "iat": NOW, "exp": NOW + 600, "aud": "rtc"}
+
+
+def good(now: float) -> dict[str, Any]:
+    """The claims of a good token."""
+    return {**WHO, "iat": now, "exp": now + 600, "aud": "rtc"}
+
+
+GOOD = good(NOW)
 
 
 @cache
@@ -56,52 +63,68 @@ def handmade(header: object, claims: object, key: bytes = SECRET.encode()) -> st
     return f"{text}.{encoded(hmac.new(key, text.encode(), hashlib.sha256).digest())}"
 
 
-def signed(claims: dict[str, Any] | None = None, without: str = "", key: Any = SECRET, **options: Any) -> str:
+def signed(
+    claims: dict[str, Any] | None = None, without: str = "", key: Any = SECRET, now: float = NOW, **options: Any
+) -> str:
     """A good token, but for what is told."""
-    said = {name: value for name, value in (GOOD | (claims or {})).items() if name != without}
+    said = {name: value for name, value in (good(now) | (claims or {})).items() if name != without}
     return jwt.encode(said, key, **options)
 
 
 HS = {"alg": "HS256", "typ": "JWT"}
-REFUSED = {
-    "none": handmade({"alg": "none"}, GOOD),
-    "None": handmade({"alg": "None"}, GOOD),
-    "no signature": f"{encoded({'alg': 'none'})}.{encoded(GOOD)}.",
-    "a family that is not ours": jwt.encode(GOOD, private("RS256"), "RS256"),
-    "a longer hash than is allowed": signed(key=SECRET * 2, algorithm="HS512"),
-    "the public key as a secret": handmade(HS, GOOD, public("RS256")),
-    "another key": signed(key=OTHER),
-    "an empty key": handmade(HS, GOOD, b""),
-    "no exp": signed(without="exp"),
-    "exp as a text": signed({"exp": "1800000600"}),
-    "exp NaN": handmade(HS, b'{"exp":NaN,"iat":1800000000,"aud":"rtc"}'),
-    "exp 1e400": handmade(HS, b'{"exp":1e400,"iat":1800000000,"aud":"rtc"}'),
-    "exp true": signed({"exp": True}),
-    "over": signed({"iat": NOW - 600, "exp": NOW - 31}),
-    "good until the year 9999": signed({"exp": 253402300799}),
-    "good for longer than an hour": signed({"exp": NOW + 3601}),
-    "no iat": signed(without="iat"),
-    "made in the future": signed({"iat": NOW + 31}),
-    "not yet": signed({"nbf": NOW + 31}),
-    "no audience": signed(without="aud"),
-    "another audience": signed({"aud": "mail"}),
-    "an audience that is a number": handmade(HS, {**GOOD, "aud": 7}),
-    "an unknown critical header": signed(headers={"crit": ["x"], "x": 1}),
-    "a deep header": handmade(b'{"alg":"HS256","x":' + b"[" * 1400 + b"]" * 1400 + b"}", GOOD),
-    "deep claims": handmade(HS, b"[" * 900 + b"]" * 900),
-    "claims that are no object": handmade(HS, [1]),
-    "five kilobytes": signed({"x": "y" * 5000}),
-    "two parts": signed().rpartition(".")[0],
-    "garbage": "e30.e30.e30",
-}
-TAKEN = {
-    "as it should be": signed(),
-    "an audience among others": signed({"aud": ["mail", "rtc"]}),
-    "over since half a minute": signed({"iat": NOW - 600, "exp": NOW - 29}),
-    "made by a clock that is ahead": signed({"iat": NOW + 29, "nbf": NOW + 29}),
-    "good for an hour": signed({"exp": NOW + 3600}),
-    "with a kid, where no key has a name": signed(headers={"kid": "../../etc/passwd"}),
-}
+
+
+def refused(now: float) -> dict[str, str]:
+    """What must not be taken."""
+    of = partial(signed, now=now)
+    fine = good(now)
+    return {
+        "none": handmade({"alg": "none"}, fine),
+        "None": handmade({"alg": "None"}, fine),
+        "no signature": f"{encoded({'alg': 'none'})}.{encoded(fine)}.",
+        "a family that is not ours": jwt.encode(fine, private("RS256"), "RS256"),
+        "a longer hash than is allowed": of(key=SECRET * 2, algorithm="HS512"),
+        "the public key as a secret": handmade(HS, fine, public("RS256")),
+        "another key": of(key=OTHER),
+        "an empty key": handmade(HS, fine, b""),
+        "no exp": of(without="exp"),
+        "exp as a text": of({"exp": str(int(now + 600))}),
+        "exp NaN": handmade(HS, b'{"exp":NaN,"iat":%d,"aud":"rtc"}' % now),
+        "exp 1e400": handmade(HS, b'{"exp":1e400,"iat":%d,"aud":"rtc"}' % now),
+        "exp true": of({"exp": True}),
+        "over": of({"iat": now - 600, "exp": now - 31}),
+        "good until the year 9999": of({"exp": 253402300799}),
+        "good for longer than an hour": of({"exp": now + 3601}),
+        "no iat": of(without="iat"),
+        "made in the future": of({"iat": now + 40}),
+        "not yet": of({"nbf": now + 40}),
+        "no audience": of(without="aud"),
+        "another audience": of({"aud": "mail"}),
+        "an audience that is a number": handmade(HS, {**fine, "aud": 7}),
+        "an unknown critical header": of(headers={"crit": ["x"], "x": 1}),
+        "a deep header": handmade(b'{"alg":"HS256","x":' + b"[" * 1400 + b"]" * 1400 + b"}", fine),
+        "deep claims": handmade(HS, b"[" * 900 + b"]" * 900),
+        "claims that are no object": handmade(HS, [1]),
+        "five kilobytes": of({"x": "y" * 5000}),
+        "two parts": of().rpartition(".")[0],
+        "garbage": "e30.e30.e30",
+    }
+
+
+def taken(now: float) -> dict[str, str]:
+    """What must be taken."""
+    of = partial(signed, now=now)
+    return {
+        "as it should be": of(),
+        "an audience among others": of({"aud": ["mail", "rtc"]}),
+        "over since some seconds": of({"iat": now - 600, "exp": now - 20}),
+        "made by a clock that is ahead": of({"iat": now + 29, "nbf": now + 29}),
+        "good for an hour": of({"exp": now + 3600}),
+        "with a kid, where no key has a name": of(headers={"kid": "../../etc/passwd"}),
+    }
+
+
+REFUSED, TAKEN = refused(NOW), taken(NOW)
 STRICT = Config.load({"ingest.token_secret": SECRET, "ingest.token_audience": "rtc"}, {})
 
 
