@@ -185,7 +185,7 @@ class Load:
         self._poll.close()
 
     def open(self) -> None:
-        """Shake hands, two connections to a session."""
+        """Shake hands, two connections to a session, and say the first word, as clients do at once."""
         for begin in range(0, self._number, WAVE):
             wave = range(begin, min(begin + WAVE, self._number))
             clients = [Client(self._place, 0, self._recording.reports) for _ in wave]
@@ -195,6 +195,8 @@ class Load:
                 client.send(self._handshake(number))
             self._clients += clients
             self._until(lambda wave=clients: all(client.is_open for client in wave), "handshake")  # type: ignore[misc]
+            for client in clients:
+                client.send(self._recording.events[0])
 
     def _handshake(self, number: int) -> bytes:
         lines = (
@@ -210,8 +212,8 @@ class Load:
         return "".join(f"{line}\r\n" for line in (*lines, "")).encode()
 
     def begin(self, stagger: int = STAGGER) -> None:
-        """Tell all events and the first report, which is the only whole one, and up to ``stagger`` - 1 more."""
-        events = b"".join(self._recording.events)
+        """Tell all other events and the first report, which is the only whole one, and up to ``stagger`` - 1 more."""
+        events = b"".join(self._recording.events[1:])
         for begin in range(0, self._number, WAVE):
             for number, client in enumerate(self._clients[begin : begin + WAVE]):
                 client.send(events)

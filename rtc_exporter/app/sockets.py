@@ -27,18 +27,18 @@ from rtc_exporter.app.messages import Fault, Messages
 from rtc_exporter.auth import Identity
 from rtc_exporter.errors import ClientError, FrameError, LimitError, Reason
 
-#: Seconds that a client has until its first frame.
-FIRST_FRAME = 10.0
+#: Seconds that a client has until its first frame, and for the rest of a frame: a megabyte at 17 kB/s.
+FIRST_FRAME, REST = 10.0, 60.0
 #: Seconds of silence after which a ping asks whether the client is there, and after which it is not.
 PING, DEAD = 20.0, 40.0
 #: Seconds that a client has to answer a close frame.
 CLOSING = 5.0
-#: Seconds that the rest of a frame may take: a megabyte at 17 kB/s.
-REST = 60.0
 #: Frames that a client may have stored before it connected: it sends them at once, and they are read late and kept
 #: (rtcstats-js stores without a bound; 5,000 events are an hour).  Whoever is still too fast when as many could have
 #: been read, and for ``DEBT`` seconds more, is no such client and is refused.
 STORED, DEBT = 10_000, 5.0
+#: Seconds that whoever is too fast waits at least, so that many of them cost little.
+PAUSE = 0.2
 #: Bytes of pongs that a client may leave unread.
 UNREAD = 1 << 16
 #: Close codes for what is refused before the first frame; others have their own.
@@ -327,7 +327,8 @@ class Socket(asyncio.Protocol):
             return
         self._is_paused = True
         self.transport.pause_reading()
-        self.loop.call_later(max(-self._allowance / sockets.rate, -self._bytes / sockets.byte_rate), self._resume)
+        due = max(-self._allowance / sockets.rate, -self._bytes / sockets.byte_rate, PAUSE)
+        self.loop.call_later(due, self._resume)
 
     def _resume(self) -> None:
         if self._is_closing or self.transport.is_closing():

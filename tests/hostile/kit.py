@@ -160,8 +160,10 @@ def accepted(metrics: Mapping[str, float], format: str = "rtcstats") -> int:
 
 
 @contextlib.contextmanager
-def exporter(*settings: str, environ: Mapping[str, str] | None = None) -> Iterator[Exporter]:
-    """Run one, from its word that it is ready to the end of the block."""
+def exporter(
+    *settings: str, environ: Mapping[str, str] | None = None, before: Callable[[], None] | None = None
+) -> Iterator[Exporter]:
+    """Run one, from its word that it is ready to the end of the block; ``before`` is called in its process first."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith((PREFIX, "OTEL_"))}
     # All clients are on this machine: what one address may have is told by those who want to see it.
     listen = ["--ingest.listen", "127.0.0.1:0", "--admin.listen", "127.0.0.1:0", *ONE_ADDRESS]
@@ -171,6 +173,7 @@ def exporter(*settings: str, environ: Mapping[str, str] | None = None) -> Iterat
             process = subprocess.Popen(
                 [sys.executable, "-m", "rtc_exporter", "serve", *listen, *settings],
                 stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, cwd=ROOT, env={**clean, **(environ or {})},
+                preexec_fn=before,
             )  # fmt: skip
             try:
                 found = _ready(process, log)
