@@ -335,6 +335,7 @@ METRICS: tuple[Metric, ...] = (
     X("rtc.exporter.config.applied.timestamp", G, "s",         ("rtc.config.file",),                       "Unix time since when the configuration in use is in use.", (), tuple((file,) for file in CONFIG_FILES)),
     X("rtc.exporter.ready",                 G, "{state}",      (),                                         "1 while it is ready, 0 once it is about to end.", (), ((),)),
     X("rtc.exporter.memory.usage",          G, "By",           (),                                         "Memory that the process holds.", (), ((),)),
+    X("rtc.exporter.memory.reusable",       G, "By",           (),                                         "Part of it that was in use and is free for what comes next.", (), ((),)),
     X("rtc.exporter.memory.limit",          G, "By",           (),                                         "Memory that it may hold; 0 for no limit.", (), ((),)),
     X("rtc.exporter.memory.stage",          G, "{stage}",      (),                                         "0 all is taken, 1 new clients are refused, 2 reports are dropped and events kept, 3 the heaviest clients are closed.", (), ((),)),
     X("rtc.exporter.memory.shed",           C, "{item}",       ("rtc.shed",),                              "What was given up because memory ran short.", (), tuple((name,) for name in SHED)),

@@ -69,7 +69,7 @@ REASONS = {
     ),
     Reason.NO_BASE: (
         "A client that lost its connection sends what changed since reports that went to another process, or to this "
-        "one before it was restarted.",
+        "one before it was restarted; or reports of a peer connection that it has closed.",
         "Load the page again; a client that reconnects and sends whole reports first does not need it.",
     ),
     Reason.NO_MEMORY: ("Memory is short: a new client, a report or a heavy client.", "Add memory, or a process."),

@@ -6,16 +6,21 @@ long before.  Events are kept: there are few of them, and they say what went wro
 percent less than where it began, so that it does not come and go, and everything comes back by itself.
 
 CPython and the C library keep freed memory for later, and a process that was full once would look full for ever.
-So what is free is given back to the system while a stage lasts.
+So what is free is given back to the system while a stage lasts; and what CPython keeps because something small is
+still alive in between is not counted: it is there for whoever comes next (measured: 600 participants of a call of four
+took 37 MiB, and of those 37 stayed when they had gone; the next 600 fitted in).
 """
 
 import ctypes
 import gc
+import sys
 from collections.abc import Callable
 from enum import IntEnum
 from pathlib import Path
 
 PAGE = 4096
+#: Bytes that each small object brought along, with the larger ones beside it, at most: 90 to 130 were measured.
+BLOCK = 160
 #: Seconds between two rounds of giving back: looking through everything takes time from everybody.
 ROUND = 5.0
 #: Without a limit on either, the kernel of version 1 shows a number about as large as an address.
@@ -44,27 +49,46 @@ HYSTERESIS = 0.05
 class Pressure:
     """The stage that memory is in."""
 
-    def __init__(self, limit: int, used: Callable[[], int]) -> None:
-        """``limit`` in bytes, 0 for none; ``used`` says how many this process holds."""
+    def __init__(self, limit: int, held: Callable[[], int], blocks: Callable[[], int] = sys.getallocatedblocks) -> None:
+        """``limit`` in bytes, 0 for none; ``held`` says how many the process has, ``blocks`` how many small objects."""
         self.limit = limit
-        self._used = used
-        self.used = 0
+        self._held = held
+        self._blocks = blocks
+        #: Bytes that the process has, and those of them that it can use again.
+        self.held = self.reusable = 0
+        self._least: tuple[int, int] | None = None
+        self._most_held = self._most_blocks = 0
         self.stage = Stage.NORMAL
         self._next = 0.0
 
     def tick(self, now: float) -> Stage:
         """Look, once a second; ``now`` is a monotonic clock."""
-        self.used = self._used()
-        if not self.limit:
-            return self.stage
-        stage = max(stage for stage in Stage if stage is Stage.NORMAL or self.used >= self._bar(stage))
-        if (stage or self.stage) and now >= self._next:
-            self._next = now + ROUND
-            give_back()
-            self.used = self._used()
-            stage = max(stage for stage in Stage if stage is Stage.NORMAL or self.used >= self._bar(stage))
-        self.stage = stage
-        return stage
+        self._look()
+        if self.limit:
+            if (self._reached() or self.stage) and now >= self._next:
+                self._next = now + ROUND
+                give_back()
+                self._look()
+            self.stage = self._reached()
+        return self.stage
+
+    def _look(self) -> None:
+        self.held, blocks = self._held(), self._blocks()
+        self._most_held, self._most_blocks = max(self._most_held, self.held), max(self._most_blocks, blocks)
+        if self._least is None:
+            self._least = self.held, blocks
+        # Where objects were, objects can be, unless their memory was given back meanwhile.
+        grown, more = self._most_held - self._least[0], max(1, self._most_blocks - self._least[1])
+        free = int((self._most_blocks - blocks) * min(BLOCK, grown / more)) - (self._most_held - self.held)
+        self.reusable = max(0, min(free, self.held))
+
+    def _reached(self) -> Stage:
+        return max(stage for stage in Stage if stage is Stage.NORMAL or self.used >= self._bar(stage))
+
+    @property
+    def used(self) -> int:
+        """Bytes that are in use."""
+        return self.held - self.reusable
 
     def _bar(self, stage: Stage) -> float:
         """Where a stage begins, or ends if it lasts."""

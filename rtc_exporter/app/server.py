@@ -282,7 +282,8 @@ class Server:
         if stage is Stage.CLOSE:
             self._sockets.lighten(pressure.excess)
         store = self.pipeline.store
-        store.set("rtc.exporter.memory.usage", (), pressure.used, now)
+        store.set("rtc.exporter.memory.usage", (), pressure.held, now)
+        store.set("rtc.exporter.memory.reusable", (), pressure.reusable, now)
         store.set("rtc.exporter.memory.limit", (), pressure.limit, now)
         store.set("rtc.exporter.memory.stage", (), stage, now)
 

@@ -74,9 +74,10 @@ class Sockets:
             socket.check(now)
 
     def lighten(self, excess: int) -> None:
-        """Close the heaviest until about so many bytes are given back: a few of many at a time, or one."""
-        most = max(1, len(self.open) // 50)
-        for socket in nlargest(most, self.open, key=lambda socket: socket.weight):
+        """Close the heaviest until about so many bytes are given back: a tenth of all at a time."""
+        most = max(1, len(self.open) // 10)
+        several = [socket for socket in self.open if not socket.is_closing]
+        for socket in nlargest(most, several, key=lambda socket: socket.weight):
             if excess <= 0:
                 break
             excess -= socket.lighten()
@@ -185,6 +186,11 @@ class Socket(asyncio.Protocol):
         self._sockets.intake.shed("heaviest", self._sockets.clock())
         self._close(1013, "memory is short")
         return weight
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether it is about to go."""
+        return self._is_closing
 
     @property
     def weight(self) -> int:

@@ -196,6 +196,8 @@ class Decoder:
             raise FrameError(Reason.BAD_STATS, "getStats without a peer connection or without stats")
         connection = self._connections.get(peer) or self._meet(peer, delta=value)
         if connection.is_closed:
+            # getStats() may be under way when a peer connection is closed.
+            self.refused.append(FrameError(Reason.NO_BASE, "a report of a peer connection that is closed"))
             return []
         if whole:
             time, stats, gone = connection.whole.take(*read(value, None, self._limits))
