@@ -104,7 +104,7 @@ class Shutdown(Section):
     )
     spread: Seconds = Field(default=10.0, description="Time over which connections are closed, 400 a second at least.")
     linger: Seconds = Field(
-        default=20.0, description="How long /metrics waits to be scraped once more, where it was scraped lately."
+        default=20.0, description="How long /metrics waits to be scraped once more, where somebody scrapes."
     )
 
 

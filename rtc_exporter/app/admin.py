@@ -36,6 +36,8 @@ class Admin:
         self.is_ready = False
         #: When somebody last asked whether it is ready, and last scraped, on the monotonic clock.
         self.asked = self.scraped = -inf
+        #: Seconds between the last two scrapes.
+        self.interval = inf
         self._final = inf
         self.was_scraped = asyncio.Event()
         #: The addresses in use, for the start page.
@@ -116,7 +118,8 @@ class Admin:
         store.set("rtc.exporter.last_scrape.timestamp", (), now, now)
         if tier in (None, Tier.PARTICIPANT):
             self._intake.tenants.scraped(rendering.started)  # who left while the chunks went out may not be in them
-        self.scraped = time.monotonic()
+        before, self.scraped = self.scraped, time.monotonic()
+        self.interval = self.scraped - before
         if rendering.started >= self._final:
             self.was_scraped.set()
 

@@ -176,9 +176,10 @@ class Server:
     async def _linger(self) -> None:
         """Wait for one more scrape, where somebody scrapes."""
         admin = self._admin
-        if self._waits and time.monotonic() - admin.scraped < LATELY:
+        if self._waits and admin.interval < LATELY and time.monotonic() - admin.scraped < LATELY:
+            most = min(self._config.shutdown.linger, 1.5 * admin.interval + TICK)
             waits = (asyncio.create_task(admin.was_scraped.wait()), asyncio.create_task(self._forced.wait()))
-            await asyncio.wait(waits, timeout=self._config.shutdown.linger, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(waits, timeout=most, return_when=asyncio.FIRST_COMPLETED)
             for wait in waits:
                 wait.cancel()
 

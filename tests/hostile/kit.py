@@ -107,6 +107,8 @@ class Exporter:
         self.ingest = ingest
         self.admin = admin
         self._log = log
+        #: What it had logged when it had ended.
+        self.log_after = ""
 
     @property
     def log(self) -> str:
@@ -175,9 +177,11 @@ def exporter(
                 stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, cwd=ROOT, env={**clean, **(environ or {})},
                 preexec_fn=before,
             )  # fmt: skip
+            result = None
             try:
                 found = _ready(process, log)
-                yield Exporter(process, log, Place(found[2], int(found[1])), Place(found[2], int(found[3])))
+                result = Exporter(process, log, Place(found[2], int(found[1])), Place(found[2], int(found[3])))
+                yield result
             finally:
                 if process.poll() is None:
                     process.send_signal(signal.SIGINT)
@@ -186,6 +190,8 @@ def exporter(
                     except subprocess.TimeoutExpired:
                         process.kill()
                         process.wait()
+                if result is not None:
+                    result.log_after = result.log
 
 
 def _ready(process: subprocess.Popen[bytes], log: Path) -> re.Match[str]:

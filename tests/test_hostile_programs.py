@@ -1,0 +1,43 @@
+"""
+What the world does to an exporter, at a size for every run; see ``tests/hostile``.
+
+Each program holds a real exporter to its promises, and its ledger has to add up.
+"""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.hostile import api, canary, clocks, deltas, drain, fuzz, outage, overload, scrapes
+from tests.hostile.kit import Ledger
+
+PROGRAMS: dict[str, Callable[[bool], Ledger]] = {
+    "api": api.run,
+    "canary": canary.run,
+    "clocks": clocks.run,
+    "deltas": deltas.run,
+    "drain": drain.run,
+    "fuzz": fuzz.run,
+    "outage": outage.run,
+    "overload": overload.run,
+    "scrapes": scrapes.run,
+}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_the_ledger_adds_up(name: str) -> None:
+    """Nothing is lost from sight, and everything else that was promised holds."""
+    ledger = PROGRAMS[name](False)
+
+    print(ledger)
+    assert ledger.failures == []
+
+
+def test_a_ledger_can_be_wrong() -> None:
+    """One thing too few, one too many, and a claim that does not hold."""
+    ledger = Ledger("wrong")
+    ledger.account("reports", 10, counted=9)
+    ledger.account("events", 10, counted=9, shed=2)
+    ledger.claim("the sky is green", False, "blue")
+
+    assert len(ledger.failures) == 3
