@@ -22,6 +22,7 @@ from rtc_exporter.catalog import METRICS
 from rtc_exporter.config import Config, settings_table
 from rtc_exporter.errors import ConfigError, RtcExporterError
 from rtc_exporter.metric import Metric, Profile
+from rtc_exporter.model import ParticipantKey
 from rtc_exporter.sources import FILE_VARIABLE
 from rtc_exporter.tracing import SessionTrace, TraceSettings
 
@@ -195,6 +196,21 @@ def trace_id(args: argparse.Namespace) -> int:
     return 0
 
 
+# ── alias
+
+
+def add_alias(command: argparse.ArgumentParser) -> None:
+    """Whose, and with which key."""
+    command.add_argument("participant", metavar="PARTICIPANT", help="the participant id, as the application knows it")
+    add_settings(command)
+
+
+def show_alias(args: argparse.Namespace) -> int:
+    """Print under which id a participant is exported."""
+    print(load(args, os.environ).people.name(ParticipantKey("", args.participant)).participant)
+    return 0
+
+
 def _console() -> Console:
     """A terminal as wide as it is; a pipe as wide as the table."""
     return Console() if sys.stdout.isatty() else Console(width=400, file=sys.stdout)
@@ -206,6 +222,7 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None], Callab
     "check": ("check a configuration and show what it amounts to", add_settings, check),
     "metrics": ("list the metrics", add_metrics, metrics),
     "trace-id": ("print the trace id of a session", add_trace_id, trace_id),
+    "alias": ("print under which id a participant is exported", add_alias, show_alias),
     "import": ("read dump files into metrics", importer.add_arguments, importer.run),
     "demo": ("play recorded calls into a running exporter", player.add_arguments, player.run),
     "docs": ("render the tables in the documentation", docs.add_arguments, docs.run),

@@ -121,7 +121,7 @@ def frames() -> Iterator[object]:
     yield [12, "PC_0", f"OperationError: {c('exception text')}", 1]
     yield ["feedback", None, {"rating": 1, "comment": c("feedback text"), "issue": c("feedback text")}, 1]
     yield [25, "PC_0", "connected", 1]
-    stats = {
+    stats: dict[str, dict[str, object]] = {
         "T": {"type": "transport", "selectedCandidatePairId": "P", "dtlsState": "connected", "iceLocalUsernameFragment": c("stats ufrag")},
         "P": {"type": "candidate-pair", "localCandidateId": "L", "remoteCandidateId": "R", "state": "succeeded", "nominated": True, "currentRoundTripTime": 0.1},
         "L": {"type": "local-candidate", "address": c("stats address"), "ip": c("stats address"), "candidateType": "relay", "url": c("stats url"), "relatedAddress": c("stats related address"), "usernameFragment": c("stats ufrag"), "networkType": c("unknown member")},

@@ -248,7 +248,7 @@ def run(is_long: bool = False) -> Ledger:
         while left or under_way:
             while left and len(under_way) < 2:
                 name = left.pop(0)
-                command = [sys.executable, "-m", __spec__.name if __spec__ else "tests.hostile.fuzz", "--target", name]
+                command = [sys.executable, "-m", "tests.hostile.fuzz", "--target", name]
                 under_way[name] = subprocess.Popen(
                     [*command, "--folder", f"{folder}/{name}", "--seconds", str(seconds)],
                     stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
