@@ -76,7 +76,7 @@ class Sockets:
     def lighten(self, excess: int) -> None:
         """Close the heaviest until about so many bytes are given back: a tenth of all at a time."""
         most = max(1, len(self.open) // 10)
-        several = [socket for socket in self.open if not socket.is_closing]
+        several = [socket for socket in self.open if not socket._is_closing]
         for socket in nlargest(most, several, key=lambda socket: socket.weight):
             if excess <= 0:
                 break
@@ -110,10 +110,8 @@ class Socket(asyncio.Protocol):
         self._fault_seen: Fault | None = None
         #: Which frame has begun and not ended, and since when.
         self._rest = (0, 0.0)
-        #: Bytes that came lately.
-        self.recent = 0
         self._heard = self.loop.time()
-        self._pinged = 0.0
+        self._pinged, self.recent = 0.0, 0
         self._allowance, self._bytes = sockets.burst, sockets.byte_burst
         self._slowed: float | None = None
 
@@ -186,11 +184,6 @@ class Socket(asyncio.Protocol):
         self._sockets.intake.shed("heaviest", self._sockets.clock())
         self._close(1013, "memory is short")
         return weight
-
-    @property
-    def is_closing(self) -> bool:
-        """Whether it is about to go."""
-        return self._is_closing
 
     @property
     def weight(self) -> int:

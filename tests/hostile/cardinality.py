@@ -52,7 +52,7 @@ def documents(text: Texts, number: int) -> Iterator[str]:
             {"id": text(), "type": kind, "timestamp": at, "ssrc": n, **{word: text() for word in words}}
             for kind, words in WORDS.items()
         ]
-        events = [{"name": "mute", "time": at, "peer_connection": "PC", **{name: text()}} for name in EVENTS]
+        events = [{"name": "mute", "time": at, "peer_connection": "PC", name: text()} for name in EVENTS]
         yield json.dumps(
             {
                 "session": text(), "participant": text(), "app": {"name": text(), "version": text()}, "user_agent": text(),
