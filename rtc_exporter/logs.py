@@ -105,5 +105,7 @@ def setup(level: str, form: str, stream: TextIO | None = None) -> Limit:
     handler.setFormatter(Text() if is_text else Lines())
     limit = Limit()
     handler.addFilter(limit)
-    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    # What libraries have to say is not ours to choose: their lines may hold addresses of requests.
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    logger.setLevel(level.upper())
     return limit

@@ -212,7 +212,7 @@ class Server:
         self._sockets.configure()
         self._ingest.configure()
         self._pressure.limit = config.memory.limit or memory.limit_of_group()
-        logging.getLogger().setLevel(config.log.level.upper())
+        logger.setLevel(config.log.level.upper())
         self._secure(config.web)
 
     def _secure(self, web: WebConfig) -> None:
