@@ -17,6 +17,8 @@ import pytest
 PEERS = {
     "prometheus": "Debian package prometheus, or scripts/peers",
     "promtool": "Debian package prometheus, or scripts/peers",
+    "haproxy": "Debian package haproxy, or scripts/peers",
+    "nginx": "Debian package nginx, or scripts/peers",
     "otelcol": "scripts/peers, which needs the Go module proxy",
 }
 
@@ -30,13 +32,25 @@ MANIFEST = Path(__file__).parent.parent / "scripts" / "collector" / "manifest.ya
 def peer(name: str) -> str:
     """The path of a program; without it the test is skipped, or fails where ``CI=true``."""
     hint = PEERS[name]
-    path = shutil.which(_collector()) if name == "otelcol" else shutil.which(name) or shutil.which(name, path=PACKAGES)
+    path = shutil.which(_collector()) if name == "otelcol" else _program(name)
     if path is not None:
         return path
     missing = f"{name} is not installed ({hint})"
     if os.environ.get("CI") == "true":
         pytest.fail(missing)
     pytest.skip(missing)
+
+
+def _program(name: str) -> str | None:
+    """Where a program is: here, or in what was taken out of packages.  Servers are not in everybody's path."""
+    places = (None, f"{PACKAGES}{os.pathsep}{PACKAGES.parent / 'sbin'}", "/usr/sbin")
+    return next((path for place in places if (path := shutil.which(name, path=place))), None)
+
+
+def libraries() -> dict[str, str]:
+    """The environment in which a program from a package finds the libraries from others."""
+    folders = (CACHE / "usr" / "lib").glob("*-linux-gnu*")
+    return {"LD_LIBRARY_PATH": os.pathsep.join(map(str, folders))}
 
 
 def _collector() -> str:

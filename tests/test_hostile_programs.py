@@ -8,19 +8,45 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.hostile import api, canary, clocks, deltas, drain, fuzz, outage, overload, scrapes
+from tests.hostile import (
+    api,
+    attacks,
+    canary,
+    cardinality,
+    clocks,
+    deltas,
+    drain,
+    fuzz,
+    isolation,
+    outage,
+    overload,
+    poison,
+    protocol,
+    scrapes,
+    slow,
+    storm,
+    tokens,
+)
 from tests.hostile.kit import Ledger
 
 PROGRAMS: dict[str, Callable[[bool], Ledger]] = {
     "api": api.run,
+    "attacks": attacks.run,
     "canary": canary.run,
+    "cardinality": cardinality.run,
     "clocks": clocks.run,
     "deltas": deltas.run,
     "drain": drain.run,
     "fuzz": fuzz.run,
+    "isolation": isolation.run,
     "outage": outage.run,
     "overload": overload.run,
+    "poison": poison.run,
+    "protocol": protocol.run,
     "scrapes": scrapes.run,
+    "slow": slow.run,
+    "storm": storm.run,
+    "tokens": tokens.run,
 }
 
 
@@ -30,6 +56,7 @@ def test_the_ledger_adds_up(name: str) -> None:
     ledger = PROGRAMS[name](False)
 
     print(ledger)
+    assert ledger.rows
     assert ledger.failures == []
 
 

@@ -179,7 +179,7 @@ class Ingest:
 
 def _refusal(error: ClientError) -> Response:
     """What is wrong, in one shape; a client that is told to wait can send the same again."""
-    headers = {"retry-after": str(RETRY)} if isinstance(error, BusyError) else None
+    headers = {"retry-after": str(RETRY), "connection": "close"} if isinstance(error, BusyError) else None
     return JSONResponse({"error": error.reason.value, "detail": error.detail}, error.status, headers)
 
 

@@ -101,7 +101,8 @@ class Http(HttpToolsProtocol):
         self._is_over = True
         if self._gate is not None:
             self._gate.refuse(error)
-        if self._head >= 0 or self.cycle is None or not self.cycle.response_started:
+        cycle: Any = self.cycle  # None before the first request
+        if self._head >= 0 or cycle is None or not cycle.response_started:
             self.transport.write(b"HTTP/1.1 " + status + b"\r\n" + _END)
         self.transport.write_eof()
         self._expect(LINGER, self.transport.abort)

@@ -10,6 +10,7 @@ import contextlib
 import gzip
 import json
 import resource
+import socket
 import subprocess
 import sys
 import threading
@@ -82,7 +83,7 @@ def _holds(data: bytes) -> Attack:
 
     def attack(place: Place, address: str, is_over: Callable[[], bool]) -> Counter[str]:
         sent: Counter[str] = Counter()
-        held = []
+        held: list[socket.socket] = []
         with contextlib.suppress(OSError):
             while not is_over() and len(held) < 120:
                 sock = raw.connect(place, address, 5.0)
@@ -104,6 +105,9 @@ CHUNK = b"10000\r\n" + b" " * 65536 + b"\r\n"
 PAGE_FRAME = frame(PAGE.encode())
 DEFLATED = zlib.compress(b"[" * (16 << 20), 9)[2:-4]
 BOMB = gzip.compress(b" " * (256 << 20), 9)
+
+
+OBJECTS = {str(n): {"type": 1, "14": n} for n in range(1900)}
 
 
 def _body(text: str) -> bytes:
@@ -128,7 +132,8 @@ ATTACKS: dict[str, Attack] = {
     "bodies of two hundred megabytes": _posts(CHUNKED, CHUNK, 3200),
     "a length and chunks": _posts(_body("{}").replace(b"\r\n\r\n", b"\r\nTransfer-Encoding: chunked\r\n\r\n"), b"", 0),
     "gzip of a quarter of a gigabyte": _posts(
-        f"{POST}Content-Encoding: gzip\r\nContent-Length: {len(BOMB)}\r\nConnection: close\r\n\r\n".encode() + BOMB, b"", 0
+        f"{POST}Content-Encoding: gzip\r\nContent-Length: {len(BOMB)}\r\nConnection: close\r\n\r\n".encode() + BOMB,
+        b"", 0
     ),
     "bodies of very many arrays": _posts(_body("[" + "[]," * 1_000_000 + "[]]"), b"", 0),
     "frames of very many arrays": _frames(PAGE_FRAME, _node("[" + "[]," * 300_000 + "[]]"), 50),
@@ -137,8 +142,7 @@ ATTACKS: dict[str, Attack] = {
     ),
     "reports of very many objects": _frames(
         PAGE_FRAME, b"".join(
-            frame(json.dumps(["g", f"PC_{pc}", {str(n): {"type": 1, "14": n} for n in range(1900)} | {"t": 1e12}, 1]).encode())
-            for pc in range(8)
+            frame(json.dumps(["g", f"PC_{pc}", {**OBJECTS, "t": 1e12}, 1]).encode()) for pc in range(8)
         ), 20,
     ),
     "reports too fast": _frames(PAGE_FRAME, frame(b'["x",null,null,1]') * 1000, 1000),

@@ -55,7 +55,8 @@ def documents(text: Texts, number: int) -> Iterator[str]:
         events = [{"name": "mute", "time": at, "peer_connection": "PC", name: text()} for name in EVENTS]
         yield json.dumps(
             {
-                "session": text(), "participant": text(), "app": {"name": text(), "version": text()}, "user_agent": text(),
+                "session": text(), "participant": text(), "app": {"name": text(), "version": text()},
+                "user_agent": text(),
                 "time": at, "peer_connection": text(), "stats": stats, "events": events, "left": True,
             }
         )  # fmt: skip

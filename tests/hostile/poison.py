@@ -1,7 +1,8 @@
 """
 Numbers and texts that no browser sends (R9).
 
-Forty numbers in every member that is a number, a hundred texts in every member that is a word, one at a time and between
+Forty numbers in every member that is a number, a hundred texts in every member that is a word, one at a time and
+between
 two reports that are well; and in session, participant, application and events.  Whatever is scraped then is read by two
 parsers, has no NaN and no infinity, and a session that was well beside them is counted as if it had been alone.
 """
@@ -22,22 +23,29 @@ from tests.hostile.kit import Exporter, Ledger, accepted, drops, exporter, main,
 
 #: As JSON has them, or would have them.
 NUMBERS = (
-    "0", "-0", "0.0", "1", "-1", "0.5", "-0.5", "1e-300", "5e-324", "1e5", "1e9", "1e10", "1e12", "1e15", "1e18", "1e100",
-    "1e300", "1.7976931348623157e308", "1e309", "-1e309", "NaN", "Infinity", "-Infinity", "nan", "2147483647", "2147483648",
+    "0", "-0", "0.0", "1", "-1", "0.5", "-0.5", "1e-300", "5e-324", "1e5", "1e9", "1e10", "1e12", "1e15", "1e18",
+    "1e100",
+    "1e300", "1.7976931348623157e308", "1e309", "-1e309", "NaN", "Infinity", "-Infinity", "nan", "2147483647",
+    "2147483648",
     "4294967296", "-4294967296", "9007199254740991", "9007199254740992", "9007199254740993", "9223372036854775807",
-    "9223372036854775808", "-9223372036854775809", "18446744073709551616", "1" + "0" * 400, "true", "null", '"1"', "[1]",
+    "9223372036854775808", "-9223372036854775809", "18446744073709551616", "1" + "0" * 400, "true", "null", '"1"',
+    "[1]",
     "{}",
 )  # fmt: skip
 MARKUP = ("<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "'\"`\\{}&;", "javascript:alert(1)", "{{7*7}}")
 TEXTS = (
-    "", " ", "x", "x" * 64, "x" * 65, "x" * 255, "x" * 256, "x" * 10_000, "\0", "a\nb", "a\rb", "a\tb", "a\x1b[31mb", "\x7f",
-    "\u0085", "\u00a0", "\u200b", "\u202eabc", "\u2066abc\u2069", "\ufeff", "\ufffd", "\uffff", "\U0010ffff", "é", "e\u0301",
-    "日本", "🎉", "ß", "İ", "\\", "\\\\", '"', "'", "{", "}", "{}", "a=b", 'a="b"', "a,b", "#", "# EOF", "# TYPE x counter",
+    "", " ", "x", "x" * 64, "x" * 65, "x" * 255, "x" * 256, "x" * 10_000, "\0", "a\nb", "a\rb", "a\tb", "a\x1b[31mb",
+    "\x7f",
+    "\u0085", "\u00a0", "\u200b", "\u202eabc", "\u2066abc\u2069", "\ufeff", "\ufffd", "\uffff", "\U0010ffff", "é",
+    "e\u0301",
+    "日本", "🎉", "ß", "İ", "\\", "\\\\", '"', "'", "{", "}", "{}", "a=b", 'a="b"', "a,b", "#", "# EOF",
+    "# TYPE x counter",
     "le", "+Inf", "NaN", "-1", "1e309", "true", "null", "None", "undefined", "[object Object]", "../../etc/passwd",
     "..\\..\\boot.ini", "/etc/passwd", "file:///etc/passwd", "http://169.254.169.254/", "$(id)", "`id`", "${jndi:ldap://x}",
     "%n%n%n%n", "%s", "%00", "%0a", "a%0ab", "'; DROP TABLE x; --", "1 OR 1=1", "__overflow__", "otel_metric_overflow",
     "__name__", "session_id", "other", "_OTHER", "audio", "AUDIO", "Audio ", "video\n", "audio/opus\0", "audio/" * 50,
-    "video/" + "9" * 60, "a" * 127, "a" * 128, "a" * 129, "-", ".", "..", "a.b", "a b", "a  b", " a", "a ", "\u3000", "ａ",
+    "video/" + "9" * 60, "a" * 127, "a" * 128, "a" * 129, "-", ".", "..", "a.b", "a b", "a  b", " a", "a ", "\u3000",
+    "ａ",
     *MARKUP,
 )  # fmt: skip
 #: A surrogate alone is no JSON to orjson, and has to be written by hand.
@@ -80,7 +88,8 @@ def between(kind: str, member: str, value: str, at: int) -> Iterator[str]:
 def names() -> Iterator[str]:
     """Documents whose names are bad, without reports."""
     for value in (*map(json.dumps, TEXTS), f'"{LONE}"'):
-        for place in ('"session":{}', '"participant":{}', '"user_agent":{}', '"app":{{"name":{}}}', '"app":{{"version":{}}}',
+        for place in ('"session":{}', '"participant":{}', '"user_agent":{}', '"app":{{"name":{}}}',
+        '"app":{{"version":{}}}',
                       '"traceparent":{}', '"events":[{{"name":{}}}]', '"events":[{{"name":"feedback","issue":{}}}]',
                       '"events":[{{"name":"getUserMedia.failure","error":{}}}]'):  # fmt: skip
             yield f'{{"events":[],{place.format(value)}}}'
@@ -88,7 +97,8 @@ def names() -> Iterator[str]:
 
 HONEST = [
     {"session": "well", "participant": "ann", "time": 1_795_171_686_000 + n * 1000, "stats": [
-        {"id": "a", "type": "inbound-rtp", "kind": "video", "ssrc": 7, "timestamp": 1_795_171_686_000 + n * 1000, "packetsReceived": 100 + 10 * n}
+        {"id": "a", "type": "inbound-rtp", "kind": "video", "ssrc": 7, "timestamp": 1_795_171_686_000 + n * 1000,
+        "packetsReceived": 100 + 10 * n}
     ]}
     for n in range(200)
 ]  # fmt: skip
@@ -156,7 +166,7 @@ def both(ledger: Ledger, running: Exporter) -> None:
     text = children.scrape(running.admin, children.TEXT).body.decode()
     other = children.scrape(running.admin, children.OPENMETRICS).body.decode()
     found = [family.name for family in text_format(text)]
-    strict = [family.name for family in openmetrics(other)]
+    strict = [family.name for family in openmetrics(other)]  # type: ignore[no-untyped-call]
     ledger.claim(
         "two parsers read the scrape", len(found) > 50 and len(strict) > 50, f"{len(found)} and {len(strict)} families"
     )

@@ -2,7 +2,8 @@
 Clients that are slow on purpose (R8).
 
 Five hundred sockets: some say nothing, some half a head, some a byte now and then, some open a WebSocket and say
-nothing there.  All are told so, counted and gone within twenty seconds, and an honest client beside them notices nothing.
+nothing there.  All are told so, counted and gone within twenty seconds, and an honest client beside them notices
+nothing.
 """
 
 import contextlib
@@ -11,6 +12,7 @@ import socket
 import threading
 import time
 
+from benchmarks.children import Place
 from tests.hostile import raw
 from tests.hostile.kit import Ledger, drops, exporter, main
 from tests.hostile.raw import PAGE, PING, frame, source, upgrade
@@ -90,7 +92,7 @@ def _others(reasons: dict[str, int]) -> dict[str, int]:
     return {reason: number for reason, number in reasons.items() if reason != "too_slow"}
 
 
-def crowd(place: raw.Place, each: int) -> float:
+def crowd(place: Place, each: int) -> float:
     """So many of each kind at once; the seconds until the last is gone."""
     left: dict[int, tuple[socket.socket, bytes]] = {}
     for number, (first, then) in enumerate(list(KINDS.values()) * each):
