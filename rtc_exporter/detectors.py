@@ -17,10 +17,11 @@ from rtc_exporter import quality, signals
 from rtc_exporter.delta import Fold, MonitoredObject
 from rtc_exporter.episodes import Bad, Change, Episode, Watch
 from rtc_exporter.model import Members, Report, Stats
-from rtc_exporter.probes import PROBES, READS, TYPES, Probe, Row
+from rtc_exporter.probes import PROBES, READS, TREND_ROWS, TYPES, Probe, Row
 from rtc_exporter.quality import INSTEAD_AFTER
 from rtc_exporter.rules import CAUSES, OUTAGE, RULES, Rule
 from rtc_exporter.silence import Silence
+from rtc_exporter.trends import Trends
 
 #: With ``Change`` and ``Episode``, and the members to be followed (``READS``), all that is needed to use a ``Judge``.
 __all__ = ["READS", "Change", "Episode", "Judge"]
@@ -33,12 +34,13 @@ _NOBODY: frozenset[str] = frozenset()
 class _Reading:
     """The worst stream of a fold for one rule, and how many were bad."""
 
-    __slots__ = ("is_bad", "streams", "thing", "value")
+    __slots__ = ("cause", "is_bad", "streams", "thing", "value")
 
     def __init__(self) -> None:
         self.value = -inf
         self.thing: MonitoredObject | None = None
         self.is_bad = False
+        self.cause = ""
         self.streams = 0
 
 
@@ -51,8 +53,8 @@ class Judge:
     """
 
     __slots__ = (
-        "_born", "_grade", "_judged", "_preferred", "_seen", "_silence", "_watches", "age", "is_disconnected",
-        "quality", "values",
+        "_born", "_grade", "_judged", "_preferred", "_seen", "_silence", "_trends", "_watches", "age",
+        "is_disconnected", "quality", "shares_screen", "values",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -69,6 +71,9 @@ class Judge:
         #: The worst value in this fold of each signal that may be a cause.
         self._seen: dict[tuple[str, str], float] = {}
         self._silence = Silence()
+        self._trends = Trends()
+        #: Set by whoever follows the page: what is captured may be a screen.
+        self.shares_screen = False
         self._born: float | None = None
         #: Seconds from the first fold to the newest.
         self.age = 0.0
@@ -127,6 +132,9 @@ class Judge:
         for probe, thing in later:
             if fold.time - self._preferred > INSTEAD_AFTER:
                 self._read(probe, thing, fold, readings)
+        for value in self._trends.read(fold, self._seen, self.shares_screen):
+            for row in TREND_ROWS.get(value.name, ()):
+                self._take(row, value.value, value.thing, fold, readings, value.cause)
         self._silence.learn(frozenset(received), frozenset(sent), fold.selected, fold.time)
         if readings or self._watches:
             changes += self._conclude(readings, fold)
@@ -142,8 +150,10 @@ class Judge:
         if probe.takes_over:
             self._preferred = fold.time
         kept = probe.kept
-        if kept is not None and value > self._seen.get(kept, 0.0):
-            self._seen[kept] = value
+        if kept is not None:
+            seen = self._seen.get(kept)
+            if seen is None or value > seen:
+                self._seen[kept] = value
         level = probe.level
         if level is not None:
             values = self.values
@@ -153,17 +163,26 @@ class Judge:
             if level.bounds is not None:
                 self._grade = max(self._grade, level.grade(value))
         for row in probe.about(signals.codec_of(thing, fold.stats)) if probe.depends_on_codec else probe.rows:
-            if row.rule.settle and fold.time - (thing.elapsed or 0.0) < (self._born or 0.0) + row.rule.settle:
-                continue
-            self._judged |= row.bit
-            if value > row.on or row.place in self._watches:
-                self._weigh(row, value, thing, readings)
+            self._take(row, value, thing, fold, readings)
 
-    def _weigh(self, row: Row, value: float, thing: MonitoredObject, readings: dict[int, _Reading]) -> None:
+    def _take(
+        self, row: Row, value: float, thing: MonitoredObject | None, fold: Fold, readings: dict[int, _Reading],
+        cause: str = "",
+    ) -> None:  # fmt: skip
+        """One value of what a rule reads."""
+        if row.settle and fold.time - (fold.elapsed or 0.0) < (self._born or 0.0) + row.settle:
+            return
+        self._judged |= row.bit
+        if value > row.on or row.place in self._watches:
+            self._weigh(row, value, thing, readings, cause)
+
+    def _weigh(
+        self, row: Row, value: float, thing: MonitoredObject | None, readings: dict[int, _Reading], cause: str
+    ) -> None:
         """What a value means to a rule that has something to say: the worst stream counts, and how many are bad."""
         watch, least = self._watches.get(row.place), row.rule.least
         is_bad = value > (row.on if watch is None else watch.bound) and (
-            least is None or thing.increments.get(least[0], 0.0) >= least[1]
+            least is None or thing is None or thing.increments.get(least[0], 0.0) >= least[1]
         )
         if watch is None and not is_bad:
             return
@@ -172,7 +191,7 @@ class Judge:
             reading = readings[row.place] = _Reading()
         reading.streams += is_bad
         if (is_bad, value) > (reading.is_bad, reading.value):
-            reading.value, reading.thing, reading.is_bad = value, thing, is_bad
+            reading.value, reading.thing, reading.is_bad, reading.cause = value, thing, is_bad, cause
 
     def _conclude(self, readings: Mapping[int, _Reading], fold: Fold) -> list[Change]:
         """Bring the watches up to date, and forget those that have nothing left to say."""
@@ -191,14 +210,14 @@ class Judge:
         return changes
 
     def _bad(self, rule: Rule, reading: _Reading, fold: Fold) -> Bad:
-        assert reading.thing is not None, "what is bad is of some stream"
-        members = _stream(reading.thing, fold.stats)
+        members = {} if reading.thing is None else _stream(reading.thing, fold.stats)
         mid, ssrc = members.get("mid"), members.get("ssrc")
         elapsed = fold.elapsed or 0.0
         return Bad(
-            fold.time - elapsed, fold.time, reading.value, self._cause(rule, fold.time - 2 * elapsed), reading.streams,
+            fold.time - elapsed, fold.time, reading.value,
+            reading.cause or self._cause(rule, fold.time - 2 * elapsed), reading.streams,
             mid if isinstance(mid, str) else None, ssrc if isinstance(ssrc, int) else None,
-            signals.codec_of(reading.thing, fold.stats), self.values,
+            None if reading.thing is None else signals.codec_of(reading.thing, fold.stats), self.values,
         )  # fmt: skip
 
     def _cause(self, rule: Rule, since: float) -> str:
@@ -230,6 +249,7 @@ class Judge:
 
     def _forget(self) -> list[Change]:
         """Bad intervals before a gap and after it do not add up."""
+        self._trends.forget()
         ended = [watch.end() for watch in self._watches.values()]
         self._watches = {}
         return [change for change in ended if change is not None]

@@ -7,7 +7,7 @@ A signal that several rows use is computed once: a probe knows all that depends 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from rtc_exporter import signals, w3c
+from rtc_exporter import signals, trends, w3c
 from rtc_exporter.model import Member
 from rtc_exporter.quality import GUARDS, INSTEAD, LEVELS, Level
 from rtc_exporter.rules import CAUSES, RULES, Rule
@@ -17,7 +17,7 @@ CODECS = 100
 
 
 #: Signals whose worst value in a fold is remembered.
-KEPT = frozenset((cause.stats, cause.signal) for cause in CAUSES.values())
+KEPT = frozenset((cause.stats, cause.signal) for cause in CAUSES.values()) | trends.NEEDED
 
 
 class Row(NamedTuple):
@@ -26,6 +26,7 @@ class Row(NamedTuple):
     place: int
     bit: int
     on: float
+    settle: float
     rule: Rule
 
 
@@ -80,7 +81,7 @@ def _compiled() -> dict[tuple[str, Member], tuple[Probe, ...]]:
                 key, kinds = (stats, signal.name), ("", kind)
                 level = next((row for row in LEVELS if (row.stats, row.signal) == key and row.kind in kinds), None)
                 about = [
-                    Row(place, 1 << place, rule.on, rule)
+                    Row(place, 1 << place, rule.on, rule.settle, rule)
                     for place, rule in enumerate(RULES)
                     if (rule.stats, rule.signal) == key and rule.kind in kinds
                 ]
@@ -92,6 +93,15 @@ def _compiled() -> dict[tuple[str, Member], tuple[Probe, ...]]:
 
 
 PROBES: Mapping[tuple[str, Member], tuple[Probe, ...]] = _compiled()
+#: The rules that read a trend.
+TREND_ROWS: Mapping[str, tuple[Row, ...]] = {
+    trend: tuple(
+        Row(place, 1 << place, rule.on, rule.settle, rule)
+        for place, rule in enumerate(RULES)
+        if rule.source == "trend" and rule.signal == trend
+    )
+    for trend in trends.TRENDS
+}
 #: Stats types of which anything is read.
 TYPES = frozenset(stats for stats, _ in PROBES) | {"inbound-rtp", "outbound-rtp"}
 
@@ -103,6 +113,7 @@ def _reads() -> dict[str, tuple[str, ...]]:
         if (signal.stats, signal.name) in used:
             wanted |= {(signal.stats, name) for name in signal.reads}
     wanted |= {(stats, name) for (stats, _), guard in GUARDS.items() for name in guard.reads}
+    wanted |= {(stats, name) for stats, names in trends.READS.items() for name in names}
     wanted |= {(rule.stats, rule.least[0]) for rule in RULES if rule.least}
     members: dict[str, set[str]] = {}
     for stats, name in wanted:

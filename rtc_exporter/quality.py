@@ -79,6 +79,8 @@ GUARDS: dict[tuple[str, str], Guard] = {
         _was_received, ("packetsReceived", "packetsLost"), f"at least {PACKETS} packets received or lost"
     ),
     ("inbound-rtp", "frame_rate"): enough(1, "packetsReceived"),
+    ("inbound-rtp", "discarded_ratio"): enough(PACKETS, "packetsReceived"),
+    ("outbound-rtp", "retransmitted_ratio"): enough(PACKETS, "packetsSent"),
     ("inbound-rtp", "concealment_ratio"): enough(SAMPLES, "totalSamplesReceived"),
     ("inbound-rtp", "freeze_ratio"): Guard(
         _is_moving, ("framesDecoded", *_TROUBLE), f"{MOVING:g} frames a second, or a sign of trouble"

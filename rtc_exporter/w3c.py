@@ -65,7 +65,7 @@ STATS: dict[str, StatsType] = {
             "totalAudioEnergy", "totalSamplesDuration",
         ),
         signed=("packetsLost",),
-        gauges=("jitter", "framesPerSecond", "frameWidth", "frameHeight", "audioLevel"),
+        gauges=("jitter", "framesPerSecond", "frameWidth", "frameHeight", "audioLevel", "estimatedPlayoutTimestamp"),
         words=(
             "kind", "codecId", "remoteId", "transportId", "playoutId", "trackIdentifier", "mid",
             "decoderImplementation", "powerEfficientDecoder",

@@ -130,10 +130,16 @@ CAUSES: dict[str, Cause] = {
     for cause in (
         Cause("loss", "inbound-rtp", "loss_ratio", 0.02, NETWORK, "Packets were lost on the way here."),
         Cause("jitter", "inbound-rtp", "jitter", 0.04, NETWORK, "Packets came at uneven times."),
+        Cause("late", "inbound-rtp", "discarded_ratio", 0.01, NETWORK, "Packets came too late to be played."),
         Cause("latency", "remote-inbound-rtp", "round_trip_time", 0.4, NETWORK, "The round trip was long."),
         Cause(
             "remote_loss", "remote-inbound-rtp", "loss_ratio", 0.02, NETWORK,
             "Packets were lost on the way to the other side.",
         ),
+        Cause("decoder", "inbound-rtp", "decode_load", 0.8, DEVICE, "The decoder had no time left."),
+        Cause("dropped", "inbound-rtp", "dropped_ratio", 0.1, DEVICE, "Frames were dropped after they came."),
+        Cause("playout", "media-playout", "glitch_ratio", 0.05, DEVICE, "The loudspeaker ran dry."),
+        Cause("cpu", "outbound-rtp", "cpu_limited_ratio", 0.1, DEVICE, "The machine held the encoder back."),
+        Cause("bandwidth", "outbound-rtp", "bandwidth_limited_ratio", 0.1, NETWORK, "Bandwidth held the encoder back."),
     )
 }  # fmt: skip
