@@ -53,7 +53,7 @@ class Judge:
     """
 
     __slots__ = (
-        "_born", "_grade", "_judged", "_preferred", "_seen", "_silence", "_trends", "_watches", "age",
+        "_born", "_grade", "_judged", "_preferred", "_seen", "_silence", "_trends", "_watched", "_watches", "age",
         "is_disconnected", "quality", "shares_screen", "values",
     )  # fmt: skip
 
@@ -67,6 +67,7 @@ class Judge:
         self._grade = quality.UNCLASSIFIED
         #: The rules that could judge, one bit each, and those that have something to say; by place in ``RULES``.
         self._judged = 0
+        self._watched = 0
         self._watches: dict[int, Watch] = {}
         #: The worst value in this fold of each signal that may be a cause.
         self._seen: dict[tuple[str, str], float] = {}
@@ -124,14 +125,12 @@ class Judge:
                     received.append(str(members.get("trackIdentifier", thing.id)))
             elif stats == "outbound-rtp" and thing.increments.get("packetsSent"):
                 sent.append(str(kind))
-            for probe in PROBES.get((stats, kind), ()):
-                if probe.stands_in:
-                    later.append((probe, thing))
-                else:
-                    self._read(probe, thing, fold, readings)
-        for probe, thing in later:
-            if fold.time - self._preferred > INSTEAD_AFTER:
-                self._read(probe, thing, fold, readings)
+            probes = PROBES.get((stats, kind))
+            if probes is not None and (stats != "candidate-pair" or thing.id == fold.selected):
+                self._read(probes, thing, fold, readings, later)
+        if later and fold.time - self._preferred > INSTEAD_AFTER:
+            for probe, thing in later:
+                self._read((probe,), thing, fold, readings, None)
         for value in self._trends.read(fold, self._seen, self.shares_screen):
             for row in TREND_ROWS.get(value.name, ()):
                 self._take(row, value.value, value.thing, fold, readings, value.cause)
@@ -142,35 +141,46 @@ class Judge:
         self.quality = "bad" if is_bad else quality.CLASSES[self._grade]
         return changes
 
-    def _read(self, probe: Probe, thing: MonitoredObject, fold: Fold, readings: dict[int, _Reading]) -> None:
-        """Take one signal of one object."""
-        value = probe.formula(thing, fold)
-        if value is None or (probe.guard is not None and not probe.guard(thing, fold)):
-            return
-        if probe.takes_over:
-            self._preferred = fold.time
-        kept = probe.kept
-        if kept is not None:
-            seen = self._seen.get(kept)
-            if seen is None or value > seen:
-                self._seen[kept] = value
-        level = probe.level
-        if level is not None:
-            values = self.values
-            before = values.get(level.measure)
-            if before is None or (value < before if level.is_rate else value > before):
-                values[level.measure] = value
-            if level.bounds is not None:
-                self._grade = max(self._grade, level.grade(value))
-        for row in probe.about(signals.codec_of(thing, fold.stats)) if probe.depends_on_codec else probe.rows:
-            self._take(row, value, thing, fold, readings)
+    def _read(
+        self, probes: Sequence[Probe], thing: MonitoredObject, fold: Fold, readings: dict[int, _Reading],
+        later: list[tuple[Probe, MonitoredObject]] | None,
+    ) -> None:  # fmt: skip
+        """Take the signals of one object; those that stand in for others wait, where there is a list for them."""
+        seen, values, age = self._seen, self.values, self._age_before(fold)
+        for probe in probes:
+            if later is not None and probe.stands_in:
+                later.append((probe, thing))
+                continue
+            value = probe.formula(thing, fold)
+            if value is None or (probe.guard is not None and not probe.guard(thing, fold)):
+                continue
+            if probe.takes_over:
+                self._preferred = fold.time
+            kept, level = probe.kept, probe.level
+            if kept is not None and value > seen.get(kept, -inf):
+                seen[kept] = value
+            if level is not None:
+                before = values.get(level.measure)
+                if before is None or (value < before if level.is_rate else value > before):
+                    values[level.measure] = value
+                if level.bounds is not None:
+                    self._grade = max(self._grade, level.grade(value))
+            if value <= probe.on and probe.is_plain and age >= probe.settle and not probe.bits & self._watched:
+                self._judged |= probe.bits
+                continue
+            for row in probe.about(signals.codec_of(thing, fold.stats)) if probe.depends_on_codec else probe.rows:
+                self._take(row, value, thing, fold, readings)
+
+    def _age_before(self, fold: Fold) -> float:
+        """Seconds from the first fold to the beginning of this interval."""
+        return fold.time - (fold.elapsed or 0.0) - (self._born or 0.0)
 
     def _take(
         self, row: Row, value: float, thing: MonitoredObject | None, fold: Fold, readings: dict[int, _Reading],
         cause: str = "",
     ) -> None:  # fmt: skip
         """One value of what a rule reads."""
-        if row.settle and fold.time - (fold.elapsed or 0.0) < (self._born or 0.0) + row.settle:
+        if row.settle and self._age_before(fold) < row.settle:
             return
         self._judged |= row.bit
         if value > row.on or row.place in self._watches:
@@ -200,6 +210,7 @@ class Judge:
             watch = self._watches.get(place)
             if watch is None:
                 watch = self._watches[place] = Watch(RULES[place])
+                self._watched |= 1 << place
             change = watch.judge(self._bad(RULES[place], reading, fold) if reading.is_bad else None)
             changes += [change] if change else []
         for place, watch in list(self._watches.items()):
@@ -207,6 +218,7 @@ class Judge:
             changes += [change] if change else []
             if watch.is_over:
                 del self._watches[place]
+                self._watched &= ~(1 << place)
         return changes
 
     def _bad(self, rule: Rule, reading: _Reading, fold: Fold) -> Bad:
@@ -251,6 +263,7 @@ class Judge:
         """Bad intervals before a gap and after it do not add up."""
         self._trends.forget()
         ended = [watch.end() for watch in self._watches.values()]
+        self._watched = 0
         self._watches = {}
         return [change for change in ended if change is not None]
 

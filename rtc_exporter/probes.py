@@ -5,6 +5,7 @@ A signal that several rows use is computed once: a probe knows all that depends 
 """
 
 from collections.abc import Mapping, Sequence
+from math import inf
 from typing import NamedTuple
 
 from rtc_exporter import signals, trends, w3c
@@ -34,16 +35,9 @@ class Probe:
     """One signal of one stats type and media kind, and all that depends on it."""
 
     __slots__ = (
-        "_by_codec",
-        "depends_on_codec",
-        "formula",
-        "guard",
-        "kept",
-        "level",
-        "rows",
-        "stands_in",
-        "takes_over",
-    )
+        "_by_codec", "bits", "depends_on_codec", "formula", "guard", "is_plain", "kept", "level", "on", "rows",
+        "settle", "stands_in", "takes_over",
+    )  # fmt: skip
 
     def __init__(self, signal: signals.Signal, level: Level | None, rows: Sequence[Row]) -> None:
         key = (signal.stats, signal.name)
@@ -56,6 +50,12 @@ class Probe:
         self.kept = key if key in KEPT else None
         #: Whether it takes the codec to know which of the rules are meant; what is found is remembered.
         self.depends_on_codec = any(row.rule.codecs or row.rule.but for row in rows)
+        #: Where the codec does not matter: from which age on all rows are judged, their bits, and the value up to
+        #: which none of them is bad.
+        self.is_plain = not self.depends_on_codec
+        self.settle = max((row.settle for row in rows), default=0.0)
+        self.bits = sum(row.bit for row in rows)
+        self.on = min((row.on for row in rows), default=inf)
         self._by_codec: dict[str | None, tuple[Row, ...]] = {}
         #: Whether it is read only where another gives nothing, and whether it is such another.
         self.stands_in = key in INSTEAD
