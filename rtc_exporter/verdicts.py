@@ -17,7 +17,7 @@ from rtc_exporter.quality import CLASSES
 from rtc_exporter.series import SeriesStore
 from rtc_exporter.sessions import Participant, PeerConnection
 from rtc_exporter.setup import CONNECTED_ICE
-from rtc_exporter.verdict import ACTIVE, GRAVITY, IssueKey, OpenIssue
+from rtc_exporter.verdict import GRAVITY, IssueKey, OpenIssue
 
 #: Reports further apart say nothing about the time between: a machine that slept had no bad call meanwhile.
 PAUSE = 30.0
@@ -56,7 +56,7 @@ class Verdicts:
         changes = self._apply(participant, judge.fold(fold), now)
         self._pass_time(participant, now)
         for issue in participant.verdict.open.values():
-            self._count(participant, issue, issue.episode.last, now)
+            self._count(participant, issue, now)
         if not connection.is_plain and judge.age >= PLAIN:
             self._report_judged(participant, connection, now)
         return changes
@@ -86,52 +86,44 @@ class Verdicts:
     def _apply(self, participant: Participant, changes: Sequence[Change], now: float) -> Sequence[Change]:
         verdict = participant.verdict
         for change in changes:
-            episode = change.episode
-            issue = verdict.open.get(id(episode))
+            episode, name = change.episode, change.episode.rule.name
+            issue = verdict.open.get(name)
             if issue is None:
-                issue = verdict.open[id(episode)] = OpenIssue(episode)
-                self._open(participant, issue.key, now)
+                issue = OpenIssue(episode, max(episode.begin, verdict.spent.get(name, episode.begin)))
+                verdict.open[name] = issue
+                self._move(participant, issue, now)
                 self._add("rtc.issue.onsets", participant, issue.key, 1, now)
-            self._count(participant, issue, episode.last, now)
+            issue.episodes.setdefault(id(episode), episode)
+            self._count(participant, issue, now)
             if change.kind == "end":
-                self._end(participant, issue)
+                del issue.episodes[id(episode)]
+                if not issue.episodes:
+                    self._end(participant, issue)
         return changes
 
-    def _count(self, participant: Participant, issue: OpenIssue, until: float, now: float) -> None:
-        """Add the time up to ``until``, under what the issue was known as; then see what it is known as now."""
-        spent = participant.verdict.spent
-        since = max(issue.counted, spent.get(issue.key, issue.counted))
-        if until > since:
-            self._add("rtc.issue.time", participant, issue.key, until - since, now)
-            spent[issue.key] = until
-        issue.counted = max(issue.counted, until)
-        key = IssueKey(issue.episode.rule.name, issue.episode.side, issue.episode.severity)
-        if key != issue.key:
-            self._shut(participant, issue.key)
-            issue.key = key
-            self._open(participant, key, now)
+    def _count(self, participant: Participant, issue: OpenIssue, now: float) -> None:
+        """Add what is new of its time, under what it was known as; then see what it is known as now."""
+        last = issue.last
+        if last > issue.counted:
+            self._add("rtc.issue.time", participant, issue.key, last - issue.counted, now)
+            issue.counted = last
+        if issue.key != issue.known_as():
+            self._move(participant, issue, now)
+
+    def _move(self, participant: Participant, issue: OpenIssue, now: float) -> None:
+        """Count the participant where the issue belongs now."""
+        if issue.gauge is not None:
+            issue.gauge.add(-1)
+        issue.key = issue.known_as()
+        metric = catalog.BY_NAME["rtc.issue.participants"]
+        issue.gauge = self._store.gauge(metric.name, participant.values(metric.attributes, _labels(issue.key)), now)
+        issue.gauge.add(1)
 
     def _end(self, participant: Participant, issue: OpenIssue) -> None:
-        del participant.verdict.open[id(issue.episode)]
-        self._shut(participant, issue.key)
-
-    def _open(self, participant: Participant, key: IssueKey, now: float) -> None:
-        verdict = participant.verdict
-        number = verdict.active.get((ACTIVE, key), 0.0)
-        verdict.active[ACTIVE, key] = number + 1
-        if not number:
-            metric = catalog.BY_NAME["rtc.issue.participants"]
-            gauge = self._store.gauge(metric.name, participant.values(metric.attributes, _labels(key)), now)
-            verdict.gauges[key] = gauge
-            gauge.add(1)
-
-    def _shut(self, participant: Participant, key: IssueKey) -> None:
-        verdict = participant.verdict
-        verdict.active[ACTIVE, key] -= 1
-        if not verdict.active[ACTIVE, key]:
-            del verdict.active[ACTIVE, key]
-            verdict.spent.pop(key, None)
-            verdict.gauges.pop(key).add(-1)
+        del participant.verdict.open[issue.key.issue]
+        participant.verdict.spent[issue.key.issue] = issue.counted
+        if issue.gauge is not None:
+            issue.gauge.add(-1)
 
     def _add(self, name: str, participant: Participant, key: IssueKey, amount: float, now: float) -> None:
         values = participant.values(catalog.BY_NAME[name].attributes, _labels(key))

@@ -1,0 +1,157 @@
+"""Series of the verdict: time, onsets, participants and quality, from recorded calls through the whole pipeline."""
+
+import heapq
+from collections import defaultdict
+from collections.abc import Mapping
+from functools import lru_cache
+
+import pytest
+
+from rtc_exporter import rules
+from rtc_exporter.model import Left, ParticipantKey, PeerConnectionKey, Report
+from rtc_exporter.pipeline import Pipeline, PipelineSettings
+from rtc_exporter.slots import Counter, Gauge
+from tests import traced
+from tests.judging import CODECS, OBJECTS
+
+Sums = Mapping[tuple[str, ...], float]
+
+
+def series(pipeline: Pipeline, name: str, *attributes: str) -> Sums:
+    """A metric summed by some of its attributes; what is 0 is left out."""
+    family = pipeline.store.family(name)
+    assert family is not None
+    places = [family.metric.attributes.index(attribute) for attribute in attributes]
+    found: dict[tuple[str, ...], float] = defaultdict(float)
+    for slot in family.slots():
+        assert isinstance(slot, Counter | Gauge)
+        found[tuple(slot.values[place] for place in places)] += slot.value
+    return defaultdict(float, {key: value for key, value in found.items() if value})
+
+
+@lru_cache(maxsize=8)
+def played(case: str) -> tuple[Pipeline, float]:
+    """A case to its end, before anybody leaves; and the time."""
+    pipeline: Pipeline | None = None
+    now = 0.0
+    for now, _, _, record in heapq.merge(*(traced.records(name, case) for name in traced.participants(case))):
+        if pipeline is None:
+            pipeline = Pipeline(PipelineSettings(), now)
+        if not isinstance(record, Left):
+            pipeline.feed(record, now)
+    assert pipeline is not None
+    return pipeline, now
+
+
+def test_time_with_an_issue_is_a_participants() -> None:
+    """Audio and video lost packets both ways for 45 s, of two participants: 90 s of loss at most, and not 360."""
+    pipeline, _ = played("degraded-cr")
+    time = series(pipeline, "rtc.issue.time", "rtc.issue", "rtc.side")
+
+    assert 80 <= time["loss", "network"] <= 95
+    assert 70 <= time["latency", "network"] <= 95
+    assert 5 <= time["no_media", "network"] <= 8
+    assert {side for _, side in time} <= {"network", "device"}
+    assert {issue for issue, side in time if side == "device"} <= {"cpu_pressure"}
+
+
+def test_each_episode_begins_once() -> None:
+    """Onsets count episodes, under the severity that they began with."""
+    pipeline, _ = played("degraded-cr")
+    onsets = series(pipeline, "rtc.issue.onsets", "rtc.issue", "rtc.severity")
+
+    assert onsets["no_media", "warning"] == 2
+    assert onsets["latency", "warning"] == 2
+
+
+def test_good_calls_have_no_issue_to_act_on() -> None:
+    """Nobody notices anything."""
+    for case in ("healthy-cr", "relay-cr", "mesh-cr", "simulcast-cr"):
+        pipeline, _ = played(case)
+        assert series(pipeline, "rtc.issue.onsets", "rtc.severity").keys() <= {("info",)}, case
+
+
+def test_quality_time_is_the_time_of_the_calls() -> None:
+    """Each participant's time once, however many peer connections it has; all but the first moments of it."""
+    for case, seconds in (("healthy-cr", 2 * 60.0), ("mesh-cr", 3 * 51.0 + 35.0)):
+        pipeline, _ = played(case)
+        time = series(pipeline, "rtc.participant.quality.time", "rtc.quality")
+        assert sum(time.values()) == pytest.approx(seconds, abs=4 * 6), case
+        assert time[("good",)] + time[("fair",)] > 0.6 * seconds
+
+
+def test_bad_time_says_why() -> None:
+    """The gravest issue that was open, and whose it is."""
+    pipeline, _ = played("degraded-cr")
+    bad = series(pipeline, "rtc.participant.bad.time", "rtc.cause", "rtc.side")
+    quality = series(pipeline, "rtc.participant.quality.time", "rtc.quality")
+
+    assert sum(bad.values()) == pytest.approx(quality[("poor",)] + quality[("bad",)])
+    assert {side for _, side in bad} <= {"network", "unknown"}
+    assert bad["loss", "network"] + bad["freeze", "network"] > 0.6 * sum(bad.values())
+    assert bad["other", "unknown"] <= 0.3 * sum(bad.values())
+
+
+def test_who_has_an_issue_now() -> None:
+    """The gauges rise with an issue and fall when it is over, or its participant gone."""
+    pipeline = Pipeline(PipelineSettings(), 0.0)
+    key = PeerConnectionKey("s", "p", "PC_0")
+    lost = packets = 0.0
+    now = 1000.0
+
+    def fold(bad: float) -> None:
+        nonlocal lost, packets, now
+        now, packets, lost = now + 5.0, packets + 1000, lost + bad
+        stats = {
+            **CODECS,
+            **{name: {**OBJECTS[name], "packetsReceived": packets, "packetsLost": lost} for name in ("audio", "video")},
+        }
+        pipeline.feed(Report(key, now, now, stats, {}), now)
+        pipeline.tick(now)
+
+    for bad in (0, 0, 200, 200, 200):
+        fold(bad)
+
+    who = ("rtc.issue", "rtc.side", "rtc.severity")
+    held = {("loss", "network", "critical"): 1.0}
+    assert series(pipeline, "rtc.issue.participants", *who) == held
+    assert series(pipeline, "rtc.issue.active", "rtc.participant.id", *who) == {("p", *next(iter(held))): 2.0}
+    assert series(pipeline, "rtc.issue.onsets", "rtc.issue") == {("loss",): 1.0}
+    assert series(pipeline, "rtc.issue.time", "rtc.issue") == {("loss",): pytest.approx(15.0)}
+
+    for bad in (0, 0):
+        fold(bad)
+    assert series(pipeline, "rtc.issue.participants", *who) == {}
+    assert series(pipeline, "rtc.issue.active", *who) == {}
+    assert series(pipeline, "rtc.issue.time", "rtc.issue") == {("loss",): pytest.approx(15.0)}
+
+    for bad in (200, 200, 200):
+        fold(bad)
+    assert series(pipeline, "rtc.issue.participants", *who) == held
+    pipeline.feed(Left(ParticipantKey("s", "p"), now, "closed"), now)
+    assert series(pipeline, "rtc.issue.participants", *who) == {}
+
+
+def test_time_that_was_slept_through_is_nobodys() -> None:
+    """A machine that slept for an hour had neither a good nor a bad call."""
+    pipeline = Pipeline(PipelineSettings(), 0.0)
+    key = PeerConnectionKey("s", "p", "PC_0")
+    times = [1000.0 + 5 * step for step in range(5)] + [5000.0 + 5 * step for step in range(5)]
+    for number, now in enumerate(times):
+        stats = {**CODECS, "audio": {**OBJECTS["audio"], "packetsReceived": 250.0 * number, "packetsLost": 0.0}}
+        pipeline.feed(Report(key, now, now, stats, {}), now)
+
+    assert sum(series(pipeline, "rtc.participant.quality.time", "rtc.quality").values()) == pytest.approx(40.0)
+
+
+def test_what_a_browser_does_not_report_is_not_health() -> None:
+    """Firefox says nothing of limits of the encoder: no call of it was judged for them, and Chromium's were."""
+    judged = series(played("healthy-ff")[0], "rtc.issue.judgements", "rtc.issue", "rtc.judgement")
+    assert judged["cpu_limited", "cannot_judge"] == 2
+    assert judged["cpu_limited", "judged"] == 0
+    assert judged["loss", "judged"] == 2
+
+    judged = series(played("healthy-cr")[0], "rtc.issue.judgements", "rtc.issue", "rtc.judgement")
+    assert judged["cpu_limited", "judged"] == 2
+    measured = {rule.name for rule in rules.RULES if rule.source in ("fold", "trend")}
+    assert {issue for issue, _ in judged} == measured
