@@ -17,7 +17,7 @@ PACKAGE = Path(__file__).parent.parent / "rtc_exporter"
 #: Lowest floor first.  ``wire.*`` stands for the modules of a room that have no line of their own; the
 #: modules of one room and floor may import one another, but not in a circle.
 FLOORS = (
-    ("errors", "model", "w3c", "metric", "limits", "attributes", "slots", "rules.*"),
+    ("errors", "model", "w3c", "metric", "limits", "attributes", "slots", "thresholds", "emodel", "rules.*"),
     ("rules",),
     ("catalog", "plans", "span", "spans"),
     ("wire.decoder",),
@@ -28,7 +28,7 @@ FLOORS = (
     ("conditions",),
     ("signals", "transitions"),
     ("quality",),
-    ("episodes", "probes"),
+    ("episodes", "probes", "scores"),
     ("silence",),
     ("detectors", "verdict"),
     ("sessions", "routes"),
