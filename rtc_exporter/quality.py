@@ -58,12 +58,14 @@ def _was_sent(thing: MonitoredObject, fold: Fold) -> bool:
     return local is not None and local.increments.get("packetsSent", 0.0) >= PACKETS
 
 
-def _is_moving(thing: MonitoredObject, fold: Fold) -> bool:
-    gained = thing.increments.get
-    if gained("framesDecoded", 0.0) >= MOVING * (thing.elapsed or 0.0):
-        return True
-    jitter = thing.members.get("jitter", 0.0)
+def is_troubled(thing: MonitoredObject) -> bool:
+    """Whether there are signs that video does not come through."""
+    gained, jitter = thing.increments.get, thing.members.get("jitter", 0.0)
     return any(gained(member) for member in _TROUBLE) or (isinstance(jitter, float) and jitter > LATE)
+
+
+def _is_moving(thing: MonitoredObject, fold: Fold) -> bool:
+    return thing.increments.get("framesDecoded", 0.0) >= MOVING * (thing.elapsed or 0.0) or is_troubled(thing)
 
 
 #: Counters that move when video does not come through, and rest when none is sent.

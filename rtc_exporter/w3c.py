@@ -68,7 +68,7 @@ STATS: dict[str, StatsType] = {
         gauges=("jitter", "framesPerSecond", "frameWidth", "frameHeight", "audioLevel", "estimatedPlayoutTimestamp"),
         words=(
             "kind", "codecId", "remoteId", "transportId", "playoutId", "trackIdentifier", "mid",
-            "decoderImplementation", "powerEfficientDecoder",
+            "decoderImplementation", "powerEfficientDecoder", "contentType",
         ),
     ),
     "outbound-rtp": StatsType(
@@ -89,7 +89,7 @@ STATS: dict[str, StatsType] = {
         gauges=("targetBitrate", "framesPerSecond", "frameWidth", "frameHeight", "encodingIndex"),
         words=(
             "kind", "codecId", "remoteId", "transportId", "mediaSourceId", "mid", "rid", "active",
-            "qualityLimitationReason", "scalabilityMode", "encoderImplementation", "powerEfficientEncoder",
+            "qualityLimitationReason", "scalabilityMode", "encoderImplementation", "powerEfficientEncoder", "contentType",
         ),
     ),
     "remote-inbound-rtp": StatsType(

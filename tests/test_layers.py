@@ -29,7 +29,7 @@ FLOORS = (
     ("signals", "transitions"),
     ("quality",),
     ("episodes", "probes", "scores"),
-    ("silence",),
+    ("silence", "marks"),
     ("detectors", "verdict"),
     ("sessions", "routes"),
     ("meter", "events", "live", "summary", "drafts", "verdicts"),

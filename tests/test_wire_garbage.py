@@ -397,7 +397,7 @@ RTC_CONFIGURATION = {
 }  # fmt: skip
 PRIVATE_MEMBERS = (
     "address", "ip", "relatedAddress", "url", "usernameFragment", "foundation", "label", "sdpFmtpLine", "fingerprint",
-    "base64Certificate", "issuerCertificateId", "iceLocalUsernameFragment", "contentType", "googTimingFrameInfo", "canary",
+    "base64Certificate", "issuerCertificateId", "iceLocalUsernameFragment", "googTimingFrameInfo", "canary",
     "134", "138", "141", "143", "140", "115", "9", "163", "165", "122", "66", "67", "ada",
 )  # fmt: skip
 STATS_OBJECT = {"type": "local-candidate", "timestamp": NOW * 1000, **dict.fromkeys(PRIVATE_MEMBERS, C)}
