@@ -48,7 +48,11 @@ class Scores(NamedTuple):
     @property
     def overall(self) -> float | None:
         """The worst of it; None where there is none."""
-        return min((score for score in self if score is not None), default=None)
+        inbound, outbound = (
+            worse(self.inbound_audio, self.inbound_video),
+            worse(self.outbound_audio, self.outbound_video),
+        )
+        return worse(inbound, outbound)
 
 
 def worse(one: float | None, other: float | None) -> float | None:

@@ -96,6 +96,11 @@ def test_opinions_are_on_the_scale(loss: float, delay: float, of: Codec, burst: 
     assert LEAST <= speech(loss, delay, of, burst) <= MOST
 
 
+def test_a_burst_ratio_of_two_counts() -> None:
+    """10 % of Opus in pairs: 2.03 + 92.97 * 10 / (10 / 2 + 15.95)."""
+    assert equipment_impairment(0.10, codec("audio/opus"), 2.0) == pytest.approx(46.407, abs=0.001)
+
+
 @given(st.floats(-200, 300), st.floats(0.0, 0.01))
 def test_opinions_have_no_steps(rating: float, more: float) -> None:
     """A hundredth of a point more is never less, and never more than a thousandth of an opinion."""
