@@ -253,6 +253,7 @@ METRICS: tuple[Metric, ...] = (
     M("rtc.session.duration",                        H, "s",             DEVICE, (),                                                "Time from the first join to the last leave.", DURATION),
     # ── the verdict
     M("rtc.participant.quality.time",                C, "s",             (*EVENT, "rtc.quality"), (),                               "Time of calls by quality class, each participant once; time that was slept through is left out.", (), CORE),
+    M("rtc.participant.quality.score",               H, "{score}",       (*EVENT, KIND, "rtc.media.direction"), (),                  "Score from 1 to 4.5 of each fold: of speech by the E-model (ITU-T G.107), of video by its worst side.", SCORE, CORE),
     M("rtc.participant.bad.time",                    C, "s",             (*EVENT, "rtc.cause", "rtc.side"), (),                     "Time of quality class poor or bad, by the gravest issue open then and whose it is; other and unknown where none was.", (), CORE),
     M("rtc.issue.time",                              C, "s",             ISSUE,  (),                                                "Time in which participants had an issue.", (), CORE),
     M("rtc.issue.onsets",                            C, "{onset}",       ISSUE,  (),                                                "Times that an issue began.", (), CORE),
@@ -296,6 +297,7 @@ METRICS: tuple[Metric, ...] = (
     L("rtc.participant.available_outgoing_bitrate",  "By/s",      LIVE,      "candidate-pair:available_outgoing_bitrate", "sum", "Estimated bandwidth upwards."),
     L("rtc.participant.cpu_pressure",                "{state}",   LIVE,      "compute-pressure:pressure",        "max",  "Compute pressure: 0 nominal, 1 fair, 2 serious, 3 critical."),
     L("rtc.participant.quality_limited.ratio",       "1",         LIVE,      "outbound-rtp:limited_ratio",       "max",  "Share of time in which cpu or bandwidth limited what is sent, smoothed over a minute.", 60.0),
+    L("rtc.participant.score",                       "{score}",   LIVE_KIND, "",                                 "min",  "Score of the newest fold, the worse of what is sent and received, 1 to 4.5."),
     Metric("rtc.issue.active", G, "{issue}", (*LIVE, "rtc.issue", "rtc.side", "rtc.severity"), (), "Peer connections and streams of a live participant that have an issue now; absent where there is none.", tier=Tier.PARTICIPANT),
     L("rtc.participant.start.timestamp",             "s",         LIVE,      "",                                 "last", "Unix time of the join."),
     L("rtc.participant.last_report.timestamp",       "s",         LIVE,      "",                                 "last", "Unix time of the newest report."),

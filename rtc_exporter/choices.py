@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from rtc_exporter.limits import Limits
 from rtc_exporter.metric import Profile
+from rtc_exporter.thresholds import Thresholds
 from rtc_exporter.tracing import TraceSettings
 
 
@@ -25,6 +26,8 @@ class PipelineSettings:
     native: bool = False
     #: None where nobody takes spans: then none are made.
     traces: TraceSettings | None = None
+    #: Where classes end and scores are made; None for the defaults.
+    thresholds: Thresholds | None = None
     limits: Limits = field(default_factory=Limits)
 
 

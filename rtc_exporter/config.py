@@ -27,6 +27,7 @@ from pydantic_settings import (
 
 from rtc_exporter import otel
 from rtc_exporter.errors import ConfigError
+from rtc_exporter.grades import Quality, chosen
 from rtc_exporter.limits import Limits
 from rtc_exporter.metric import Profile
 from rtc_exporter.settings import (
@@ -51,6 +52,7 @@ from rtc_exporter.settings import (
     Words,
     show,
 )
+from rtc_exporter.thresholds import Thresholds
 
 PREFIX = "RTC_EXPORTER_"
 #: The variable that names the TOML file, as ``--config`` does.
@@ -184,6 +186,7 @@ class Config(BaseSettings):
     admin: Admin = Field(default_factory=Admin)
     metrics: Metrics = Field(default_factory=Metrics)
     traces: Traces = Field(default_factory=Traces)
+    quality: Quality = Field(default_factory=Quality)
     participants: Participants = Field(default_factory=Participants)
     claims: Claims = Field(default_factory=Claims)
     limits: Bounds = Field(default_factory=Bounds)
@@ -226,6 +229,11 @@ class Config(BaseSettings):
     def bounds(self) -> Limits:
         """The limits as the core takes them."""
         return Limits(**{field.name: getattr(self.limits, field.name) for field in fields(Limits)})
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """Where classes end, as the core takes it; ValueError names bounds that do not follow one another."""
+        return chosen(self.quality)
 
     @property
     def profile(self) -> Profile:
@@ -362,6 +370,11 @@ def _check(config: Config, given: Mapping[str, str]) -> None:
     """What no single setting can know."""
     secret = config.ingest.token_secret.get_secret_value()
     listen = config.ingest.listen
+    try:
+        config.thresholds  # noqa: B018 - they are checked where they are made
+    except ValueError as exc:
+        name = f"quality.{str(exc).partition(' ')[0]}"
+        raise ConfigError(f"{given.get(name, name)}: {exc}") from None
     if secret and len(secret.encode()) < SECRET_LENGTH:
         raise ConfigError(f"{given['ingest.token_secret']} is too short, wanted at least {SECRET_LENGTH} characters")
     if not secret and not listen.is_loopback:

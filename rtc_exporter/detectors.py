@@ -16,17 +16,22 @@ from math import inf
 from rtc_exporter import quality, signals
 from rtc_exporter.delta import Fold, MonitoredObject
 from rtc_exporter.episodes import Bad, Change, Episode, Watch
+from rtc_exporter.marks import READS as MARKED
+from rtc_exporter.marks import Marker
 from rtc_exporter.model import Members, Report, Stats
-from rtc_exporter.probes import PROBES, READS, TREND_ROWS, TYPES, Probe, Row
+from rtc_exporter.probes import BENCH, READS, TREND_ROWS, TYPES, Bench, Probe, Row
 from rtc_exporter.quality import INSTEAD_AFTER
 from rtc_exporter.rules import CAUSES, OUTAGE, RULES, Rule
+from rtc_exporter.scores import Scores
 from rtc_exporter.silence import Silence
 from rtc_exporter.trends import Trends
 
-#: With ``Change`` and ``Episode``, and the members to be followed (``READS``), all that is needed to use a ``Judge``.
-__all__ = ["READS", "Change", "Episode", "Judge"]
+#: With ``Change`` and ``Episode``, and the members to be followed (``READS`` and ``MARKED``), all that is needed to use
+#: a ``Judge``.
+__all__ = ["BENCH", "MARKED", "READS", "Bench", "Change", "Episode", "Judge"]
 
 NO_CHANGES: Sequence[Change] = ()
+NO_SCORES = Scores()
 
 _NOBODY: frozenset[str] = frozenset()
 
@@ -53,13 +58,18 @@ class Judge:
     """
 
     __slots__ = (
-        "_born", "_grade", "_judged", "_preferred", "_seen", "_silence", "_trends", "_watched", "_watches", "age",
-        "is_disconnected", "quality", "shares_screen", "values",
+        "_bench", "_born", "_grade", "_judged", "_marker", "_preferred", "_seen", "_silence", "_trends", "_watched",
+        "_watches", "age", "is_disconnected", "quality", "score", "scores", "shares_screen", "values",
     )  # fmt: skip
 
-    def __init__(self) -> None:
-        #: The class of the newest fold, one of ``quality.CLASSES``.
+    def __init__(self, bench: Bench = BENCH) -> None:
+        #: The class of the newest fold, one of ``quality.CLASSES``, and the score that goes with it, 1 to 4.5.
         self.quality = "unclassified"
+        self.score: float | None = None
+        #: The scores by direction and kind.
+        self.scores = NO_SCORES
+        self._bench = bench
+        self._marker = Marker(bench.scoring)
         #: The values that it was made of, worst stream each, by measure; what was not measured is absent.
         self.values: dict[str, float] = {}
         #: Set by whoever follows ICE: a connection that is disconnected is bad, whatever else is measured.
@@ -125,7 +135,7 @@ class Judge:
                     received.append(str(members.get("trackIdentifier", thing.id)))
             elif stats == "outbound-rtp" and thing.increments.get("packetsSent"):
                 sent.append(str(kind))
-            probes = PROBES.get((stats, kind))
+            probes = self._bench.probes.get((stats, kind))
             if probes is not None and (stats != "candidate-pair" or thing.id == fold.selected):
                 self._read(probes, thing, fold, readings, later)
         if later and fold.time - self._preferred > INSTEAD_AFTER:
@@ -138,7 +148,9 @@ class Judge:
         if readings or self._watches:
             changes += self._conclude(readings, fold)
         is_bad = self.is_disconnected or self._silence.episode is not None
-        self.quality = "bad" if is_bad else quality.CLASSES[self._grade]
+        self.scores = self._marker.fold(fold)
+        grade, self.score = self._bench.scoring.verdict(quality.BAD if is_bad else self._grade, self.scores.overall)
+        self.quality = quality.CLASSES[grade]
         return changes
 
     def _read(
@@ -251,7 +263,7 @@ class Judge:
     def reset(self) -> Sequence[Change]:
         """Reports were missing: what was open ended when it was last seen, and everything is judged anew."""
         change = self._silence.reset()
-        self.quality, self.values = "unclassified", {}
+        self.quality, self.values, self.score, self.scores = "unclassified", {}, None, NO_SCORES
         return [*self._forget(), *([change] if change else [])]
 
     def close(self, time: float) -> Sequence[Change]:

@@ -12,7 +12,7 @@ from math import inf
 
 from rtc_exporter import catalog, plans, routes
 from rtc_exporter.choices import PipelineSettings, Status
-from rtc_exporter.detectors import READS
+from rtc_exporter.detectors import BENCH, MARKED, READS, Bench
 from rtc_exporter.errors import LimitError, Reason
 from rtc_exporter.events import Events
 from rtc_exporter.labels import Labels
@@ -47,11 +47,12 @@ class Pipeline:
         )
         self._settings = settings
         self._due = settings.fold_interval * DUE
+        self._bench = Bench(settings.thresholds) if settings.thresholds else BENCH
         self._labels = Labels()
         self._sessions = Sessions()
         self._meter = Meter(self.store, self._labels)
         self._tracer = settings.traces and Tracer(settings.traces, self.store, self._labels, now)
-        self._plans = plans.compiled(routes.wanted(self.store, TOTALS, READS))
+        self._plans = plans.compiled(routes.wanted(self.store, TOTALS, READS, MARKED))
         self._events = Events(self.store, self._labels)
         self._verdicts = Verdicts(self.store, self._labels)
         self._live = Live(self.store, settings.participants_series, settings.participants_limit, settings.pinned)
@@ -248,7 +249,7 @@ class Pipeline:
             if closed is None:
                 raise LimitError(Reason.TOO_MANY, "peer connections of one participant")
             del known[closed]
-        connection = known[key.peer_connection] = PeerConnection(key, created, now, self._plans)
+        connection = known[key.peer_connection] = PeerConnection(key, created, now, self._plans, self._bench)
         self._open += 1
         if created is not None:
             self._undecided.add(connection)

@@ -10,8 +10,10 @@ from typing import NamedTuple
 
 from rtc_exporter import signals, trends, w3c
 from rtc_exporter.model import Member
-from rtc_exporter.quality import GUARDS, INSTEAD, LEVELS, Level
+from rtc_exporter.quality import GUARDS, INSTEAD, LEVELS, Level, levels
 from rtc_exporter.rules import CAUSES, RULES, Rule
+from rtc_exporter.scores import Scoring
+from rtc_exporter.thresholds import Thresholds
 
 #: Codecs that are told apart by a probe; one who makes words up only makes us look them up again.
 CODECS = 100
@@ -71,7 +73,7 @@ class Probe:
         return rows
 
 
-def _compiled() -> dict[tuple[str, Member], tuple[Probe, ...]]:
+def _compiled(bounds: Sequence[Level]) -> dict[tuple[str, Member], tuple[Probe, ...]]:
     """(stats type, media kind) -> what is read of such an object."""
     probes: dict[tuple[str, Member], tuple[Probe, ...]] = {}
     for stats, rows in signals.BY_TYPE.items():
@@ -79,7 +81,7 @@ def _compiled() -> dict[tuple[str, Member], tuple[Probe, ...]]:
             found = []
             for signal in rows:
                 key, kinds = (stats, signal.name), ("", kind)
-                level = next((row for row in LEVELS if (row.stats, row.signal) == key and row.kind in kinds), None)
+                level = next((row for row in bounds if (row.stats, row.signal) == key and row.kind in kinds), None)
                 about = [
                     Row(place, 1 << place, rule.on, rule.settle, rule)
                     for place, rule in enumerate(RULES)
@@ -92,7 +94,18 @@ def _compiled() -> dict[tuple[str, Member], tuple[Probe, ...]]:
     return probes
 
 
-PROBES: Mapping[tuple[str, Member], tuple[Probe, ...]] = _compiled()
+class Bench:
+    """What all judges of one process share: the probes, and the scoring, of one set of thresholds."""
+
+    __slots__ = ("probes", "scoring")
+
+    def __init__(self, thresholds: Thresholds) -> None:
+        self.probes: Mapping[tuple[str, Member], tuple[Probe, ...]] = _compiled(levels(thresholds))
+        self.scoring = Scoring(thresholds)
+
+
+BENCH = Bench(Thresholds())
+PROBES = BENCH.probes
 #: The rules that read a trend.
 TREND_ROWS: Mapping[str, tuple[Row, ...]] = {
     trend: tuple(

@@ -10,7 +10,7 @@ from math import inf
 
 from rtc_exporter import catalog
 from rtc_exporter.delta import Cadence, Deltas
-from rtc_exporter.detectors import Judge
+from rtc_exporter.detectors import BENCH, Bench, Judge
 from rtc_exporter.labels import Labels
 from rtc_exporter.model import NOTHING, LiveKey, Member, ParticipantKey, PeerConnectionKey, Report, Stats
 from rtc_exporter.phases import Phases
@@ -78,7 +78,9 @@ class PeerConnection:
         "words",
     )  # fmt: skip
 
-    def __init__(self, key: PeerConnectionKey, created: float | None, now: float, plans: Plans = PLANS) -> None:
+    def __init__(
+        self, key: PeerConnectionKey, created: float | None, now: float, plans: Plans = PLANS, bench: Bench = BENCH
+    ) -> None:
         self.key = key
         self.setup = Setup(created)
         self.deltas = Deltas(created is not None, plans)
@@ -102,7 +104,7 @@ class PeerConnection:
         #: Its spans, where there are any.
         self.phases: Phases | None = None
         #: Its judge, and whether it was told what can be judged of it.
-        self.judge = Judge()
+        self.judge = Judge(bench)
         self.is_plain = False
         #: Newest value, and its time, of each live gauge.
         self.live: dict[LiveKey, tuple[float, float]] = {}

@@ -27,6 +27,9 @@ STALE = 30.0
 PLAIN = 30.0
 
 _RANK = {name: rank for rank, name in enumerate(("unclassified", "good", "fair", "poor", "bad"))}
+_SCORE = catalog.BY_NAME["rtc.participant.quality.score"]
+#: What the four scores of a peer connection are of.
+_SCORED = (("inbound", "audio"), ("inbound", "video"), ("outbound", "audio"), ("outbound", "video"))
 #: Issues that are decided by what browsers report: of others nobody can say that they could not be judged.
 _MEASURED = {
     issue: frozenset(rule.id for rule in rules.RULES if rule.name == issue and rule.source in ("fold", "trend"))
@@ -55,6 +58,7 @@ class Verdicts:
         judge = connection.judge
         changes = self._apply(participant, judge.fold(fold), now)
         self._pass_time(participant, now)
+        self._mark(participant, connection, fold, now)
         for issue in participant.verdict.open.values():
             self._count(participant, issue, now)
         if not connection.is_plain and judge.age >= PLAIN:
@@ -148,6 +152,19 @@ class Verdicts:
                 told = {"rtc.cause": worst.key.issue, "rtc.side": worst.key.side}
             attributes = catalog.BY_NAME["rtc.participant.bad.time"].attributes
             self._store.add("rtc.participant.bad.time", participant.values(attributes, told), passed, now)
+
+    def _mark(self, participant: Participant, connection: PeerConnection, fold: Fold, now: float) -> None:
+        """Scores by direction and kind, and what the live gauge says of each kind."""
+        worst: dict[str, float] = {}
+        for (direction, kind), score in zip(_SCORED, connection.judge.scores, strict=True):
+            if score is None:
+                continue
+            told = {"rtc.media.direction": direction, catalog.KIND: kind}
+            values = participant.values(_SCORE.attributes, told)
+            self._store.observe(_SCORE.name, values, score, now, exemplar=participant.exemplar)
+            worst[kind] = min(score, worst.get(kind, score))
+        for kind, score in worst.items():
+            connection.live["rtc.participant.score", (kind,)] = (score, fold.time)
 
     def _report_judged(self, participant: Participant, connection: PeerConnection, now: float) -> None:
         """Say which issues could be judged at all: what a browser does not report is not health."""

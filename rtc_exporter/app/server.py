@@ -229,6 +229,7 @@ def pipeline_settings(config: Config) -> PipelineSettings:
         expiry=config.participants.expiry,
         native=config.metrics.native_histograms or config.otlp.exponential,
         traces=trace_settings(config) if config.otlp.traces else None,
+        thresholds=config.thresholds,
         limits=config.bounds,
     )
 
