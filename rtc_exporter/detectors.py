@@ -11,7 +11,8 @@ there, and what was open has ended.
 """
 
 from collections.abc import Mapping, Sequence, Set
-from math import inf
+from math import inf, sqrt
+from typing import NamedTuple
 
 from rtc_exporter import quality, signals
 from rtc_exporter.delta import Fold, MonitoredObject
@@ -34,6 +35,15 @@ NO_CHANGES: Sequence[Change] = ()
 NO_SCORES = Scores()
 
 _NOBODY: frozenset[str] = frozenset()
+
+
+class Flow(NamedTuple):
+    """A stream in the newest fold: its kind, packets that moved, its loudness where that is known, if it is muted."""
+
+    kind: str
+    packets: float
+    level: float | None
+    is_muted: bool = False
 
 
 class _Reading:
@@ -59,7 +69,8 @@ class Judge:
 
     __slots__ = (
         "_bench", "_born", "_grade", "_judged", "_marker", "_preferred", "_seen", "_silence", "_trends", "_watched",
-        "_watches", "age", "is_disconnected", "quality", "score", "scores", "shares_screen", "values",
+        "_watches", "age", "is_disconnected", "quality", "received", "score", "scores", "sent", "shares_screen",
+        "values",
     )  # fmt: skip
 
     def __init__(self, bench: Bench = BENCH) -> None:
@@ -68,6 +79,9 @@ class Judge:
         self.score: float | None = None
         #: The scores by direction and kind.
         self.scores = NO_SCORES
+        #: Streams in the newest fold by SSRC, for who looks across participants.
+        self.received: dict[int, Flow] = {}
+        self.sent: dict[int, Flow] = {}
         self._bench = bench
         self._marker = Marker(bench.scoring)
         #: The values that it was made of, worst stream each, by measure; what was not measured is absent.
@@ -122,8 +136,9 @@ class Judge:
         self._seen = {}
         readings: dict[int, _Reading] = {}
         later: list[tuple[Probe, MonitoredObject]] = []
-        received: list[str] = []
-        sent: list[str] = []
+        tracks: list[str] = []
+        kinds: list[str] = []
+        self.received, self.sent = {}, {}
         for thing in fold.changed:
             stats = thing.type
             if stats not in TYPES or thing.elapsed is None:
@@ -132,9 +147,13 @@ class Judge:
             kind = members.get("kind", "")
             if stats == "inbound-rtp":
                 if thing.increments.get("packetsReceived"):
-                    received.append(str(members.get("trackIdentifier", thing.id)))
-            elif stats == "outbound-rtp" and thing.increments.get("packetsSent"):
-                sent.append(str(kind))
+                    tracks.append(str(members.get("trackIdentifier", thing.id)))
+                self._flow(self.received, thing, thing, "packetsReceived", fold)
+            elif stats == "outbound-rtp":
+                if thing.increments.get("packetsSent"):
+                    kinds.append(str(kind))
+                source = fold.objects.get(str(members.get("mediaSourceId", "")), thing)
+                self._flow(self.sent, thing, source, "packetsSent", fold)
             probes = self._bench.probes.get((stats, kind))
             if probes is not None and (stats != "candidate-pair" or thing.id == fold.selected):
                 self._read(probes, thing, fold, readings, later)
@@ -144,7 +163,7 @@ class Judge:
         for value in self._trends.read(fold, self._seen, self.shares_screen):
             for row in TREND_ROWS.get(value.name, ()):
                 self._take(row, value.value, value.thing, fold, readings, value.cause)
-        self._silence.learn(frozenset(received), frozenset(sent), fold.selected, fold.time)
+        self._silence.learn(frozenset(tracks), frozenset(kinds), fold.selected, fold.time)
         if readings or self._watches:
             changes += self._conclude(readings, fold)
         is_bad = self.is_disconnected or self._silence.episode is not None
@@ -152,6 +171,26 @@ class Judge:
         grade, self.score = self._bench.scoring.verdict(quality.BAD if is_bad else self._grade, self.scores.overall)
         self.quality = quality.CLASSES[grade]
         return changes
+
+    @staticmethod
+    def _flow(flows: dict[int, Flow], thing: MonitoredObject, loud: MonitoredObject, counter: str, fold: Fold) -> None:
+        """Keep what others of the session may want to know of a stream."""
+        ssrc, packets = thing.members.get("ssrc"), thing.increments.get(counter)
+        if isinstance(ssrc, int) and packets is not None:
+            energy, seconds = loud.increments.get("totalAudioEnergy"), loud.increments.get("totalSamplesDuration")
+            level = sqrt(energy / seconds) if energy is not None and seconds else None
+            is_muted = bool(fold.muted) and loud.members.get("trackIdentifier") in fold.muted
+            flows[ssrc] = Flow(str(thing.members.get("kind", "")), packets, level, is_muted)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the path works, as far as is known."""
+        return self._silence.episode is None and not self.is_disconnected
+
+    @property
+    def is_dry(self) -> bool:
+        """Whether a stream brought nothing in the newest fold, or only silence."""
+        return any(not flow.packets or flow.level == 0.0 for flow in self.received.values())
 
     def _read(
         self, probes: Sequence[Probe], thing: MonitoredObject, fold: Fold, readings: dict[int, _Reading],

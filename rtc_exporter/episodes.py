@@ -35,6 +35,8 @@ class Episode:
     ssrc: int | None = None
     codec: str | None = None
     side: str = ""
+    #: Whether the side was found across participants: then what one stream shows does not change it.
+    is_settled: bool = False
     evidence: Mapping[str, float] = field(default_factory=dict)
     #: None while it is open.
     end: float | None = None
@@ -146,9 +148,11 @@ class Watch:
         episode.streams = max(episode.streams, bad.streams)
         if bad.value <= episode.worst:
             return None
-        episode.worst, episode.worst_time, episode.cause = bad.value, bad.time, bad.cause
+        episode.worst, episode.worst_time, episode.evidence = bad.value, bad.time, bad.beside
         episode.mid, episode.ssrc, episode.codec = bad.mid, bad.ssrc, bad.codec
-        episode.side, episode.evidence = side_of(episode.rule, bad.cause), bad.beside
+        if not episode.is_settled:
+            episode.cause = bad.cause
+            episode.side = side_of(episode.rule, bad.cause)
         if episode.severity == CRITICAL or bad.value <= self._rule.critical:
             return None
         episode.severity = CRITICAL

@@ -208,7 +208,9 @@ class Pipeline:
         for connection in connections:
             self._close(participant, connection, now)
         self._events.finish(participant, now)
-        self._verdicts.leave(participant)
+        changes = self._verdicts.leave(participant, now)
+        if self._tracer and changes:
+            self._tracer.change(participant, next(reversed(participant.peer_connections.values())), changes, 0.0, now)
         present = self._sessions.session(participant.key.session)
         if self._tracer and present is not None:
             self._tracer.leave(participant, present, reason, now)
@@ -320,6 +322,9 @@ class Pipeline:
             participant = self._sessions.get(ParticipantKey(connection.key.session, connection.key.participant))
             if participant is not None:
                 self._steps(participant, connection, connection.setup.tick(now), now)
+        for participant, connection, change in self._verdicts.tick(self._sessions, now):
+            if self._tracer:
+                self._tracer.change(participant, connection, (change,), 0.0, now)
         if self._tracer:
             self._tracer.tick(now)
         self._live.tick(self._sessions, now)

@@ -121,7 +121,9 @@ TYPES = frozenset(stats for stats, _ in PROBES) | {"inbound-rtp", "outbound-rtp"
 
 def _reads() -> dict[str, tuple[str, ...]]:
     used = {(level.stats, level.signal) for level in LEVELS} | {(rule.stats, rule.signal) for rule in RULES} | KEPT
-    wanted = {("inbound-rtp", "packetsReceived"), ("outbound-rtp", "packetsSent")}
+    # What a judge tells of streams to who looks across participants.
+    wanted = {("outbound-rtp", "packetsSent")}
+    wanted |= {("inbound-rtp", name) for name in ("packetsReceived", "totalAudioEnergy", "totalSamplesDuration")}
     for signal in signals.SIGNALS:
         if (signal.stats, signal.name) in used:
             wanted |= {(signal.stats, name) for name in signal.reads}

@@ -19,7 +19,7 @@ from rtc_exporter.series import Gauge
 from rtc_exporter.setup import Calls, Setup
 from rtc_exporter.story import Story
 from rtc_exporter.tracing import SessionTrace
-from rtc_exporter.verdict import Verdict
+from rtc_exporter.verdict import Held, Verdict
 
 #: Attributes that a client may tell and that describe its cohort, or its info series.
 COHORT = (*catalog.EVENT, "user_agent.version", "geo.country.iso_code")
@@ -247,7 +247,7 @@ class Participant:
 class Session:
     """One call or room, while it has participants."""
 
-    __slots__ = ("active", "device", "name", "participants", "started", "trace")
+    __slots__ = ("active", "crowd", "device", "name", "participants", "started", "trace")
 
     def __init__(self, name: str, now: float, device: tuple[str, ...]) -> None:
         self.name = name
@@ -257,6 +257,8 @@ class Session:
         self.device = device
         self.active: Gauge | None = None
         self.trace: SessionTrace | None = None
+        #: What is found across participants, by rule and participant; see the crowd module.
+        self.crowd: dict[tuple[str, str], Held] = {}
 
 
 class Sessions:

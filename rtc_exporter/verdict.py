@@ -58,6 +58,19 @@ class OpenIssue:
         return IssueKey(episode.rule.name, episode.side, episode.severity)
 
 
+class Held:
+    """What is found across participants, on its way: how often, how often not since, and what became of it."""
+
+    __slots__ = ("episode", "found", "missed", "since", "who")
+
+    def __init__(self, who: object, since: float) -> None:
+        #: The participant; another of the same id is somebody else.
+        self.who = who
+        self.since = since
+        self.found = self.missed = 0
+        self.episode: Episode | None = None
+
+
 class Verdict:
     """One participant's issues and quality."""
 

@@ -7,20 +7,26 @@ issue at once are one issue, and the worst peer connection makes the class.
 """
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
+from math import inf
 
 from rtc_exporter import catalog, rules
+from rtc_exporter.attribution import attribute
+from rtc_exporter.crowd import RELAYED, Told, is_relayed, relays_suffer, review, suffers
 from rtc_exporter.delta import Fold
 from rtc_exporter.detectors import Change
 from rtc_exporter.labels import Labels
 from rtc_exporter.model import Event, Report
 from rtc_exporter.quality import CLASSES
 from rtc_exporter.series import SeriesStore
-from rtc_exporter.sessions import Participant, PeerConnection
+from rtc_exporter.sessions import Participant, PeerConnection, Sessions
 from rtc_exporter.setup import CONNECTED_ICE
 from rtc_exporter.verdict import GRAVITY, IssueKey, OpenIssue
 
 #: Reports further apart say nothing about the time between: a machine that slept had no bad call meanwhile.
 PAUSE = 30.0
+#: Seconds between two looks across participants.
+REVIEW = 5.0
 #: A peer connection whose last fold is older has no say in the class of its participant.
 STALE = 30.0
 #: Seconds after the first fold at which it is plain what a browser reports.
@@ -43,6 +49,9 @@ class Verdicts:
     def __init__(self, store: SeriesStore, labels: Labels) -> None:
         self._store = store
         self._labels = labels
+        #: Sessions in which something is wrong, to be looked at as a whole; and when that is due.
+        self._doubtful: set[str] = set()
+        self._due = -inf
 
     # ── what happens
 
@@ -56,7 +65,13 @@ class Verdicts:
     def fold(self, participant: Participant, connection: PeerConnection, fold: Fold, now: float) -> Sequence[Change]:
         """A fold, while its increments are there."""
         judge = connection.judge
-        changes = self._apply(participant, judge.fold(fold), now)
+        changes = judge.fold(fold)
+        if changes or participant.verdict.open:
+            known = chain.from_iterable(issue.episodes.values() for issue in participant.verdict.open.values())
+            attribute([*known, *judge.open])
+        changes = self._apply(participant, changes, now)
+        if participant.verdict.open or judge.is_dry:
+            self._doubtful.add(participant.key.session)
         self._pass_time(participant, now)
         self._mark(participant, connection, fold, now)
         for issue in participant.verdict.open.values():
@@ -80,10 +95,37 @@ class Verdicts:
             self._report_judged(participant, connection, now)
         return self._apply(participant, connection.judge.close(time), now)
 
-    def leave(self, participant: Participant) -> None:
-        """The participant is gone: nothing of it is open any more."""
-        for issue in list(participant.verdict.open.values()):
-            self._end(participant, issue)
+    def leave(self, participant: Participant, now: float) -> Sequence[Change]:
+        """The participant is gone, its peer connections have closed: what others saw of it ends too."""
+        left = [episode for issue in participant.verdict.open.values() for episode in issue.episodes.values()]
+        for episode in left:
+            episode.end = episode.last
+        return self._apply(participant, [Change("end", episode) for episode in left], now)
+
+    def tick(self, sessions: Sessions, now: float) -> list[Told]:
+        """Look across participants, every few seconds, where something is wrong."""
+        if now < self._due:
+            return []
+        self._due = now + REVIEW
+        names, self._doubtful = self._doubtful, set()
+        several = [session for session in map(sessions.session, names) if session is not None]
+        # Only where some on a relay suffer is it worth a look at everybody.
+        on_relay = [
+            participant for session in several for participant in session.participants.values()
+            if suffers(participant) and is_relayed(participant)
+        ]  # fmt: skip
+        suffer = len(on_relay) >= RELAYED / 2 and relays_suffer(sessions.participants.values())
+        told: list[Told] = []
+        for session in several:
+            for participant, connection, change in review(session, now, suffer):
+                self._apply(participant, [change], now)
+                told.append((participant, connection, change))
+            for participant in session.participants.values():
+                for issue in participant.verdict.open.values():
+                    self._count(participant, issue, now)
+            if session.crowd:
+                self._doubtful.add(session.name)
+        return told
 
     # ── issues
 
