@@ -23,7 +23,9 @@ from rtc_exporter.w3c import (
     MEDIA_KINDS,
     PROMISES,
     STUN_ERRORS,
+    VOICE_EVENTS,
 )  # fmt: skip
+from rtc_exporter.wire import voice
 from rtc_exporter.wire.decoder import NUMBERS, items, mapping
 
 Facts: TypeAlias = dict[str, Member]
@@ -63,10 +65,14 @@ _CANDIDATE = re.compile(r"candidate:\S{1,64} \d{1,5} (udp|tcp|ssltcp) \d{1,20} \
 _SCHEME = re.compile(r"(stun|turns?)s?:", re.I)
 
 
+#: Names in lower case that are no events of the DOM.
+NOT_DOM = frozenset(("other", "create", "close", "websocket", "stop", *VOICE_EVENTS))
+
+
 def _spellings() -> dict[str, str]:
     """Every spelling of every event: the bare name, the handler (``onX``), and rtcstats' dotted ones."""
     known = {name: name for name in EVENTS}
-    dom = {name for name in EVENTS if name.islower() and name not in ("other", "create", "close", "websocket", "stop")}
+    dom = {name for name in EVENTS if name.islower() and name not in NOT_DOM}
     known |= {f"on{name}": name for name in dom}
     media = {f"{name}{result}" for name in PROMISES[-2:] for result in ("", "OnSuccess", "OnFailure")}
     known |= {f"navigator.mediaDevices.{name}": name for name in (*media, "enumerateDevices")}
@@ -96,12 +102,30 @@ def event_name(spelling: object, peer_connection: str | None) -> str:
     return name
 
 
+def told(
+    spelling: object, peer_connection: str | None, value: object, extra: Sequence[object] = ()
+) -> tuple[str, Facts]:
+    """The name of an event that a client wrote, and what may be kept of its payload."""
+    if (said := voice.read(spelling, value)) is not None:
+        return said
+    name = event_name(spelling, peer_connection)
+    return name, facts(name, value, extra)
+
+
 def facts(name: str, value: object, extra: Sequence[object] = ()) -> Facts:
     """What may be kept of an event's payload."""
     read = FACTS_OF.get(name)
     if read is None:
         return {}
     return {fact: member for fact, member in read(value, extra).items() if member is not None}
+
+
+def listed(spelling: str, peer_connection: str | None, row: Mapping[str, object]) -> tuple[str, Facts]:
+    """The same for an event that brings its facts by their own names, beside its own."""
+    if (said := voice.read(spelling, row)) is not None:
+        return said
+    name = event_name(spelling, peer_connection)
+    return name, admitted(name, row)
 
 
 def admitted(name: str, told: Mapping[str, object]) -> Facts:
@@ -161,6 +185,7 @@ CHECKS: dict[str, Callable[[object], Member | None]] = {
     "relay_only": _flag, "ice_restart": _flag, "reloads": _count, "value": _number, "downlink": _number,
     "rtt": _number, "flag": _flag,
     "issue": lambda value: value if isinstance(value, str) and _WORD.fullmatch(value) else None,
+    **voice.CHECKS,
 }  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from rtc_exporter.limits import Limits
 from rtc_exporter.model import Event, Joined, Left, Members, ParticipantKey, PeerConnectionKey, Record, Report
 from rtc_exporter.wire.decoder import DEFAULTS, items, mapping, milliseconds, paged, parse, text
 from rtc_exporter.wire.decoder import Decoder as AnyDecoder
-from rtc_exporter.wire.events import Facts, admitted, event_name
+from rtc_exporter.wire.events import Facts, listed
 from rtc_exporter.wire.stats import Whole, read
 
 #: Members of which a document has at least one; anything else is not for us.
@@ -172,8 +172,7 @@ class Decoder:
         if spelling is None:
             raise FrameError(Reason.BAD_FRAME, "an event without a name")
         peer = self._connection(row.get("peer_connection"), "")
-        name = event_name(spelling, peer or None)
-        return _Told(peer, _time(row, time), name, admitted(name, row))
+        return _Told(peer, _time(row, time), *listed(spelling, peer or None, row))
 
     def _connection(self, value: object, default: str) -> str:
         if value is None:

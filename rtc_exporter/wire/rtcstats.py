@@ -23,7 +23,7 @@ from rtc_exporter.model import (
 from rtc_exporter.wire.compact import Base, continues, heard, heard_in
 from rtc_exporter.wire.decoder import DEFAULTS, LATEST, NUMBERS, mapping, paged, parse
 from rtc_exporter.wire.decoder import Decoder as AnyDecoder
-from rtc_exporter.wire.events import agent, event_name, facts
+from rtc_exporter.wire.events import agent, told
 from rtc_exporter.wire.stats import Whole, read
 
 #: Method codes; the clients' table only grows, "numbers must not be reassigned".
@@ -186,10 +186,9 @@ class Decoder:
         return [Report(connection.key, base.time or sent, sent, base, removed or NOTHING, arrived)]
 
     def _event(self, method: str, peer: str | None, value: object, extra: list[object], sent: float) -> list[Record]:
-        name = event_name(method, peer)
-        told = facts(name, value, extra)
+        name, facts = told(method, peer, value, extra)
         if peer is None:
-            event = Event(PeerConnectionKey(*self.key, ""), sent, name, told)
+            event = Event(PeerConnectionKey(*self.key, ""), sent, name, facts)
             attributes = agent(mapping(value).get("userAgentData")) if name == "createPage" else {}
             return [Joined(self.key, sent, attributes), event] if attributes else [event]
         connection = self._connections.get(peer)
@@ -198,7 +197,7 @@ class Decoder:
         if name == "close":
             connection.is_closed = True
             connection.base = Base(limits=self._limits, refused=self.refused)
-        return [Event(connection.key, sent, name, told)]
+        return [Event(connection.key, sent, name, facts)]
 
     def _meet(self, peer: str, created: bool = False, delta: dict[str, object] | None = None) -> _Connection:
         """Begin to follow a peer connection, or go on with one from before a reconnect."""
