@@ -4,7 +4,10 @@ The words for a dialogue of a user with a voice agent: a turn, what is found in 
 Times are on the client's event clock.  ``turns`` makes these out of events; ``voice`` counts and draws them.
 """
 
+from math import inf
 from typing import NamedTuple, TypeAlias
+
+from rtc_exporter.w3c import TIMING_SOURCES
 
 #: Seconds.  One of silence is what people take before they take it for trouble (Jefferson 1989).
 CONTINUES = 1.0
@@ -36,6 +39,9 @@ OUTCOMES = ("answered", "no_response", "reprompted", "abandoned", "unmeasured")
 INTERRUPTIONS = ("stopped", "false", "ignored", "by_agent")
 
 
+NEVER = (-inf, -inf)
+
+
 class About(NamedTuple):
     """Which agent, made with what, and how the times are known."""
 
@@ -54,7 +60,7 @@ class Turn:
 
     __slots__ = (
         "about", "began", "conversation", "e2e", "end", "first", "interrupted", "is_short", "notes", "number",
-        "outcome", "silent", "stages", "synthesizing", "thinking", "told", "traceparent",
+        "outcome", "silent", "stages", "synthesizing", "thinking", "told", "traceparent", "until",
     )  # fmt: skip
 
     def __init__(self, number: int, began: float, end: float, about: About) -> None:
@@ -68,7 +74,9 @@ class Turn:
         self.is_short = end - began <= SHORTEST
         #: First audio of the agent.
         self.first: float | None = None
+        #: What became of it, and when that was clear.
         self.outcome = ""
+        self.until = end
         self.thinking: float | None = None
         self.synthesizing: float | None = None
         self.interrupted = False
@@ -117,7 +125,7 @@ class StageTime(NamedTuple):
 
 
 class Interruption(NamedTuple):
-    """One of ``INTERRUPTIONS`` at ``time``; ``seconds`` from the user's first sound to the agent's last, if it stopped."""
+    """One of ``INTERRUPTIONS`` at ``time``; ``seconds`` from the user's begin to the agent's end, if it stopped."""
 
     about: About
     kind: str
@@ -156,3 +164,33 @@ class Pause(NamedTuple):
 
 
 Finding: TypeAlias = Decided | Told | Finished | StageTime | Interruption | DoubleTalk | DeadAir | Greeting | Pause
+
+
+class Side:
+    """One of the two: since when it speaks, from when to when it spoke last, and by which source that is known."""
+
+    __slots__ = ("last", "rank", "since")
+
+    def __init__(self) -> None:
+        self.since: float | None = None
+        self.last = NEVER
+        self.rank = len(TIMING_SOURCES)
+
+    def end(self, time: float) -> tuple[float, float]:
+        """It stops: the times of what it said."""
+        began = time if self.since is None else self.since
+        self.last, self.since = (began, max(began, time)), None
+        return self.last
+
+
+class Barge:
+    """The user began while the agent spoke; or, without ``onset``, the agent stopped for somebody not yet heard."""
+
+    __slots__ = ("end", "onset", "stopped", "turn")
+
+    def __init__(self, onset: float | None, stopped: float | None = None) -> None:
+        self.onset = onset
+        self.end: float | None = None
+        self.stopped = stopped
+        #: What is owed to the user once the agent stops.
+        self.turn: Turn | None = None

@@ -10,7 +10,7 @@ fold before you forget.
 from collections.abc import Sequence
 from math import inf
 
-from rtc_exporter import catalog, plans, routes
+from rtc_exporter import catalog, plans, routes, voice
 from rtc_exporter.choices import PipelineSettings, Status
 from rtc_exporter.detectors import BENCH, MARKED, READS, Bench
 from rtc_exporter.errors import LimitError, Reason
@@ -51,10 +51,11 @@ class Pipeline:
         self._labels = Labels()
         self._sessions = Sessions()
         self._meter = Meter(self.store, self._labels)
-        self._tracer = settings.traces and Tracer(settings.traces, self.store, self._labels, now)
-        self._plans = plans.compiled(routes.wanted(self.store, TOTALS, READS, MARKED))
+        self._tracer = Tracer(settings.traces, self.store, self._labels, now) if settings.traces else None
+        self._plans = plans.compiled(routes.wanted(self.store, TOTALS, READS, MARKED, voice.READS))
         self._events = Events(self.store, self._labels)
         self._verdicts = Verdicts(self.store, self._labels)
+        self._voice = voice.Voice(self.store, self._labels, self._tracer)
         self._live = Live(self.store, settings.participants_series, settings.participants_limit, settings.pinned)
         self._clock_offset = self.store.histogram("rtc.exporter.client.clock_offset", (), now)
         self._report_delay = self.store.histogram("rtc.exporter.report.delay", (), now)
@@ -103,7 +104,9 @@ class Pipeline:
         if connection.removed or report.time - connection.folded >= self._due:
             self._fold(participant, connection, now)
             self._live.publish(participant, now)
-            self._watch_clock(participant, report.sent, now)
+            offset, delay = participant.clock.update(report.sent, now)
+            self._clock_offset.observe(abs(offset))
+            self._report_delay.observe(delay)
         if connection.setup.awaits_media:
             self._steps(participant, connection, connection.setup.report(report.stats, report.sent), now)
         return True
@@ -111,22 +114,20 @@ class Pipeline:
     def _event(self, event: Event, now: float) -> None:
         if event.name == "other":
             self.store.add("rtc.exporter.events.unknown", (), 1, now)
-        if not event.key.peer_connection:
+        connection: PeerConnection | None = None
+        if event.key.peer_connection:
+            participant, connection = self._find(event.key, event.time if event.name == "create" else None, now)
+        else:
             participant = self._participant(ParticipantKey(event.key.session, event.key.participant), now)
-            participant.seen, participant.sent = now, event.time
-            if self._tracer:
-                participant.clock.update(event.time, now)
-                self._tracer.event(participant, None, event, now)
-            self._events.record(participant, None, event, now)
-            return
-        created = event.time if event.name == "create" else None
-        participant, connection = self._find(event.key, created, now)
         participant.seen, participant.sent = now, event.time
         if self._tracer:
             participant.clock.update(event.time, now)
             self._tracer.event(participant, connection, event, now)
         self._verdicts.event(participant, connection, event, now)
         self._events.record(participant, connection, event, now)
+        self._voice.event(participant, event, now)
+        if connection is None:
+            return
         self._steps(participant, connection, connection.setup.on(event.name, event.facts, event.time, now), now)
         if event.name == "connectionstatechange":
             self._show_state(participant, connection, now)
@@ -211,6 +212,7 @@ class Pipeline:
         changes = self._verdicts.leave(participant, now)
         if self._tracer and changes:
             self._tracer.change(participant, next(reversed(participant.peer_connections.values())), changes, 0.0, now)
+        self._voice.leave(participant, now)
         present = self._sessions.session(participant.key.session)
         if self._tracer and present is not None:
             self._tracer.leave(participant, present, reason, now)
@@ -285,6 +287,11 @@ class Pipeline:
         changes = self._verdicts.fold(participant, connection, fold, now)
         if self._tracer:
             self._tracer.gather(participant, fold)
+        self._voice.fold(participant, fold, now)
+        if not self._tracer:
+            self._meter.record(participant, connection, fold, now)
+            return
+        changes = self._tracer.judge(participant, connection, fold)
         self._meter.record(participant, connection, fold, now)
         if self._tracer:
             self._tracer.fold(participant, connection, fold, changes, now)
@@ -306,11 +313,6 @@ class Pipeline:
         connection.active = self.store.gauge(metric.name, participant.values(metric.attributes, extra), now)
         connection.active.add(1)
 
-    def _watch_clock(self, participant: Participant, sent: float, now: float) -> None:
-        offset, delay = participant.clock.update(sent, now)
-        self._clock_offset.observe(abs(offset))
-        self._report_delay.observe(delay)
-
     def _count_of(self, participant: Participant, name: str, now: float, extra: dict[str, str] | None = None) -> None:
         self.store.add(name, participant.values(catalog.BY_NAME[name].attributes, extra), 1, now)
 
@@ -327,6 +329,7 @@ class Pipeline:
                 self._tracer.change(participant, connection, (change,), 0.0, now)
         if self._tracer:
             self._tracer.tick(now)
+        self._voice.tick(now)
         self._live.tick(self._sessions, now)
         if now >= self._next_sweep:
             self._next_sweep = now + SWEEP_INTERVAL
@@ -337,7 +340,8 @@ class Pipeline:
             for participant in self._sessions.participants.values():
                 # What is in use keeps its place among the capped label values.
                 participant.describe({}, self._labels, now)
-        self._count_limited(now)
+        for attribute, number in self._labels.take_limited().items():
+            self.store.add("rtc.exporter.label_values.limited", (attribute,), number, now)
 
     def _sweep(self, now: float) -> None:
         for participant in self._sessions.silent(now - self._settings.expiry):
@@ -350,10 +354,6 @@ class Pipeline:
                         self._close(participant, connection, now)
                         # Should it speak again, it is a late join: what it counted meanwhile is not ours to count.
                         del participant.peer_connections[connection.key.peer_connection]
-
-    def _count_limited(self, now: float) -> None:
-        for attribute, number in self._labels.take_limited().items():
-            self.store.add("rtc.exporter.label_values.limited", (attribute,), number, now)
 
     def scraped(self, since: float = inf) -> None:
         """The participant tier was rendered wholly, from ``since`` on: series of who had left before may go."""

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from math import inf
 
 from rtc_exporter import catalog
+from rtc_exporter.conversation import Conversation
 from rtc_exporter.delta import Cadence, Deltas
 from rtc_exporter.detectors import BENCH, Bench, Judge
 from rtc_exporter.labels import Labels
@@ -139,9 +140,10 @@ class Participant:
     """One person or agent in one session, from the first sign of a client to the last."""
 
     __slots__ = (
-        "attributes", "calls", "clock", "cohort", "cohort_key", "device", "errors", "event", "exemplar", "exported",
-        "has_values", "info", "info_of", "info_since", "joined", "key", "live", "pages", "peer_connections", "present",
-        "rtt", "seen", "sent", "since", "sockets", "story", "totals", "verdict", "worst",
+        "attributes", "calls", "clock", "cohort", "cohort_key", "connected", "device", "errors", "event", "exemplar",
+        "exported", "has_values", "info", "info_of", "info_since", "joined", "key", "live", "pages",
+        "peer_connections", "present", "rtt", "seen", "sent", "since", "sockets", "story", "talk", "totals", "verdict",
+        "worst",
     )  # fmt: skip
 
     def __init__(self, key: ParticipantKey, now: float) -> None:
@@ -175,6 +177,9 @@ class Participant:
         self.story: Story | None = None
         self.exemplar: tuple[tuple[str, str], ...] | None = None
         self.verdict = Verdict()
+        #: What it says to a voice agent, where there is one; and when media could flow first, on the event clock.
+        self.talk: Conversation | None = None
+        self.connected: float | None = None
         # Live gauges (see the live module).
         self.exported = False
         self.live: dict[LiveKey, Gauge] = {}

@@ -11,6 +11,7 @@ hold what is built against the rows.
 
 from dataclasses import dataclass
 
+from rtc_exporter import w3c
 from rtc_exporter.attributes import ATTRIBUTES
 from rtc_exporter.rules import ISSUES
 
@@ -43,6 +44,7 @@ class SpanAttribute:
 
 SESSION, PARTICIPANT, SETUP = "rtc.session", "rtc.participant", "rtc.peer_connection.setup"
 NEGOTIATION, RESTART, SEGMENT = "rtc.negotiation", "rtc.ice.restart", "rtc.participant.segment"
+VOICE_TURN = "rtc.voice.turn"
 SUMMARY, SESSION_SUMMARY = "rtc.participant.summary", "rtc.session.summary"
 CAPTURES = {"getUserMedia": "rtc.get_user_media", "getDisplayMedia": "rtc.get_display_media"}
 
@@ -74,6 +76,9 @@ MEASURES = {
     "rtc.freeze.ratio": "share of time frozen",
     "rtc.frame_rate": "frames a second",
 }
+#: Seconds of a voice turn, and the parts of its way.
+LATENCIES = ("total", "transport", "pipeline", "unexplained", "agent", *w3c.VOICE_STAGES)
+WAY = ("send_delay", "round_trip_time", "jitter_buffer", "playout", "agent_round_trip_time")
 PERCENTILES = ("p50", "p95", "max")
 CLASSES = ("good", "fair", "poor", "bad", "unclassified")
 
@@ -125,7 +130,17 @@ SPANS: tuple[SpanType, ...] = (
          "rtc.bytes.received", "rtc.bytes.sent", "rtc.freezes", "rtc.freeze.time", "rtc.cpu_limited.time",
          "rtc.bandwidth_limited.time", "rtc.pressure.time", "rtc.frame.height", "rtc.hidden.time", "rtc.spans.over_budget", *PATH),
         ("rtc.mute", "rtc.unmute", "rtc.track_ended", "rtc.device_change", "rtc.network_change",
-         "rtc.visibility_change", "rtc.candidate_error", "rtc.report_gap", "rtc.feedback"),
+         "rtc.visibility_change", "rtc.candidate_error", "rtc.report_gap", "rtc.feedback", "rtc.voice.gap",
+         "rtc.voice.interruption"),
+    ),
+    SpanType(
+        VOICE_TURN, PARTICIPANT, "when the next turn is decided, at the latest 15 s after it",
+        "A turn with a voice agent: from the end of the user's speech to the first audio of the agent.",
+        ("rtc.voice.outcome", "gen_ai.agent.name", "gen_ai.conversation.id", "rtc.voice.framework",
+         "rtc.voice.timing.source", "rtc.voice.resolution", "rtc.voice.turn.number", "rtc.voice.speech.duration",
+         *(f"rtc.voice.latency.{name}" for name in LATENCIES), *(f"rtc.voice.transport.{part}" for part in WAY),
+         "rtc.transport.scope", "rtc.voice.interrupted", "rtc.severity"),
+        ("rtc.voice.thinking", "rtc.voice.synthesizing"),
     ),
     *(
         SpanType(
@@ -165,6 +180,10 @@ EVENTS: dict[str, tuple[str, tuple[str, ...]]] = {
     "rtc.report_gap": ("No report came for a while: the page or the machine slept.", ()),
     "rtc.feedback": ("The user gave a rating.", ("rtc.feedback.rating", "rtc.feedback.issue")),
     "rtc.worst": ("The worst report of an episode.", ("rtc.worst",)),
+    "rtc.voice.gap": ("The agent was silent in the middle of what it said.", ("rtc.voice.gap.cause", "rtc.voice.gap.duration")),
+    "rtc.voice.interruption": ("The user and the agent spoke at once.", ("rtc.voice.interruption",)),
+    "rtc.voice.thinking": ("The agent began to work on its answer.", ()),
+    "rtc.voice.synthesizing": ("The agent began to make speech of its answer.", ()),
 }  # fmt: skip
 
 #: Values that attributes have on spans alone: an episode ends with its peer connection.
@@ -215,6 +234,23 @@ SPAN_ATTRIBUTES: dict[str, SpanAttribute] = {
     "rtc.worst_segment.id": SpanAttribute("string", "Span id of the worst segment.", "00f067aa0ba902b7"),
     "rtc.feedback.rating": SpanAttribute("double", "The user's rating, 1 to 5.", "4.0"),
     "rtc.participants": SpanAttribute("int", "Participants seen.", "2"),
+    "gen_ai.conversation.id": SpanAttribute("string", "The conversation, as the agent names it.", "conv-4711"),
+    "rtc.voice.resolution": SpanAttribute("string", "How fine the times are: `coarse` where they are those of reports.", "fine", ("fine", "coarse")),
+    "rtc.voice.turn.number": SpanAttribute("int", "The agent's number of the turn, else ours, from 1.", "3"),
+    "rtc.voice.speech.duration": SpanAttribute("double", "Seconds that the user spoke.", "2.4"),
+    **{f"rtc.voice.latency.{name}": SpanAttribute("double", f"Seconds: {what}.", "0.62") for name, what in zip(LATENCIES, (
+        "voice to voice", "the way, up and down", "what the way does not account for",
+        "what neither the way nor the agent accounts for", "the turn as the agent measured it",
+        "until the agent knew that the user had finished", "until the agent had the transcript",
+        "until the first token of the language model", "until the first byte of speech",
+    ), strict=True)},
+    **{f"rtc.voice.transport.{part}": SpanAttribute("double", f"Seconds of the way: {what}.", "0.04") for part, what in zip(WAY, (
+        "in the pacer", "the round trip by RTCP", "in the jitter buffer", "from there to the speaker",
+        "the round trip between media server and agent",
+    ), strict=True)},
+    "rtc.transport.scope": SpanAttribute("string", "How far the way reaches: to a media server in between, or to the agent.", "client_sfu", w3c.TRANSPORT_SCOPES),
+    "rtc.voice.interrupted": SpanAttribute("boolean", "Whether the user interrupted the answer.", "false"),
+    "rtc.voice.gap.duration": SpanAttribute("double", "Seconds of a gap.", "0.6"),
     "rtc.page.hidden": SpanAttribute("boolean", "Whether the page is hidden now.", "true"),
 }  # fmt: skip
 

@@ -210,6 +210,14 @@ class Tracer:
             if story is None or not self._watch(participant, story, now):
                 del self._busy[participant]
 
+    def send(self, participant: Participant, draft: Draft, now: float) -> None:
+        """A span that somebody else has drawn is done."""
+        self._send(participant, [draft], now)
+
+    def keep(self, participant: Participant, reason: str) -> None:
+        """Something is bad, whose span comes later."""
+        self._keep(participant, reason)
+
     # ── inside
 
     def _watch(self, participant: Participant, story: Story, now: float) -> bool:

@@ -24,7 +24,7 @@ from math import inf
 from typing import ClassVar, TypeAlias
 
 from rtc_exporter import dialogue
-from rtc_exporter.dialogue import About, Finding, Turn
+from rtc_exporter.dialogue import About, Barge, Finding, Side, Turn
 from rtc_exporter.model import Member
 from rtc_exporter.w3c import TIMING_SOURCES, VOICE_STAGES
 
@@ -33,37 +33,6 @@ Findings: TypeAlias = list[Finding]
 
 #: The source of who does not say: what an application or its framework tells.
 UNTOLD = "framework"
-_NEVER = (-inf, -inf)
-
-
-class _Side:
-    """One of the two: since when it speaks, from when to when it spoke last, and by which source that is known."""
-
-    __slots__ = ("last", "rank", "since")
-
-    def __init__(self) -> None:
-        self.since: float | None = None
-        self.last = _NEVER
-        self.rank = len(TIMING_SOURCES)
-
-    def end(self, time: float) -> tuple[float, float]:
-        """It stops: the times of what it said."""
-        began = time if self.since is None else self.since
-        self.last, self.since = (began, max(began, time)), None
-        return self.last
-
-
-class _Barge:
-    """The user began while the agent spoke; or, without ``onset``, the agent stopped for somebody not yet heard."""
-
-    __slots__ = ("end", "onset", "stopped", "turn")
-
-    def __init__(self, onset: float | None, stopped: float | None = None) -> None:
-        self.onset = onset
-        self.end: float | None = None
-        self.stopped = stopped
-        #: What is owed to the user once the agent stops.
-        self.turn: Turn | None = None
 
 
 class Turns:
@@ -82,9 +51,9 @@ class Turns:
         #: The turn that is owed, and the one answered last, which waits for what the agent tells of it.
         self.open: Turn | None = None
         self.recent: Turn | None = None
-        self._user, self._agent = _Side(), _Side()
+        self._user, self._agent = Side(), Side()
         self._speakers: set[str] = set()
-        self._barge: _Barge | None = None
+        self._barge: Barge | None = None
         #: What the agent's framework says that it does, whoever is trusted with times.
         self._doing = ""
         self._greeted = self._muted = False
@@ -174,7 +143,7 @@ class Turns:
         turn.conversation = self.conversation
         turn.traceparent = str(facts.get("traceparent", turn.traceparent or self.traceparent))
 
-    def _trusts(self, side: _Side, facts: Facts, found: Findings) -> bool:
+    def _trusts(self, side: Side, facts: Facts, found: Findings) -> bool:
         """Whether this event may begin or end the speech of a side; a better source than before begins anew."""
         rank = TIMING_SOURCES.index(str(facts.get("source", UNTOLD)))
         if rank < side.rank:
@@ -193,7 +162,7 @@ class Turns:
         if barge is not None and barge.onset is None and barge.stopped is not None and user.since <= barge.stopped:
             barge.onset = user.since
         elif agent.since is not None and user.since >= agent.since:
-            self._barge = _Barge(user.since)
+            self._barge = Barge(user.since)
 
     def _user_stops(self, time: float, facts: Facts, found: Findings) -> None:
         user, agent, barge, before = self._user, self._agent, self._barge, self.open
@@ -276,7 +245,7 @@ class Turns:
         if user.since is not None and user.since < end:
             found.append(dialogue.DoubleTalk(self.about, end - max(began, user.since)))
         if barge is None or barge.onset is None:
-            self._barge = _Barge(None, end) if told is True else None
+            self._barge = Barge(None, end) if told is True else None
             return
         took = end - barge.onset
         if told is False or took > (dialogue.BARGE_TOLD if told is True else dialogue.BARGE):
@@ -302,11 +271,11 @@ class Turns:
     def _greet(self, since: float, connected: float | None, found: Findings) -> None:
         """The agent is heard for the first time: it greets if the user has not spoken before."""
         self._greeted = True
-        is_first = self._user.since is None and self._user.last == _NEVER
+        is_first = self._user.since is None and self._user.last == dialogue.NEVER
         if connected is not None and is_first and 0 <= since - connected <= dialogue.LONGEST_GREETING:
             found.append(dialogue.Greeting(self.about, since - connected))
 
-    def _settle(self, barge: _Barge, found: Findings) -> None:
+    def _settle(self, barge: Barge, found: Findings) -> None:
         """The agent has stopped while, or soon after, the user spoke."""
         assert barge.onset is not None, "there was a begin"
         assert barge.stopped is not None, "there was an end"
@@ -321,7 +290,7 @@ class Turns:
             self.open = barge.turn
             self.open.number, self.open.silent = self._number, barge.stopped
 
-    def _ignore(self, barge: _Barge, time: float, found: Findings) -> None:
+    def _ignore(self, barge: Barge, time: float, found: Findings) -> None:
         """The agent went on."""
         if barge.onset is not None and (time if barge.end is None else barge.end) - barge.onset >= dialogue.IGNORED:
             found.append(dialogue.Interruption(self.about, "ignored", None, barge.onset))
@@ -342,7 +311,7 @@ class Turns:
         if time is not None and time - turn.silent > dialogue.DEAD_AIR:
             found.append(dialogue.DeadAir(turn.about, time - turn.silent))
         self._finish(found)
-        turn.outcome = outcome
+        turn.outcome, turn.until = outcome, self._heard if time is None else time
         found.append(dialogue.Decided(turn))
         if outcome == "answered":
             self.recent = turn
@@ -373,7 +342,7 @@ class Turns:
             and barge.stopped is not None
             and time - barge.stopped >= dialogue.LATE
         ):
-            found.append(dialogue.Interruption(self.about, "false", None, barge.stopped))
+            found.append(dialogue.Interruption(self.about, "false", None, barge.stopped or time))
             self._barge = None
         for side in (self._user, self._agent):
             if side.since is not None and time - side.since > dialogue.LONGEST_SPEECH:
@@ -385,7 +354,7 @@ class Turns:
             self._decide(self.open, "unmeasured", None, found)
         self._finish(found)
         for side in (self._user, self._agent):
-            side.since, side.last = None, _NEVER
+            side.since, side.last = None, dialogue.NEVER
         self._speakers = set()
         self._barge = None
 

@@ -18,16 +18,17 @@ PACKAGE = Path(__file__).parent.parent / "rtc_exporter"
 #: modules of one room and floor may import one another, but not in a circle.
 FLOORS = (
     ("errors", "model", "w3c", "metric", "limits", "attributes", "slots", "thresholds", "emodel", "rules.*"),
-    ("rules",),
+    ("rules", "dialogue"),
+    ("gaps",),
     ("catalog", "plans", "span", "spans"),
     ("wire.decoder",),
     ("wire.*",),
     ("wire",),
-    ("delta", "series", "labels", "setup", "segments", "tracing"),
+    ("delta", "series", "labels", "setup", "segments", "tracing", "turns"),
     ("formulas", "story", "phases", "choices", "trends"),
     ("conditions",),
     ("signals", "transitions"),
-    ("quality",),
+    ("quality", "conversation"),
     ("scores",),
     ("episodes", "probes"),
     ("silence", "marks"),
@@ -36,6 +37,7 @@ FLOORS = (
     ("crowd",),
     ("meter", "events", "live", "summary", "drafts", "verdicts"),
     ("tracer",),
+    ("voice",),
     ("pipeline",),
     ("export.*", "export", "conventions"),
     # The shell: from here on the world may be touched.
