@@ -143,20 +143,20 @@ class Turns:
         turn.conversation = self.conversation
         turn.traceparent = str(facts.get("traceparent", turn.traceparent or self.traceparent))
 
-    def _trusts(self, side: Side, facts: Facts, found: Findings) -> bool:
+    def _trusts(self, side: Side, facts: Facts) -> bool:
         """Whether this event may begin or end the speech of a side; a better source than before begins anew."""
         rank = TIMING_SOURCES.index(str(facts.get("source", UNTOLD)))
         if rank < side.rank:
-            if side.since is not None or self.open is not None:
-                self._drop(found)
-            side.rank = rank
+            side.rank, side.since = rank, None
+            if side is self._agent:
+                self._speakers = set()
         return rank == side.rank
 
     # ── the user
 
     def _user_starts(self, time: float, facts: Facts, found: Findings) -> None:
         user, agent, barge = self._user, self._agent, self._barge
-        if not self._trusts(user, facts, found) or self._muted or user.since is not None:
+        if not self._trusts(user, facts) or self._muted or user.since is not None:
             return
         user.since = max(time, user.last[1])
         if barge is not None and barge.onset is None and barge.stopped is not None and user.since <= barge.stopped:
@@ -166,7 +166,7 @@ class Turns:
 
     def _user_stops(self, time: float, facts: Facts, found: Findings) -> None:
         user, agent, barge, before = self._user, self._agent, self._barge, self.open
-        if not self._trusts(user, facts, found) or user.since is None:
+        if not self._trusts(user, facts) or user.since is None:
             return
         began, end = user.end(time)
         turn = Turn(self._number + 1, began, end, self.about)
@@ -215,7 +215,7 @@ class Turns:
         doing, agent, user, turn = self._doing, self._agent, self._user, self.open
         if facts.get("source", UNTOLD) == UNTOLD:
             self._doing = "speaking"
-        if not self._trusts(agent, facts, found):
+        if not self._trusts(agent, facts):
             return
         if len(self._speakers) < dialogue.AGENTS:
             self._speakers.add(str(facts.get("agent", "")))
@@ -235,7 +235,7 @@ class Turns:
         agent, user, barge, told = self._agent, self._user, self._barge, facts.get("interrupted")
         if facts.get("source", UNTOLD) == UNTOLD:
             self._doing = ""
-        if not self._trusts(agent, facts, found):
+        if not self._trusts(agent, facts):
             return
         name = str(facts.get("agent", ""))
         self._speakers = self._speakers - {name, ""} if name else set()
