@@ -40,7 +40,7 @@ class Turns:
 
     __slots__ = (
         "agent", "conversation", "framework", "open", "recent", "rtt", "scope", "traceparent", "_agent", "_barge",
-        "_doing", "_greeted", "_heard", "_last", "_muted", "_number", "_speakers", "_user",
+        "_both", "_doing", "_greeted", "_heard", "_last", "_muted", "_number", "_speakers", "_user",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -54,6 +54,8 @@ class Turns:
         self._user, self._agent = Side(), Side()
         self._speakers: set[str] = set()
         self._barge: Barge | None = None
+        #: From when to when the agent spoke while the user did: how much of it is known once the user's end is.
+        self._both: tuple[float, float] | None = None
         #: What the agent's framework says that it does, whoever is trusted with times.
         self._doing = ""
         self._greeted = self._muted = False
@@ -170,6 +172,7 @@ class Turns:
             return
         began, end = user.end(time)
         turn = Turn(self._number + 1, began, end, self.about)
+        self._talk_both(end, found)
         self._note(turn, facts)
         if barge is not None and barge.onset is not None:
             barge.end = end
@@ -243,7 +246,8 @@ class Turns:
             return
         began, end = agent.end(time)
         if user.since is not None and user.since < end:
-            found.append(dialogue.DoubleTalk(self.about, end - max(began, user.since)))
+            self._talk_both(inf, found)
+            self._both = (max(began, user.since), end)
         if barge is None or barge.onset is None:
             self._barge = Barge(None, end) if told is True else None
             return
@@ -274,6 +278,12 @@ class Turns:
         is_first = self._user.since is None and self._user.last == dialogue.NEVER
         if connected is not None and is_first and 0 <= since - connected <= dialogue.LONGEST_GREETING:
             found.append(dialogue.Greeting(self.about, since - connected))
+
+    def _talk_both(self, end: float, found: Findings) -> None:
+        """The user spoke until ``end``."""
+        if self._both is not None and self._both[0] < end:
+            found.append(dialogue.DoubleTalk(self.about, min(self._both[1], end) - self._both[0]))
+        self._both = None
 
     def _settle(self, barge: Barge, found: Findings) -> None:
         """The agent has stopped while, or soon after, the user spoke."""
@@ -356,7 +366,8 @@ class Turns:
         for side in (self._user, self._agent):
             side.since, side.last = None, dialogue.NEVER
         self._speakers = set()
-        self._barge = None
+        self._barge = self._both = None
+        self._greeted = True
 
     _ON: ClassVar[Mapping[str, Callable[["Turns", float, Facts, Findings], None]]] = {
         "voice.user_speech_started": _user_starts,

@@ -239,7 +239,10 @@ def test_a_client_of_which_nothing_is_heard_is_not_called_unanswered() -> None:
 
 GAPS: dict[str, tuple[Mapping[str, Mapping[str, float]], str]] = {
     "packets are lost": ({"I": {"packetsLost": 20, "packetsReceived": -20, "concealedSamples": 19_200}}, "network"),
-    "packets come in a burst": ({"I": {"concealedSamples": 24_000, "removedSamplesForAcceleration": 20_000}}, "network"),
+    "packets come in a burst": (
+        {"I": {"concealedSamples": 24_000, "removedSamplesForAcceleration": 20_000}},
+        "network",
+    ),
     "packets are not sent": ({"I": {"packetsReceived": -25, "concealedSamples": 24_000}}, "pipeline"),
     "the speaker runs dry": ({"P": {"synthesizedSamplesDuration": 0.5}}, "device"),
     "two packets are lost, which is no half second": ({"I": {"packetsLost": 2, "concealedSamples": 960}}, "unknown"),
@@ -318,3 +321,19 @@ def test_a_muted_microphone_owes_nothing() -> None:
     played.play("rtcstats", script, seconds=30)
 
     assert by(played, "rtc_voice_turns_total", "rtc_voice_outcome") == {"answered": 1}
+
+
+def test_a_track_that_is_disabled_is_a_muted_microphone() -> None:
+    """As rtcstats-js tells of it; a camera that is turned off is none."""
+    for track, owed in (("mic", 0), ("camera", 1)):
+        played = Played()
+        script = (
+            *CONNECTED,
+            Said(1.1, "addTrack", {"kind": "audio", "track": "mic"}, "PC_0"),
+            Said(1.1, "addTrack", {"kind": "video", "track": "camera"}, "PC_0"),
+            Said(2.0, "enabled", {"flag": False, "track": track}),
+            *user(6.0, 8.0),
+        )
+        played.play("json", script, seconds=30)
+
+        assert (value(played, "rtc_voice_turns_total", rtc_voice_outcome="no_response") or 0) == owed

@@ -137,9 +137,7 @@ def rtcstats(script: Script, troubles: Sequence[Trouble] = (), seconds: int = 45
             delta: dict[str, Any] = {}
             for ident, members in stats.items():
                 known = before.get(ident, {})
-                changed = {
-                    _CODES.get(name, name): value for name, value in members.items() if known.get(name) != value
-                }
+                changed = {_CODES.get(name, name): value for name, value in members.items() if known.get(name) != value}
                 if "type" in changed:
                     changed["type"] = _TYPES[members["type"]]
                 if changed:
@@ -172,6 +170,8 @@ FORMATS = {"rtcstats": (rtcstats, RtcstatsDecoder), "json": (plain, PlainDecoder
 
 class Played:
     """A call on its way through a pipeline."""
+
+    key = KEY
 
     def __init__(self, settings: PipelineSettings | None = None) -> None:
         self.pipeline = Pipeline(settings or PipelineSettings(traces=TraceSettings()), START)

@@ -73,6 +73,7 @@ ALIASES: dict[str, tuple[str, ...]] = {
 }
 #: RTVI's ``ttfb`` is a list of services; which one it is says its name: ``OpenAILLMService#0``.
 _SERVICES = {"STT": "stt", "LLM": "llm_ttft", "TTS": "tts_ttfb"}
+_SERVICE = re.compile(r"(STT|LLM|TTS)Service")
 
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,63}", re.ASCII)
 #: As ``wire.events`` has it: what machines make, and no address.
@@ -140,9 +141,8 @@ def _facts(name: str, value: object) -> dict[str, Member]:
             found[fact] = next((number for number in seconds if number is not None), None)
         for row in items(told.get("ttfb"))[:_ROWS]:
             service, number = str(mapping(row).get("processor", "")), _seconds(mapping(row).get("value"))
-            for word, fact in _SERVICES.items():
-                if word in service and number:  # services that were not asked for say 0
-                    found[fact] = number
+            if (match := _SERVICE.search(service[:128])) and number:  # services that were not asked say 0
+                found[_SERVICES[match[1]]] = number
     return {fact: member for fact, member in found.items() if member is not None}
 
 
