@@ -13,7 +13,7 @@ from tests.voiced import CONNECTED, FORMATS, START, Played, agent, user
 
 @pytest.mark.parametrize("form", FORMATS)
 def test_a_turn_is_counted_when_it_is_answered(form: str) -> None:
-    """After each frame the histogram has the turns answered so far: within a second of the answer, and in a live call."""
+    """After each frame of a live call the histogram has the turns answered so far."""
     played = Played()
     write, decode = FORMATS[form]
     decoder, answers = decode(played.key), [8.9, 15.8, 23.0]

@@ -1,5 +1,7 @@
 """Turns, interruptions and silences: a table of what is said, and what is found in it; and what no order can break."""
 
+# ruff: noqa: E501  (a table)
+
 from collections.abc import Mapping, Sequence
 
 import pytest
@@ -37,7 +39,7 @@ FACTS: dict[str, Mapping[str, Member]] = {
 
 def said(text: str) -> list[tuple[float, str, Mapping[str, Member]]]:
     """``1.5 /user late; 2 agent`` -> times, names and facts; ``heard`` is a client that says nothing else."""
-    rows = []
+    rows: list[tuple[float, str, Mapping[str, Member]]] = []
     for row in text.split(";"):
         time, word, *facts = row.split()
         told: dict[str, Member] = {}

@@ -201,7 +201,7 @@ def test_coarse_times_feed_no_distribution() -> None:
 
 
 def test_sources_are_never_mixed_in_a_series() -> None:
-    """The user's end from the page's detector and the agent's begin from its framework: the worse of the two names it."""
+    """The user's end by the page's detector, the agent's begin by its framework: the worse of the two names it."""
     rows = (
         *CONNECTED,
         *user(6.0, 8.0),

@@ -7,7 +7,7 @@ compact form; ``plain`` the same as plain JSON.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from rtc_exporter.model import Left, ParticipantKey
@@ -15,6 +15,7 @@ from rtc_exporter.pipeline import Pipeline, PipelineSettings
 from rtc_exporter.span import Span
 from rtc_exporter.tracing import TraceSettings
 from rtc_exporter.wire.compact import MEMBERS, TYPES
+from rtc_exporter.wire.decoder import Decoder
 from rtc_exporter.wire.plain import Decoder as PlainDecoder
 from rtc_exporter.wire.rtcstats import METHODS
 from rtc_exporter.wire.rtcstats import Decoder as RtcstatsDecoder
@@ -165,7 +166,10 @@ def plain(script: Script, troubles: Sequence[Trouble] = (), seconds: int = 45) -
             yield Frame(time, json.dumps({"time": now, "peer_connection": "PC_0", "stats": stats}))
 
 
-FORMATS = {"rtcstats": (rtcstats, RtcstatsDecoder), "json": (plain, PlainDecoder)}
+FORMATS: dict[str, tuple[Callable[..., Iterator[Frame]], Callable[[ParticipantKey], Decoder]]] = {
+    "rtcstats": (rtcstats, RtcstatsDecoder),
+    "json": (plain, PlainDecoder),
+}
 
 
 class Played:
