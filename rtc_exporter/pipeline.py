@@ -104,9 +104,7 @@ class Pipeline:
         if connection.removed or report.time - connection.folded >= self._due:
             self._fold(participant, connection, now)
             self._live.publish(participant, now)
-            offset, delay = participant.clock.update(report.sent, now)
-            self._clock_offset.observe(abs(offset))
-            self._report_delay.observe(delay)
+            self._watch_clock(participant, report.sent, now)
         if connection.setup.awaits_media:
             self._steps(participant, connection, connection.setup.report(report.stats, report.sent), now)
         return True
@@ -114,11 +112,17 @@ class Pipeline:
     def _event(self, event: Event, now: float) -> None:
         if event.name == "other":
             self.store.add("rtc.exporter.events.unknown", (), 1, now)
-        connection: PeerConnection | None = None
-        if event.key.peer_connection:
-            participant, connection = self._find(event.key, event.time if event.name == "create" else None, now)
-        else:
+        if not event.key.peer_connection:
             participant = self._participant(ParticipantKey(event.key.session, event.key.participant), now)
+            participant.seen, participant.sent = now, event.time
+            if self._tracer:
+                participant.clock.update(event.time, now)
+                self._tracer.event(participant, None, event, now)
+            self._events.record(participant, None, event, now)
+            self._voice.event(participant, event, now)
+            return
+        created = event.time if event.name == "create" else None
+        participant, connection = self._find(event.key, created, now)
         participant.seen, participant.sent = now, event.time
         if self._tracer:
             participant.clock.update(event.time, now)
@@ -126,8 +130,6 @@ class Pipeline:
         self._verdicts.event(participant, connection, event, now)
         self._events.record(participant, connection, event, now)
         self._voice.event(participant, event, now)
-        if connection is None:
-            return
         self._steps(participant, connection, connection.setup.on(event.name, event.facts, event.time, now), now)
         if event.name == "connectionstatechange":
             self._show_state(participant, connection, now)
@@ -288,10 +290,6 @@ class Pipeline:
         if self._tracer:
             self._tracer.gather(participant, fold)
         self._voice.fold(participant, fold, now)
-        if not self._tracer:
-            self._meter.record(participant, connection, fold, now)
-            return
-        changes = self._tracer.judge(participant, connection, fold)
         self._meter.record(participant, connection, fold, now)
         if self._tracer:
             self._tracer.fold(participant, connection, fold, changes, now)
@@ -312,6 +310,11 @@ class Pipeline:
         extra = self._labels.admit_all({"rtc.peer_connection.state": connection.state}, now)
         connection.active = self.store.gauge(metric.name, participant.values(metric.attributes, extra), now)
         connection.active.add(1)
+
+    def _watch_clock(self, participant: Participant, sent: float, now: float) -> None:
+        offset, delay = participant.clock.update(sent, now)
+        self._clock_offset.observe(abs(offset))
+        self._report_delay.observe(delay)
 
     def _count_of(self, participant: Participant, name: str, now: float, extra: dict[str, str] | None = None) -> None:
         self.store.add(name, participant.values(catalog.BY_NAME[name].attributes, extra), 1, now)
@@ -340,8 +343,7 @@ class Pipeline:
             for participant in self._sessions.participants.values():
                 # What is in use keeps its place among the capped label values.
                 participant.describe({}, self._labels, now)
-        for attribute, number in self._labels.take_limited().items():
-            self.store.add("rtc.exporter.label_values.limited", (attribute,), number, now)
+        self._count_limited(now)
 
     def _sweep(self, now: float) -> None:
         for participant in self._sessions.silent(now - self._settings.expiry):
@@ -354,6 +356,10 @@ class Pipeline:
                         self._close(participant, connection, now)
                         # Should it speak again, it is a late join: what it counted meanwhile is not ours to count.
                         del participant.peer_connections[connection.key.peer_connection]
+
+    def _count_limited(self, now: float) -> None:
+        for attribute, number in self._labels.take_limited().items():
+            self.store.add("rtc.exporter.label_values.limited", (attribute,), number, now)
 
     def scraped(self, since: float = inf) -> None:
         """The participant tier was rendered wholly, from ``since`` on: series of who had left before may go."""
