@@ -1,5 +1,7 @@
 """Calls with voice agents, from frames of real formats to exact metrics and spans."""
 
+import gzip
+import json
 from collections.abc import Mapping
 
 import pytest
@@ -11,6 +13,8 @@ from rtc_exporter.pipeline import PipelineSettings
 from rtc_exporter.series import Histogram
 from rtc_exporter.span import Link, Span
 from rtc_exporter.tracing import TraceSettings
+from rtc_exporter.wire.plain import Decoder as PlainDecoder
+from tests.captures import DATA
 from tests.voiced import CONNECTED, FORMATS, KEY, START, TRACEPARENT, WAY, Played, Said, Script, Trouble, agent, user
 
 EVERY_FORMAT = pytest.mark.parametrize("form", FORMATS)
@@ -233,6 +237,41 @@ def test_a_client_of_which_nothing_is_heard_is_not_called_unanswered() -> None:
     assert by(asleep, "rtc_voice_turns_total", "rtc_voice_outcome") == {"unmeasured": 1}
     assert by(gone, "rtc_voice_turns_total", "rtc_voice_outcome") == {"abandoned": 1}
     assert value(gone, "rtc_voice_dead_air_duration_seconds_count") is None
+
+
+# ── a real page
+
+
+def test_a_real_page_measures_what_its_agent_did() -> None:
+    """
+    The detector of docs/voice-agents.md in Chromium, with tones for voices and a peer connection on loopback.
+
+    The truth is when the tones were switched.  What the page says is within a tenth of a second of it: the way takes
+    80 ms by its own reports, and the detector of the user's end says a third too late what it then takes off.
+    """
+    with gzip.open(DATA / "voiceagent-cr.documents.jsonl.gz", "rt", encoding="utf-8") as lines:
+        head, *documents = map(json.loads, lines)
+    truth, decoder = head["truth"], PlainDecoder(KEY)
+    played = Played()
+    played.now = documents[0]["time"] / 1000
+    for document in documents:
+        played.wait(document["time"] / 1000)
+        for record in decoder.receive(json.dumps(document), played.now):
+            played.pipeline.feed(record, played.now)
+    played.wait(played.now + 20)
+    played.leave()
+    first, second = turns(played.spans)
+
+    for turn, user_end, agent_begin in ((first, "user1", "bot1"), (second, "user2", "bot2")):
+        assert turn.start == pytest.approx(truth[user_end][1], abs=0.1)
+        assert turn.end == pytest.approx(truth[agent_begin][0], abs=0.15)
+        waited = truth[agent_begin][0] - truth[user_end][1]
+        assert turn.attributes["rtc.voice.latency.total"] == pytest.approx(waited, abs=0.1)
+    assert second.attributes["rtc.voice.latency.transport"] == pytest.approx(0.08, abs=0.03)
+    assert second.attributes["rtc.severity"] == "critical"
+    # Silence was sent: nothing is missing, and nobody says that the agent spoke.
+    assert by(played, "rtc_voice_gaps_total", "rtc_voice_gap_cause") == {"unknown": 1}
+    assert value(played, "rtc_voice_gap_time_seconds_total") == pytest.approx(0.6, abs=0.05)
 
 
 # ── gaps by cause
