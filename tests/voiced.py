@@ -2,8 +2,8 @@
 A call with a voice agent of which everything is known: a script of what is said, as a client's frames.
 
 The one recording (``voiceagent-cr``) is of tones over a perfect network.  Here the page's counters grow by what a way
-of known length makes of them, and the script says who speaks when.  ``rtcstats`` writes what rtcstats-js would send, in its
-compact form; ``plain`` the same as plain JSON.
+of known length makes of them, and the script says who speaks when.  ``rtcstats`` writes what rtcstats-js would send,
+in its compact form; ``plain`` the same as plain JSON.
 """
 
 import json
