@@ -288,6 +288,7 @@ METRICS: tuple[Metric, ...] = (
     M("rtc.client.battery.discharging.time",         C, "s",             (*DEVICE, "rtc.battery.low"), (),                          "Time on battery, where the application sends it.", (), FULL),
     # ── user feedback
     M("rtc.feedback.rating",                         H, "{star}",        EVENT,  (),                                                "Ratings by users, 1 to 5.", STARS, CORE),
+    M("rtc.feedback.score",                          H, "{score}",       (*EVENT, "rtc.feedback.stars"), (),                        "Score of the last minutes at the time of a rating, by stars: whether what is measured is what users feel.", SCORE, CORE),
     M("rtc.feedback.reports",                        C, "{report}",      (*EVENT, "rtc.feedback.issue"), (),                        "What users complained about."),
     # ── voice agents: what is heard at the client
     M("rtc.voice.turns",                             C, "{turn}",        (*VOICE, "rtc.voice.outcome"), (),                         "Turns of users, by what became of them.", (), CORE),

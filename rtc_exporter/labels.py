@@ -241,6 +241,7 @@ RULES: dict[str, Rule] = {
     "rtc.voice.stage": Closed(names(w3c.VOICE_STAGES)),
     "rtc.voice.interruption": Closed(names(dialogue.INTERRUPTIONS)),
     "rtc.voice.gap.cause": Closed(names(gaps.CAUSES)),
+    "rtc.feedback.stars": Closed(names(("1", "2", "3", "4", "5"))),
     "rtc.feedback.issue": Closed(names(("audio", "video", "echo", "delay", "disconnected"))),
 }
 

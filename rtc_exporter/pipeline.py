@@ -118,6 +118,7 @@ class Pipeline:
             if self._tracer:
                 participant.clock.update(event.time, now)
                 self._tracer.event(participant, None, event, now)
+            self._verdicts.event(participant, None, event, now)
             self._events.record(participant, None, event, now)
             self._voice.event(participant, event, now)
             return

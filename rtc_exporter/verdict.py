@@ -17,6 +17,10 @@ ACTIVE = "rtc.issue.active"
 GRAVITY = {severity: rank for rank, severity in enumerate(SEVERITIES)}
 
 
+#: Seconds over which the score that goes with a rating is smoothed: users rate the last minutes, not the last seconds.
+MINUTES = 120.0
+
+
 class IssueKey(NamedTuple):
     """What an open issue is counted under."""
 
@@ -74,7 +78,7 @@ class Held:
 class Verdict:
     """One participant's issues and quality."""
 
-    __slots__ = ("open", "spent", "time")
+    __slots__ = ("mean", "open", "shares_screen", "spent", "time")
 
     def __init__(self) -> None:
         #: By name.
@@ -83,6 +87,19 @@ class Verdict:
         self.spent: dict[str, float] = {}
         #: Up to when quality is counted, on the client's event clock.
         self.time: float | None = None
+        #: The score of the last minutes, smoothed, and its time.
+        self.mean: tuple[float, float] | None = None
+        #: Whether a screen was captured: what is sent may be one.
+        self.shares_screen = False
+
+    def mark(self, score: float, time: float) -> None:
+        """Take the newest score into the mean: a first-order low-pass over uneven steps."""
+        if self.mean is None:
+            self.mean = (score, time)
+            return
+        before, then = self.mean
+        passed = max(0.0, time - then)
+        self.mean = (before + (score - before) * passed / (passed + MINUTES), time)
 
     @property
     def active(self) -> dict[LiveKey, float]:

@@ -16,7 +16,7 @@ from rtc_exporter.crowd import RELAYED, Told, is_relayed, relays_suffer, review,
 from rtc_exporter.delta import Fold
 from rtc_exporter.detectors import Change
 from rtc_exporter.labels import Labels
-from rtc_exporter.model import Event, Report
+from rtc_exporter.model import Event, Member, Report
 from rtc_exporter.quality import CLASSES
 from rtc_exporter.series import SeriesStore
 from rtc_exporter.sessions import Participant, PeerConnection, Sessions
@@ -65,6 +65,7 @@ class Verdicts:
     def fold(self, participant: Participant, connection: PeerConnection, fold: Fold, now: float) -> Sequence[Change]:
         """A fold, while its increments are there."""
         judge = connection.judge
+        judge.shares_screen = participant.verdict.shares_screen
         changes = judge.fold(fold)
         if changes or participant.verdict.open:
             known = chain.from_iterable(issue.episodes.values() for issue in participant.verdict.open.values())
@@ -82,7 +83,11 @@ class Verdicts:
 
     def event(self, participant: Participant, connection: PeerConnection | None, event: Event, now: float) -> None:
         """An event: a connection that is disconnected is bad, whatever else is measured."""
-        if connection is not None and event.name in ("iceconnectionstatechange", "connectionstatechange"):
+        if event.name == "feedback":
+            self._rate(participant, event.facts.get("value"), now)
+        elif event.name == "getDisplayMediaOnSuccess":
+            participant.verdict.shares_screen = True
+        elif connection is not None and event.name in ("iceconnectionstatechange", "connectionstatechange"):
             state = event.facts.get("state")
             if state in ("disconnected", "failed"):
                 connection.judge.is_disconnected = True
@@ -205,8 +210,19 @@ class Verdicts:
             values = participant.values(_SCORE.attributes, told)
             self._store.observe(_SCORE.name, values, score, now, exemplar=participant.exemplar)
             worst[kind] = min(score, worst.get(kind, score))
+        if worst:
+            participant.verdict.mark(min(worst.values()), participant.sent)
         for kind, score in worst.items():
             connection.live["rtc.participant.score", (kind,)] = (score, fold.time)
+
+    def _rate(self, participant: Participant, rating: Member | None, now: float) -> None:
+        """What was measured in the minutes that a user rates."""
+        mean = participant.verdict.mean
+        if mean is None or not isinstance(rating, int | float) or not 1 <= rating <= 5:
+            return
+        told = {"rtc.feedback.stars": str(round(rating))}
+        values = participant.values(catalog.BY_NAME["rtc.feedback.score"].attributes, told)
+        self._store.observe("rtc.feedback.score", values, mean[0], now, exemplar=participant.exemplar)
 
     def _report_judged(self, participant: Participant, connection: PeerConnection, now: float) -> None:
         """Say which issues could be judged at all: what a browser does not report is not health."""

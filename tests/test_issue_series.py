@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from rtc_exporter import rules
-from rtc_exporter.model import Left, ParticipantKey, PeerConnectionKey, Report
+from rtc_exporter.model import Event, Left, ParticipantKey, PeerConnectionKey, Report
 from rtc_exporter.pipeline import Pipeline, PipelineSettings
 from rtc_exporter.slots import Counter, Gauge, Histogram
 from tests import traced
@@ -174,3 +174,32 @@ def test_scores_are_kept_by_direction_and_kind() -> None:
     now = series(pipeline, "rtc.participant.score", "rtc.participant.id", "rtc.media.kind")
     assert now.keys() == {(who, kind) for who in ("p1", "p2") for kind in ("audio", "video")}
     assert min(now.values()) > 3.5, "it has recovered"
+
+
+def test_a_rating_stands_beside_the_score_of_its_minutes() -> None:
+    """One star in the middle of trouble, and what was measured then."""
+    pipeline, now = played("degraded-cr")
+    family = pipeline.store.family("rtc.feedback.score")
+    assert family is not None
+    participant = pipeline.sessions.participants[ParticipantKey("degraded-cr", "p1")]
+    rating = Event(PeerConnectionKey("degraded-cr", "p1", ""), participant.sent, "feedback", {"value": 1.4})
+    pipeline.feed(rating, now)
+    pipeline.feed(rating._replace(facts={"value": 9.0}), now)
+    pipeline.feed(rating._replace(facts={"issue": "audio"}), now)
+
+    (slot,) = family.slots()
+    assert isinstance(slot, Histogram)
+    assert slot.values[-1] == "1"
+    assert slot.count == 1
+    assert 1.5 < slot.sum < 3.5
+
+
+def test_a_captured_screen_is_known_to_who_judges_cameras() -> None:
+    """From the next fold on, for every peer connection of the page."""
+    pipeline = Pipeline(PipelineSettings(), 0.0)
+    key = PeerConnectionKey("s", "p", "PC_0")
+    pipeline.feed(Event(key._replace(peer_connection=""), 1.0, "getDisplayMediaOnSuccess", {}), 1.0)
+    pipeline.feed(Report(key, 2.0, 2.0, {"audio": OBJECTS["audio"]}, {}), 2.0)
+
+    connection = pipeline.sessions.participants[ParticipantKey("s", "p")].peer_connections["PC_0"]
+    assert connection.judge.shares_screen

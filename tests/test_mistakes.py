@@ -1,9 +1,8 @@
 """
 Mistakes that others made in scores and exporters, each as a claim that we do not make it.
 
-B1 to B12 are those that were found in the code of open WebRTC monitors.  B7 (a far-away user blamed on the server) is
-about whom an issue is put down to, and B10 (turns told only at the end of a session) about voice agents: their tests
-stand with those.
+B1 to B12 are those that were found in the code of open WebRTC monitors.  B10 (turns told only at the end of a session)
+is about voice agents: its test stands in ``test_mistakes_voice``.
 """
 
 from itertools import pairwise
@@ -146,6 +145,16 @@ UNBOUNDED = {
     "timestamp",
     "address",
 }
+
+
+def test_b7_a_long_way_is_not_the_servers_fault() -> None:
+    """A round trip of half a second, with nothing lost and no jitter, is the network's."""
+    call = Call()
+    call.fold({"sent audio": {"packetsSent": 0}})
+    far = {"told audio": {"totalRoundTripTime": 1.0, "roundTripTimeMeasurements": 2}}
+    changes = call.play([far] * 6)
+
+    assert {(change.episode.rule.name, change.episode.side) for change in changes} == {("latency", "network")}
 
 
 @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
