@@ -69,7 +69,7 @@ ATTRIBUTES: dict[str, str] = {
     "rtc.metric.family": "A metric of the tables above.",
     "rtc.attribute": "An attribute of this table.",
     "rtc.stats.type": "The W3C `RTCStatsType`.",
-    "rtc.drop.reason": "Of reports, one of the [refusals](../README.md#refusals), `duplicate`, `out_of_order` or `rejected_value`; of OTLP, `queue_full`, `refused`, `expired`, `superseded`, `too_large` or `shutdown`.",
+    "rtc.drop.reason": "Of reports, one of the [refusals](../README.md#refusals), `duplicate`, `out_of_order`, `rejected_value` or `between_calls`; of OTLP, `queue_full`, `refused`, `expired`, `superseded`, `too_large` or `shutdown`.",
     "rtc.output": "The exposition that was rendered: `text`, `openmetrics` or `protobuf`.",
     "rtc.signal": "What OTLP carries: `traces` or `metrics`.",
 }

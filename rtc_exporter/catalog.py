@@ -71,7 +71,7 @@ SIGNAL_NAMES = ("traces", "metrics")
 OTLP_OUTCOMES = ("delivered", "retried", "refused")
 OTLP_DROPS = ("queue_full", "refused", "expired", "superseded", "too_large", "shutdown")
 FORMAT_NAMES = ("rtcstats", "dump", "internals", "json")
-DROPS = (*(reason.value for reason in Reason), "duplicate", "out_of_order", "rejected_value")
+DROPS = (*(reason.value for reason in Reason), "duplicate", "out_of_order", "rejected_value", "between_calls")
 STATES = tuple(
     name for name in w3c.STATS if name not in ("codec", "certificate", "local-candidate", "remote-candidate")
 )

@@ -77,6 +77,9 @@ class Ingest(Section):
     )
     token_secret_file: File = Field(default=None, description="File that holds the key of the clients' tokens.")
     allowed_origins: Origins = Field(default=(), description="Origins of the pages that may send; empty for any.")
+    call_idle: Seconds = Field(
+        default=0.0, description="Silence after which a call of a page has ended and the next begins; 0 for never."
+    )
     resume: Seconds = Field(
         default=15.0, description="How long a client that lost its connection may come back and go on."
     )

@@ -26,6 +26,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from rtc_exporter import auth, tree, useragent, wire
+from rtc_exporter.calls import Calls
 from rtc_exporter.errors import ClientError, Reason, RtcExporterError
 from rtc_exporter.export import prometheus
 from rtc_exporter.metric import Profile, Tier
@@ -144,7 +145,7 @@ def _stem(path: str) -> str:
 
 def _records(source: Source) -> Iterator[tuple[float, int, Record, Source]]:
     """The records of a file with their times; what the user agent says joins the first of them."""
-    records = iter(source.reader)
+    records = Calls().place(source.reader)
     for number in itertools.count():
         try:
             record = next(records)

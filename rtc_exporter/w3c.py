@@ -210,6 +210,8 @@ EVENTS = frozenset({
     # tracks and elements
     "mute", "unmute", "ended", "stop", "enabled", "resize",
     *VOICE_EVENTS,
+    # calls, of which a page may have many: the application says where one begins and ends
+    "callstart", "callend",
     # the connection to us
     "websocket", "other",
 })  # fmt: skip
@@ -233,6 +235,7 @@ FACTS: dict[str, type] = {
     "downlink": float,  # bytes per second
     "rtt": float,  # seconds
     "flag": bool,  # hidden, muted, charging
+    "session": str,  # the application's id of a call
     "issue": str,  # what the user complains about
     # of voice agents
     "source": str,  # one of TIMING_SOURCES
@@ -252,7 +255,7 @@ FACTS: dict[str, type] = {
     "tts_ttfb": float,
 }
 
-LEAVE_REASONS = ("left", "closed", "page_hide", "timeout", "error")
+LEAVE_REASONS = ("left", "closed", "page_hide", "timeout", "idle", "error")
 
 CONNECTION_STATES = ("new", "connecting", "connected", "disconnected", "failed", "closed")
 ICE_STATES = ("new", "checking", "connected", "completed", "disconnected", "failed", "closed")

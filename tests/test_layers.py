@@ -24,7 +24,7 @@ FLOORS = (
     ("wire.decoder",),
     ("wire.*",),
     ("wire",),
-    ("delta", "series", "labels", "setup", "segments", "tracing", "turns"),
+    ("calls", "delta", "series", "labels", "setup", "segments", "tracing", "turns"),
     ("formulas", "story", "phases", "choices", "trends"),
     ("conditions",),
     ("signals", "transitions"),

@@ -14,6 +14,7 @@ from typing import NamedTuple, TypeAlias
 
 from rtc_exporter import useragent, wire
 from rtc_exporter.auth import Identity
+from rtc_exporter.calls import Calls
 from rtc_exporter.catalog import FORMAT_NAMES
 from rtc_exporter.config import Config
 from rtc_exporter.errors import ClientError, FrameError, LimitError, Reason
@@ -65,23 +66,35 @@ class Tally:
 
 
 class Parked(NamedTuple):
-    """The decoder of a connection that was lost."""
+    """The decoder of a connection that was lost, the calls of its client, and the participant that is waited for."""
 
     decoder: Decoder
+    calls: Calls
+    key: ParticipantKey
     until: float
     reason: str
+
+
+class Poster(NamedTuple):
+    """What is kept of a client that posts: its decoder, its calls, and when it was heard of."""
+
+    decoder: Decoder
+    calls: Calls
+    seen: float
 
 
 class Connection:
     """One client's connection: frames in, records on to the pipeline."""
 
-    __slots__ = ("_intake", "_seen", "attributes", "decoder", "format", "is_open", "keys", "place", "refused")
+    __slots__ = ("_intake", "_seen", "attributes", "calls", "decoder", "format", "is_open", "keys", "place", "refused")
 
     def __init__(self, intake: "Intake", format: str, attributes: Mapping[str, str], is_open: bool = True) -> None:
         self._intake = intake
         self._seen: set[tuple[str, ...]] = set()
         self.format = format
         self.attributes = attributes
+        #: Which of its client's calls the records belong to.
+        self.calls = Calls(intake.config.ingest.call_idle)
         #: Whether its participants are here as long as it is, or only heard of, as those that post.
         self.is_open = is_open
         #: What reads the frames; who only posts brings records.
@@ -119,10 +132,12 @@ class Connection:
         """Feed records; returns how many reports were among them."""
         accepted = dropped = 0
         feed = self._intake.pipeline.feed
-        for record in records:
+        for record in self.calls.place(records):
             if isinstance(record, Joined):
                 # What the handshake said stands: clients tell the same in other words.
                 record = record._replace(attributes={**useragent.refine(record.attributes), **self.attributes})
+                if record.key not in self._seen:
+                    self.speak_for(record.key, now)
             elif isinstance(record, Left):
                 self._forget(record.key)
             elif record.key not in self._seen:
@@ -136,6 +151,9 @@ class Connection:
                 dropped += 1
             elif isinstance(record, Report):
                 accepted += 1
+        if self.calls.skipped:
+            self._intake.pipeline.count("rtc.exporter.reports.dropped", ("between_calls",), self.calls.skipped, now=now)
+            self.calls.skipped = 0
         if accepted or dropped:
             self._intake.count_reports(self.format, accepted, dropped, now)
         return accepted + dropped
@@ -175,7 +193,7 @@ class Intake:
         self.is_closing = False
         self._parked: OrderedDict[Place, Parked] = OrderedDict()
         self._newest: dict[Place, Connection] = {}
-        self._posters: OrderedDict[ParticipantKey, tuple[Decoder, float]] = OrderedDict()
+        self._posters: OrderedDict[ParticipantKey, Poster] = OrderedDict()
 
     # ── connections
 
@@ -184,27 +202,25 @@ class Intake:
         attributes = self._attributes(identity, user_agent)
         key, claimed = identity.key, identity.claimed
         connection = Connection(self, format.name, attributes)
+        place = (key, format.name)
+        last = self._parked.pop(place, None) or self._newest.get(place)
+        if last is not None:
+            connection.calls = last.calls
         # Nobody has come yet where the payload may say who it is.
-        page = connection.speak_for(key, now) if claimed or not format.names_itself else 1
+        present = connection.calls.current(key)
+        page = connection.speak_for(present, now) if claimed or not format.names_itself else 1
         decoder = format.decoder(key, page=page, claimed=claimed, limits=self.limits)
-        self._resume(connection, decoder, (key, format.name))
+        if last is not None and last.decoder is not None:
+            # Hand over what is known of the last connection: lost, or not yet known to be lost.
+            decoder.adopt(last.decoder)
+        connection.decoder, connection.place = decoder, place
+        self._newest[place] = connection
         tally = self.tallies[format.name]
         tally.open += 1
         tally.opened += 1
         self.pipeline.store.set("rtc.exporter.connections", (format.name,), tally.open, now)
         self.pipeline.count("rtc.exporter.connections.opened", (format.name,), now=now)
         return connection
-
-    def _resume(self, connection: Connection, decoder: Decoder, place: Place) -> None:
-        """Hand over what is known of this client's last connection: lost, or not yet known to be lost."""
-        parked = self._parked.pop(place, None)
-        last = self._newest.get(place)
-        if parked is not None:
-            decoder.adopt(parked.decoder)
-        elif last is not None and last.decoder is not None:
-            decoder.adopt(last.decoder)
-        connection.decoder, connection.place = decoder, place
-        self._newest[place] = connection
 
     def close(self, connection: Connection, code: int, now: float) -> None:
         """The connection is gone: its participants leave, or may still come back."""
@@ -227,18 +243,21 @@ class Intake:
         connection.settle(now)
 
     def _park(self, connection: Connection, key: ParticipantKey, reason: str, now: float) -> None:
-        place = (key, connection.format)
+        # Where a client has another call now, it still comes back as who it is.
+        place = connection.place if connection.place is not None and len(connection.keys) == 1 else None
+        place = place or (key, connection.format)
         if connection.decoder is None:
             return
-        self._parked[place] = Parked(connection.decoder, now + self.config.ingest.resume, reason)
+        until = now + self.config.ingest.resume
+        self._parked[place] = Parked(connection.decoder, connection.calls, key, until, reason)
         self._parked.move_to_end(place)
         if len(self._parked) > PARKED:
             self._give_up(*self._parked.popitem(last=False), now)
 
     def _give_up(self, place: Place, parked: Parked, now: float) -> None:
-        participant = self.pipeline.sessions.get(place[0])
+        participant = self.pipeline.sessions.get(parked.key)
         if participant is not None and not participant.sockets:
-            self.pipeline.feed(Left(place[0], now, parked.reason), now)
+            self.pipeline.feed(Left(parked.key, now, parked.reason), now)
         self.settle(parked.decoder, place[1], now)
 
     # ── clients that post
@@ -246,16 +265,19 @@ class Intake:
     def post(self, identity: Identity, format: wire.Format, user_agent: str, body: bytes, now: float) -> int:
         """Take a document that came by POST; returns how many reports it held.  Raises ``ClientError``."""
         place = identity.key if identity.claimed else self._first_named(body)
-        decoder, _ = self._posters.get(place, (None, 0.0)) if place else (None, 0.0)
-        if decoder is None:
+        poster = self._posters.get(place) if place else None
+        if poster is None:
             decoder = format.decoder(identity.key, claimed=identity.claimed, limits=self.limits)
+            poster = Poster(decoder, Calls(self.config.ingest.call_idle), now)
+        decoder = poster.decoder
         records = decoder.receive(body, now)
         if place is not None:
-            self._posters[place] = decoder, now
+            self._posters[place] = poster._replace(seen=now)
             self._posters.move_to_end(place)
             if len(self._posters) > POSTERS:
                 self._posters.popitem(last=False)
         connection = Connection(self, format.name, self._attributes(identity, user_agent), is_open=False)
+        connection.calls = poster.calls
         return connection.take(records, now)
 
     def _first_named(self, body: bytes) -> ParticipantKey | None:
@@ -306,7 +328,7 @@ class Intake:
         while self._parked and next(iter(self._parked.values())).until <= now:
             self._give_up(*self._parked.popitem(last=False), now)
         expiry = self.config.participants.expiry
-        while self._posters and next(iter(self._posters.values()))[1] + expiry <= now:
+        while self._posters and next(iter(self._posters.values())).seen + expiry <= now:
             self._posters.popitem(last=False)
 
     def shutdown(self, now: float) -> None:

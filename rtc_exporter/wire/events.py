@@ -66,7 +66,7 @@ _SCHEME = re.compile(r"(stun|turns?)s?:", re.I)
 
 
 #: Names in lower case that are no events of the DOM.
-NOT_DOM = frozenset(("other", "create", "close", "websocket", "stop", *VOICE_EVENTS))
+NOT_DOM = frozenset(("other", "create", "close", "websocket", "stop", "callstart", "callend", *VOICE_EVENTS))
 
 
 def _spellings() -> dict[str, str]:
@@ -82,6 +82,7 @@ def _spellings() -> dict[str, str]:
     for name in ("stop", "enabled", "applyConstraints"):
         known[f"MediaStreamTrack.{name}"] = name
     known["HTMLMediaElement.resize"] = "resize"
+    known |= {":callStart": "callstart", ":callEnd": "callend"}
     known |= dict.fromkeys((":userRating", ":feedback", ":userFeedback", "userfeedback"), "feedback")
     return known
 
@@ -183,7 +184,7 @@ CHECKS: dict[str, Callable[[object], Member | None]] = {
     "call": _id, "state": _one_of(_ALL_STATES), "error": _error, "audio": _flag, "video": _flag, "kind": _kind,
     "track": _id, "type": _type, "protocol": _protocol, "scheme": _one_of(frozenset({"stun", "turn", "turns"})),
     "relay_only": _flag, "ice_restart": _flag, "reloads": _count, "value": _number, "downlink": _number,
-    "rtt": _number, "flag": _flag,
+    "rtt": _number, "flag": _flag, "session": _id,
     "issue": lambda value: value if isinstance(value, str) and _WORD.fullmatch(value) else None,
     **voice.CHECKS,
 }  # fmt: skip
@@ -332,6 +333,7 @@ FACTS_OF: dict[str, _Read] = {
     "enabled": lambda value, extra: {"flag": _flag(value), "track": _id(_first(extra))},
     "resize": lambda value, extra: {"track": _id(_first(extra))},
     "feedback": _feedback,
+    "callstart": lambda value, extra: {"session": _id(value.get("id") if isinstance(value, dict) else value)},
     "websocket": _connection_time,
 }  # fmt: skip
 
