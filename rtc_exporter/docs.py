@@ -218,17 +218,22 @@ def _severities(issue: Issue) -> str:
 
 def _rules() -> Iterator[str]:
     rows = (
-        (_code(rule.id), _bounds(rule), rule.help, _code(*rule.causes), rule.origin) for rule in rules.RULES
-    )  # fmt: skip
-    return _table(("Rule", "Opens", "When", "Causes looked for", "Where the bounds come from"), *rows)
+        (_code(rule.id), rule.severity, rule.side, _bounds(rule), rule.help, _code(*rule.causes), rule.origin)
+        for rule in rules.RULES
+    )
+    columns = ("Rule", "Begins as", "Side", "Opens", "When", "Causes looked for", "Where the bounds come from")
+    return _table(columns, *rows)
 
 
 def _bounds(rule: Rule) -> str:
     """When a rule opens and closes, in words."""
-    if rule.source not in ("fold", "trend"):
-        return {"report": "with a report", "event": "with an event", "session": "across participants"}[rule.source]
-    k, n = rule.of
     unit = "" if rule.unit == "1" else f" {rule.unit}"
+    if rule.source == "event":
+        text = f"above {rule.on:g}{unit} between events" if rule.on else "with an event"
+        return text if rule.critical == inf else f"{text}, critical after {rule.critical:g}{unit}"
+    if rule.source not in ("fold", "trend"):
+        return {"report": "with a report", "session": "across participants"}[rule.source]
+    k, n = rule.of
     text = f"above {rule.on:g}{unit} in {k} of {n} folds"
     if rule.at_once < inf:
         text += f", at once above {rule.at_once:g}"

@@ -97,26 +97,34 @@ def shown(participant: Participant, event: Event, labels: Labels, now: float) ->
 
 
 def episode(
-    story: Story, connection: PeerConnection, episode: Episode, known: OpenEpisode, end: float, shift: float,
+    story: Story, connection: PeerConnection | None, episode: Episode, known: OpenEpisode, end: float, shift: float,
     labels: Labels, now: float,
 ) -> Draft:  # fmt: skip
-    """An episode, or a part of it, that ends at ``end``; ``shift`` leads from the stats clock to the event clock."""
-    rule, who = episode.rule, connection.key.peer_connection
+    """
+    An episode, or a part of it, that ends at ``end``; ``shift`` leads from its clock to the event clock.
+
+    One of the page has no ``connection``.
+    """
+    rule, who = episode.rule, "" if connection is None else connection.key.peer_connection
     start = known.began + shift
     draft = story.trace.draft(f"rtc.episode.{rule.name}", start, end + shift, who, rule.id, str(int(start * 1000)))
     told: dict[str, Member | None] = {
         "rtc.issue": rule.name, "rtc.severity": episode.severity, "rtc.side": episode.side,
         "rtc.cause": episode.cause or None,
-        "rtc.peer_connection.id": who,
+        "rtc.peer_connection.id": who or None,
         "rtc.media.kind": rule.kind or None, "rtc.media.direction": rule.direction or None,
-        "rtc.streams": episode.streams or None, "rtc.worst": _short(episode.worst), "rtc.threshold": rule.on,
+        "rtc.streams": episode.streams or None, "rtc.worst": _short(episode.worst) if rule.is_measured else None,
+        "rtc.threshold": rule.on if rule.is_measured else None,
         "rtc.mid": episode.mid, "rtc.ssrc": episode.ssrc, "rtc.part": known.part,
         "rtc.codec": labels.admit("rtc.codec", episode.codec, now) or None,
     }  # fmt: skip
     draft.attributes |= {name: value for name, value in told.items() if value is not None}
-    draft.attributes |= {name: value for name, value in path_of(connection).items() if name in spans.PATH}
+    if connection is not None:
+        draft.attributes |= {name: value for name, value in path_of(connection).items() if name in spans.PATH}
     draft.attributes |= {f"{measure}.worst": _short(value) for measure, value in episode.evidence.items()}
-    draft.note("rtc.worst", episode.worst_time + shift, {"rtc.worst": _short(episode.worst)})
+    draft.attributes |= episode.words
+    if rule.source != "event":
+        draft.note("rtc.worst", episode.worst_time + shift, {"rtc.worst": _short(episode.worst)})
     if episode.severity == CRITICAL:
         draft.error, draft.is_bad = rule.help.removesuffix("."), True
     return draft

@@ -17,7 +17,9 @@ class Episode:
     """
     A stretch in which a rule held; times in seconds of the stats clock.
 
-    ``side`` is whose it is, as far as is known; ``evidence`` what was measured beside it when it was worst, by measure.
+    ``side`` is whose it is, as far as is known; ``evidence`` what was measured beside it when it was worst, by measure;
+    ``words`` what else is told of it, by attribute: a STUN code, a method, all from closed sets.  What events decide
+    has times of the event clock.
     """
 
     rule: Rule
@@ -38,6 +40,7 @@ class Episode:
     #: Whether the side was found across participants: then what one stream shows does not change it.
     is_settled: bool = False
     evidence: Mapping[str, float] = field(default_factory=dict)
+    words: Mapping[str, str] = field(default_factory=dict)
     #: None while it is open.
     end: float | None = None
 

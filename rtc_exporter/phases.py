@@ -1,5 +1,5 @@
 """
-How a peer connection comes about and changes, as spans: setup with its phases, negotiations, ICE restarts, outages.
+How a peer connection comes about and changes, as spans: setup with its phases, negotiations, ICE restarts.
 
 ``setup`` knows what happened and how long it took; here it gets a place in a trace.  All times are on the client's
 event clock.  A setup span waits a moment after its outcome for the report that tells the path, and for the first
@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 from rtc_exporter import spans, w3c
 from rtc_exporter.model import Member
-from rtc_exporter.setup import CONNECTED_ICE, NEGOTIATES, Calls, Outcome, Restart, Setup, Stage, Step
+from rtc_exporter.setup import NEGOTIATES, Calls, Outcome, Restart, Setup, Stage, Step
 from rtc_exporter.tracing import Draft, ParticipantTrace
 
 #: API call -> phase of setup.
@@ -29,10 +29,6 @@ FAILED = {
 
 #: Seconds that a setup span waits for its path and its first media.
 LINGER = 5.0
-#: ICE consent expires after 30 s (RFC 7675); users hear 5 s.
-LONG_OUTAGE = 5.0
-#: Parts of an outage, as of every episode.
-PART = 300.0
 
 Path = Callable[[], Mapping[str, Member]]
 
@@ -41,9 +37,9 @@ class Phases:
     """One peer connection's spans; ``path`` tells what is known of its selected path now."""
 
     __slots__ = (
-        "candidates", "decided", "is_drawn", "outage", "setup_span", "_added", "_before", "_calls", "_errors",
-        "_has_failed", "_negotiation", "_outcome", "_part", "_path", "_phases", "_relay_only", "_removed", "_restart",
-        "_set", "_setup", "_trace", "_trigger", "_who",
+        "candidates", "decided", "is_drawn", "setup_span", "_added", "_before", "_calls", "_errors", "_negotiation",
+        "_outcome", "_path", "_phases", "_relay_only", "_removed", "_restart", "_set", "_setup", "_trace", "_trigger",
+        "_who",
     )  # fmt: skip
 
     def __init__(self, trace: ParticipantTrace, who: str, setup: Setup, path: Path) -> None:
@@ -67,10 +63,6 @@ class Phases:
         self._restart: float | None = None
         self._trigger = ""
         self._before: Member | None = None
-        #: The outage that is under way.
-        self.outage: Draft | None = None
-        self._part = 0
-        self._has_failed = False
 
     # ── what happens
 
@@ -94,8 +86,6 @@ class Phases:
             self._added += 1
         elif name == "removeTrack":
             self._removed += 1
-        elif name in ("iceconnectionstatechange", "connectionstatechange"):
-            return self._state(str(facts.get("state", "")), time)
         return []
 
     def step(self, step: Step, time: float) -> list[Draft]:
@@ -120,23 +110,13 @@ class Phases:
         return []
 
     def tick(self, time: float) -> list[Draft]:
-        """Time passes: the setup span leaves when it has waited long enough, a long outage in parts."""
-        left: list[Draft] = []
-        if self.decided is not None and not self.is_drawn and self._is_complete(time):
-            left += self._draw()
-        if self.outage is not None and time - self.outage.start >= PART:
-            begun = self.outage
-            left += self._end_outage(time, "")
-            self.outage = self._draft("rtc.episode.disconnected", time, time, str(int(time * 1000)))
-            self._part = int(begun.attributes.get("rtc.part", 0)) + 1
-        return left
+        """Time passes: the setup span leaves when it has waited long enough."""
+        is_due = self.decided is not None and not self.is_drawn and self._is_complete(time)
+        return self._draw() if is_due else []
 
-    def close(self, time: float) -> list[Draft]:
+    def close(self) -> list[Draft]:
         """The peer connection ends, and with it all that is open."""
-        left = self._end_outage(time, "closed")
-        if self.setup_span is not None and not self.is_drawn:
-            left = self._draw() + left
-        return left
+        return self._draw() if self.setup_span is not None and not self.is_drawn else []
 
     @property
     def is_bad(self) -> bool:
@@ -147,10 +127,6 @@ class Phases:
     def outcome(self) -> str:
         """How the attempt to connect ended; "" as long as it has not."""
         return self._outcome
-
-    def long_outage(self, time: float) -> bool:
-        """Whether ICE is disconnected for long enough to be bad."""
-        return self.outage is not None and time - self.outage.start >= LONG_OUTAGE
 
     # ── setup
 
@@ -254,39 +230,6 @@ class Phases:
         if error is not None:
             draft.error, draft.is_bad = f"{method} failed", True
             draft.attributes["error.type"] = error
-        return [draft]
-
-    # ── outages
-
-    def _state(self, state: str, time: float) -> list[Draft]:
-        if state in CONNECTED_ICE:
-            self._has_failed = False
-            return self._end_outage(time, "recovered")
-        # Chromium's ICE goes from checking to disconnected when it finds no path: that is setup, and no outage.
-        was_connected = self._outcome == "connected" or self._setup.created is None
-        if state in ("disconnected", "failed") and was_connected and not self._has_failed:
-            if self.outage is None:
-                self.outage = self._draft("rtc.episode.disconnected", time, time, str(int(time * 1000)))
-                self._part = 0
-            if state == "failed":
-                self._has_failed = True
-                return self._end_outage(time, "failed")
-        return []
-
-    def _end_outage(self, time: float, outcome: str) -> list[Draft]:
-        draft, self.outage = self.outage, None
-        if draft is None:
-            return []
-        draft.end = time
-        is_bad = outcome == "failed" or time - draft.start >= LONG_OUTAGE
-        draft.attributes |= {
-            "rtc.issue": "disconnected", "rtc.severity": "critical" if is_bad else "warning", "rtc.part": self._part,
-            **{name: value for name, value in self._path().items() if name in spans.PATH},
-        }  # fmt: skip
-        if outcome:
-            draft.attributes["rtc.outcome"] = outcome
-        if is_bad:
-            draft.error, draft.is_bad = "disconnected", True
         return [draft]
 
     def _draft(self, name: str, start: float, end: float, *parts: str) -> Draft:

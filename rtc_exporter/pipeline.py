@@ -12,7 +12,7 @@ from math import inf
 
 from rtc_exporter import catalog, plans, routes, voice
 from rtc_exporter.choices import PipelineSettings, Status
-from rtc_exporter.detectors import BENCH, MARKED, READS, Bench
+from rtc_exporter.detectors import BENCH, MARKED, READS, Bench, Change
 from rtc_exporter.errors import LimitError, Reason
 from rtc_exporter.events import Events
 from rtc_exporter.labels import Labels
@@ -99,8 +99,7 @@ class Pipeline:
         if report.removed:
             connection.removed = {**connection.removed, **report.removed}
         changes = self._verdicts.report(participant, connection, report, now)
-        if changes and self._tracer:
-            self._tracer.change(participant, connection, changes, report.sent - report.time, now)
+        self._draw(participant, connection, changes, now, report.sent - report.time)
         if connection.removed or report.time - connection.folded >= self._due:
             self._fold(participant, connection, now)
             self._live.publish(participant, now)
@@ -118,7 +117,7 @@ class Pipeline:
             if self._tracer:
                 participant.clock.update(event.time, now)
                 self._tracer.event(participant, None, event, now)
-            self._verdicts.event(participant, None, event, now)
+            self._draw(participant, None, self._verdicts.event(participant, None, event, now), now)
             self._events.record(participant, None, event, now)
             self._voice.event(participant, event, now)
             return
@@ -128,7 +127,7 @@ class Pipeline:
         if self._tracer:
             participant.clock.update(event.time, now)
             self._tracer.event(participant, connection, event, now)
-        self._verdicts.event(participant, connection, event, now)
+        self._draw(participant, connection, self._verdicts.event(participant, connection, event, now), now)
         self._events.record(participant, connection, event, now)
         self._voice.event(participant, event, now)
         self._steps(participant, connection, connection.setup.on(event.name, event.facts, event.time, now), now)
@@ -188,6 +187,7 @@ class Pipeline:
         participant.present = self.store.gauge("rtc.participants.active", participant.event, now)
         participant.present.add(1)
         self._events.prepare(participant, now)
+        self._verdicts.join(participant, now)
         if self._tracer:
             self._tracer.join(participant, session, joined, now)
         self._count_of(participant, "rtc.participant.joins", now)
@@ -202,6 +202,7 @@ class Pipeline:
         participant.present = self.store.gauge("rtc.participants.active", participant.event, now)
         participant.present.add(1)
         self._events.prepare(participant, now)
+        self._verdicts.prepare(participant, now)
 
     def _leave(self, participant: Participant, reason: str, now: float) -> None:
         connections = [connection for connection in participant.peer_connections.values() if connection.is_open]
@@ -212,9 +213,8 @@ class Pipeline:
         for connection in connections:
             self._close(participant, connection, now)
         self._events.finish(participant, now)
-        changes = self._verdicts.leave(participant, now)
-        if self._tracer and changes:
-            self._tracer.change(participant, next(reversed(participant.peer_connections.values())), changes, 0.0, now)
+        for found in self._verdicts.leave(participant, now):
+            self._draw(*found, now)
         self._voice.leave(participant, now)
         present = self._sessions.session(participant.key.session)
         if self._tracer and present is not None:
@@ -270,8 +270,8 @@ class Pipeline:
         self._steps(participant, connection, connection.setup.close(), now)
         time = connection.report.time if connection.report is not None else participant.sent
         changes = self._verdicts.close(participant, connection, time, now)
+        self._draw(participant, connection, changes, now, participant.sent - time)
         if self._tracer:
-            self._tracer.change(participant, connection, changes, participant.sent - time, now)
             self._tracer.close(participant, connection, now)
         connection.end()
         self._undecided.discard(connection)
@@ -300,8 +300,17 @@ class Pipeline:
             if self._tracer:
                 self._tracer.step(participant, connection, step, now)
             self._events.step(participant, step, now)
+            self._draw(participant, connection, self._verdicts.step(participant, connection, step, now), now)
         if steps and connection.setup.is_decided:
             self._undecided.discard(connection)
+
+    def _draw(
+        self, participant: Participant, connection: PeerConnection | None, changes: Sequence[Change], now: float,
+        shift: float = 0.0,
+    ) -> None:  # fmt: skip
+        """Episodes become spans; ``shift`` leads from the clock of reports to that of events."""
+        if changes and self._tracer:
+            self._tracer.change(participant, connection, changes, shift, now)
 
     def _show_state(self, participant: Participant, connection: PeerConnection, now: float) -> None:
         """Move the peer connection to the gauge of its state."""
@@ -328,9 +337,8 @@ class Pipeline:
             participant = self._sessions.get(ParticipantKey(connection.key.session, connection.key.participant))
             if participant is not None:
                 self._steps(participant, connection, connection.setup.tick(now), now)
-        for participant, connection, change in self._verdicts.tick(self._sessions, now):
-            if self._tracer:
-                self._tracer.change(participant, connection, (change,), 0.0, now)
+        for found in self._verdicts.tick(self._sessions, now):
+            self._draw(*found, now)
         if self._tracer:
             self._tracer.tick(now)
         self._voice.tick(now)

@@ -9,9 +9,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from math import inf
 
 from rtc_exporter import catalog
+from rtc_exporter.captures import Captures
 from rtc_exporter.conversation import Conversation
 from rtc_exporter.delta import Cadence, Deltas
 from rtc_exporter.detectors import BENCH, Bench, Judge
+from rtc_exporter.incidents import Incidents
 from rtc_exporter.labels import Labels
 from rtc_exporter.model import NOTHING, LiveKey, Member, ParticipantKey, PeerConnectionKey, Report, Stats
 from rtc_exporter.phases import Phases
@@ -74,9 +76,9 @@ class PeerConnection:
     """One RTCPeerConnection: how it came about, what it counted last, what it shows now."""
 
     __slots__ = (
-        "active", "cadence", "certificates", "codecs", "deltas", "folded", "gap", "is_open", "is_plain", "judge",
-        "key", "live", "muted", "path", "phases", "removed", "report", "seen", "security", "setup", "streams", "tracks",
-        "words",
+        "active", "cadence", "certificates", "codecs", "deltas", "folded", "gap", "incidents", "is_open", "is_plain",
+        "judge", "key", "live", "muted", "path", "phases", "removed", "report", "seen", "security", "setup", "streams",
+        "tracks", "words",
     )  # fmt: skip
 
     def __init__(
@@ -104,8 +106,9 @@ class PeerConnection:
         self.security: Mapping[str, Member] = NOTHING_KNOWN
         #: Its spans, where there are any.
         self.phases: Phases | None = None
-        #: Its judge, and whether it was told what can be judged of it.
+        #: Its judge of what reports say, and whether it was told what can be judged of it; and that of events.
         self.judge = Judge(bench)
+        self.incidents = Incidents()
         self.is_plain = False
         #: Newest value, and its time, of each live gauge.
         self.live: dict[LiveKey, tuple[float, float]] = {}
@@ -140,8 +143,8 @@ class Participant:
     """One person or agent in one session, from the first sign of a client to the last."""
 
     __slots__ = (
-        "attributes", "calls", "clock", "cohort", "cohort_key", "connected", "device", "errors", "event", "exemplar",
-        "exported", "has_values", "info", "info_of", "info_since", "joined", "key", "live", "pages",
+        "attributes", "calls", "captures", "clock", "cohort", "cohort_key", "connected", "device", "errors", "event",
+        "exemplar", "exported", "has_values", "info", "info_of", "info_since", "joined", "key", "live", "pages",
         "peer_connections", "present", "rtt", "seen", "sent", "since", "sockets", "story", "talk", "totals", "verdict",
         "worst",
     )  # fmt: skip
@@ -177,6 +180,7 @@ class Participant:
         self.story: Story | None = None
         self.exemplar: tuple[tuple[str, str], ...] | None = None
         self.verdict = Verdict()
+        self.captures = Captures()
         #: What it says to a voice agent, where there is one; and when media could flow first, on the event clock.
         self.talk: Conversation | None = None
         self.connected: float | None = None

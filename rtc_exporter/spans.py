@@ -147,7 +147,8 @@ SPANS: tuple[SpanType, ...] = (
             f"rtc.episode.{name}", PARTICIPANT, "when it ends, and every five minutes as a part", help,
             ("rtc.issue", "rtc.severity", "rtc.side", "rtc.cause", "rtc.peer_connection.id", "rtc.media.kind",
              "rtc.media.direction", "rtc.streams", "rtc.worst", "rtc.threshold", "rtc.mid", "rtc.ssrc", "rtc.codec", "rtc.part",
-             "rtc.outcome", *PATH, *(f"{measure}.worst" for measure in MEASURES)),
+             "rtc.outcome", "error.type", "rtc.api.method", "rtc.setup.stage", "rtc.ice.server.scheme", *PATH,
+             *(f"{measure}.worst" for measure in MEASURES)),
             ("rtc.worst",),
         )
         for name, help in ((issue.name, issue.help) for issue in ISSUES.values())

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from rtc_exporter import catalog, drafts, spans
 from rtc_exporter.delta import Fold
-from rtc_exporter.detectors import Change
+from rtc_exporter.detectors import Change, Episode
 from rtc_exporter.labels import Labels
 from rtc_exporter.model import Event, Joined, Member
 from rtc_exporter.phases import Phases
@@ -129,7 +129,7 @@ class Tracer:
                 story.trace, connection.key.peer_connection, connection.setup, lambda: drafts.path_of(connection)
             )
         self._send(participant, phases.event(event.name, event.facts, event.time), now)
-        if event.name == "create" or phases.outage is not None:
+        if event.name == "create":
             self._busy[participant] = None
 
     def step(self, participant: Participant, connection: PeerConnection, step: Step, now: float) -> None:
@@ -163,7 +163,9 @@ class Tracer:
         if fold.gap:
             story.note("rtc.report_gap", participant.sent, {})
         self.change(participant, connection, changes, participant.sent - fold.time, now)
-        self._part(participant, connection, story, participant.sent - fold.time, now)
+        if story.open:
+            shift = participant.sent - fold.time
+            self._cut(participant, connection, connection.judge.open, fold.time, shift, now)
         totals = drafts.totals(participant)
         for name, amount, before in zip(drafts.SUMS, totals, story.totals, strict=True):
             story.segments.window.add(name, max(0.0, amount - before))
@@ -175,9 +177,14 @@ class Tracer:
                 self._roll_over(participant, story, now)
 
     def change(
-        self, participant: Participant, connection: PeerConnection, changes: Iterable[Change], shift: float, now: float
-    ) -> None:
-        """Episodes begin, get worse, or end; ``shift`` leads from the stats clock to the event clock."""
+        self, participant: Participant, connection: PeerConnection | None, changes: Iterable[Change], shift: float,
+        now: float,
+    ) -> None:  # fmt: skip
+        """
+        Episodes begin, get worse, or end; those of a page have no ``connection``.
+
+        ``shift`` leads from the stats clock to the event clock; what events decide has that already.
+        """
         story = participant.story
         for change in changes if story is not None else ():
             assert story is not None, "as asked above"
@@ -188,10 +195,12 @@ class Tracer:
                 story.open[id(episode)] = OpenEpisode(episode.begin)
                 name = episode.rule.name
                 story.episodes[name] = story.episodes.get(name, 0) + 1
+                self._busy[participant] = None
             elif change.kind == "end":
                 known = story.open.pop(id(episode), None) or OpenEpisode(episode.begin)
                 end = episode.end if episode.end is not None else participant.sent - shift
-                draft = drafts.episode(story, connection, episode, known, end, shift, self._labels, now)
+                there = 0.0 if episode.rule.source == "event" else shift
+                draft = drafts.episode(story, connection, episode, known, end, there, self._labels, now)
                 self._send(participant, [draft], now)
 
     def close(self, participant: Participant, connection: PeerConnection, now: float) -> None:
@@ -200,7 +209,7 @@ class Tracer:
         if story is None:
             return
         if connection.phases is not None:
-            self._send(participant, connection.phases.close(participant.sent), now)
+            self._send(participant, connection.phases.close(), now)
             connection.phases = None
 
     def tick(self, now: float) -> None:
@@ -227,14 +236,12 @@ class Tracer:
         is_busy = not story.trace.is_announced
         time = participant.time(now)
         for connection in participant.peer_connections.values():
+            is_busy |= self._cut(participant, connection, connection.incidents.open, time, 0.0, now)
             phases = connection.phases
-            if phases is None:
-                continue
-            if phases.long_outage(time):
-                self._keep(participant, "rtc.episode.disconnected")
-            self._send(participant, phases.tick(time), now)
-            is_busy |= (phases.setup_span is not None and not phases.is_drawn) or phases.outage is not None
-        return is_busy
+            if phases is not None:
+                self._send(participant, phases.tick(time), now)
+                is_busy |= phases.setup_span is not None and not phases.is_drawn
+        return is_busy | self._cut(participant, None, participant.captures.open, time, 0.0, now)
 
     def _page(self, participant: Participant, story: Story, event: Event, now: float) -> None:
         """getUserMedia and getDisplayMedia, and whether the page is hidden."""
@@ -257,19 +264,19 @@ class Tracer:
             if isinstance(rating, float) and rating <= BAD_RATING:
                 self._keep(participant, "rtc.feedback")
 
-    def _part(
-        self, participant: Participant, connection: PeerConnection, story: Story, shift: float, now: float
-    ) -> None:
-        """Episodes that last leave in parts."""
-        if not story.open:
-            return
-        time = participant.sent - shift
-        for episode in connection.judge.open:
-            known = story.open.get(id(episode))
-            if known is not None and time - known.began >= PART:
+    def _cut(
+        self, participant: Participant, connection: PeerConnection | None, episodes: Iterable[Episode], time: float,
+        shift: float, now: float,
+    ) -> bool:  # fmt: skip
+        """Episodes that last leave in parts, up to ``time`` of their own clock; whether there are any."""
+        story, episode = participant.story, None
+        for episode in episodes:
+            known = story.open.get(id(episode)) if story is not None else None
+            if story is not None and known is not None and time - known.began >= PART:
                 draft = drafts.episode(story, connection, episode, known, time, shift, self._labels, now)
                 self._send(participant, [draft], now)
                 known.began, known.part = time, known.part + 1
+        return episode is not None
 
     def _announce(self, participant: Participant, story: Story, now: float) -> None:
         """The participant's own span leaves, and everything may follow."""

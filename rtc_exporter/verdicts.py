@@ -2,25 +2,31 @@
 From judgements to series: how long what was wrong, whose it is, and how good the time was.
 
 The pipeline hands every report, fold and event of a peer connection to its judge through here, and passes on what
-changed to whoever draws it.  What is counted is a participant's time: two streams or two peer connections with the same
-issue at once are one issue, and the worst peer connection makes the class.
+changed to whoever draws it.  Events and states are judged on a clock of their own (``incidents``, ``captures``), and
+what lasts there is counted once a second.  What is counted is a participant's time: two streams or two peer
+connections with the same issue at once are one issue, and the worst peer connection makes the class.
 """
 
 from collections.abc import Iterable, Sequence
 from itertools import chain
 from math import inf
+from typing import TypeAlias
 
 from rtc_exporter import catalog, rules
 from rtc_exporter.attribution import attribute
-from rtc_exporter.crowd import RELAYED, Told, is_relayed, relays_suffer, review, suffers
+from rtc_exporter.captures import Captures
+from rtc_exporter.crowd import RELAYED, is_relayed, relays_suffer, review, suffers
 from rtc_exporter.delta import Fold
 from rtc_exporter.detectors import Change
+from rtc_exporter.incidents import Incidents
 from rtc_exporter.labels import Labels
-from rtc_exporter.model import Event, Member, Report
+from rtc_exporter.model import Event, Member, ParticipantKey, Report
 from rtc_exporter.quality import CLASSES
+from rtc_exporter.rules.rule import CRITICAL
+from rtc_exporter.rules.setup import CRITICAL_SIDES
 from rtc_exporter.series import SeriesStore
 from rtc_exporter.sessions import Participant, PeerConnection, Sessions
-from rtc_exporter.setup import CONNECTED_ICE
+from rtc_exporter.setup import CONNECTED_ICE, Step
 from rtc_exporter.verdict import GRAVITY, IssueKey, OpenIssue
 
 #: Reports further apart say nothing about the time between: a machine that slept had no bad call meanwhile.
@@ -31,6 +37,13 @@ REVIEW = 5.0
 STALE = 30.0
 #: Seconds after the first fold at which it is plain what a browser reports.
 PLAIN = 30.0
+#: Of whom nothing was heard for so long nobody knows whether its clock goes on: laptops sleep.
+SILENT = 10.0
+#: Seconds within which who has left and comes again was never gone, and how many of them are remembered.
+AWAY, MOST_AWAY = 60.0, 10_000
+
+#: Stats types that show that a connection is used for something.
+_USES = ("inbound-rtp", "outbound-rtp", "data-channel")
 
 _RANK = {name: rank for rank, name in enumerate(("unclassified", "good", "fair", "poor", "bad"))}
 _SCORE = catalog.BY_NAME["rtc.participant.quality.score"]
@@ -42,6 +55,9 @@ _MEASURED = {
     for issue in rules.ISSUES
 }
 
+#: What changed, at whom, on which of its peer connections; None for its page.
+Told: TypeAlias = tuple[Participant, PeerConnection | None, Sequence[Change]]
+
 
 class Verdicts:
     """Judges participants and keeps their series."""
@@ -52,8 +68,24 @@ class Verdicts:
         #: Sessions in which something is wrong, to be looked at as a whole; and when that is due.
         self._doubtful: set[str] = set()
         self._due = -inf
+        #: What depends on how much time passes, and whose it is.
+        self._waiting: dict[Incidents | Captures, tuple[Participant, PeerConnection | None]] = {}
+        #: When participants left, the last to leave last.
+        self._left: dict[ParticipantKey, float] = {}
 
     # ── what happens
+
+    def join(self, participant: Participant, now: float) -> None:
+        """A participant is seen for the first time, or again."""
+        left = self._left.pop(participant.key, None)
+        if left is not None and 0 <= now - left < AWAY:
+            participant.captures.returned()
+        self.prepare(participant, now)
+
+    def prepare(self, participant: Participant, now: float) -> None:
+        """Counters of what makes calls impossible start at 0 when a cohort is first seen."""
+        for issue, side in CRITICAL_SIDES:
+            self._add("rtc.issue.onsets", participant, IssueKey(issue, side, CRITICAL), 0, now)
 
     def report(
         self, participant: Participant, connection: PeerConnection, report: Report, now: float
@@ -64,8 +96,12 @@ class Verdicts:
 
     def fold(self, participant: Participant, connection: PeerConnection, fold: Fold, now: float) -> Sequence[Change]:
         """A fold, while its increments are there."""
-        judge = connection.judge
+        judge, incidents = connection.judge, connection.incidents
         judge.shares_screen = participant.verdict.shares_screen
+        if not incidents.has_media:
+            incidents.has_media = any(
+                thing.type in _USES and any(thing.increments.values()) for thing in fold.changed
+            )  # fmt: skip
         changes = judge.fold(fold)
         if changes or participant.verdict.open:
             known = chain.from_iterable(issue.episodes.values() for issue in participant.verdict.open.values())
@@ -81,36 +117,77 @@ class Verdicts:
             self._report_judged(participant, connection, now)
         return changes
 
-    def event(self, participant: Participant, connection: PeerConnection | None, event: Event, now: float) -> None:
-        """An event: a connection that is disconnected is bad, whatever else is measured."""
+    def event(
+        self, participant: Participant, connection: PeerConnection | None, event: Event, now: float
+    ) -> Sequence[Change]:
+        """An event; a connection that is disconnected is bad, whatever else is measured."""
+        captures = participant.captures
+        changes = [*captures.event(event.name, event.facts, event.time)]
         if event.name == "feedback":
             self._rate(participant, event.facts.get("value"), now)
         elif event.name == "getDisplayMediaOnSuccess":
             participant.verdict.shares_screen = True
-        elif connection is not None and event.name in ("iceconnectionstatechange", "connectionstatechange"):
-            state = event.facts.get("state")
-            if state in ("disconnected", "failed"):
-                connection.judge.is_disconnected = True
-            elif state in CONNECTED_ICE:
-                connection.judge.is_disconnected = False
+        if connection is not None:
+            if event.name in ("iceconnectionstatechange", "connectionstatechange"):
+                state = event.facts.get("state")
+                if state in ("disconnected", "failed"):
+                    connection.judge.is_disconnected = True
+                elif state in CONNECTED_ICE:
+                    connection.judge.is_disconnected = False
+            was_up = connection.incidents.is_up
+            changes += connection.incidents.event(event.name, event.facts, event.time)
+            self._watch(participant, connection, was_up)
+        if captures.waits:
+            self._waiting[captures] = (participant, None)
+        return self._apply(participant, changes, now)
+
+    def step(self, participant: Participant, connection: PeerConnection, step: Step, now: float) -> Sequence[Change]:
+        """What setup has found."""
+        was_up = connection.incidents.is_up
+        changes = connection.incidents.step(step, participant.time(now))
+        self._watch(participant, connection, was_up)
+        return self._apply(participant, changes, now)
 
     def close(self, participant: Participant, connection: PeerConnection, time: float, now: float) -> Sequence[Change]:
         """The peer connection ends, at ``time`` of its stats clock, and all that is open with it."""
         if not connection.is_plain:
             self._report_judged(participant, connection, now)
-        return self._apply(participant, connection.judge.close(time), now)
+        changes = [*connection.judge.close(time), *connection.incidents.close(participant.sent)]
+        self._waiting.pop(connection.incidents, None)
+        return self._apply(participant, changes, now)
 
-    def leave(self, participant: Participant, now: float) -> Sequence[Change]:
+    def leave(self, participant: Participant, now: float) -> list[Told]:
         """The participant is gone, its peer connections have closed: what others saw of it ends too."""
+        page = self._apply(participant, participant.captures.close(participant.sent), now)
+        self._waiting.pop(participant.captures, None)
         left = [episode for issue in participant.verdict.open.values() for episode in issue.episodes.values()]
         for episode in left:
             episode.end = episode.last
-        return self._apply(participant, [Change("end", episode) for episode in left], now)
+        others = self._apply(participant, [Change("end", episode) for episode in left], now)
+        self._left.pop(participant.key, None)
+        if len(self._left) >= MOST_AWAY:
+            del self._left[next(iter(self._left))]
+        self._left[participant.key] = now
+        newest = next(reversed(participant.peer_connections.values()), None)
+        return [(participant, None, page), (participant, newest, others)]
 
     def tick(self, sessions: Sessions, now: float) -> list[Told]:
+        """Once a second: what lasts, lasts longer, what was waited for has not come; and who has trouble together."""
+        told: list[Told] = []
+        for incidents, (participant, connection) in list(self._waiting.items()):
+            changes = incidents.tick(min(participant.time(now), participant.sent + SILENT))
+            if changes:
+                told.append((participant, connection, self._apply(participant, changes, now)))
+            for episode in incidents.open:
+                issue = participant.verdict.open.get(episode.rule.name)
+                if issue is not None:
+                    self._count(participant, issue, now)
+            if not incidents.waits:
+                del self._waiting[incidents]
+        return told + (self._review(sessions, now) if now >= self._due else [])
+
+    def _review(self, sessions: Sessions, now: float) -> list[Told]:
         """Look across participants, every few seconds, where something is wrong."""
-        if now < self._due:
-            return []
         self._due = now + REVIEW
         names, self._doubtful = self._doubtful, set()
         several = [session for session in map(sessions.session, names) if session is not None]
@@ -124,13 +201,23 @@ class Verdicts:
         for session in several:
             for participant, connection, change in review(session, now, suffer):
                 self._apply(participant, [change], now)
-                told.append((participant, connection, change))
+                told.append((participant, connection, (change,)))
             for participant in session.participants.values():
                 for issue in participant.verdict.open.values():
                     self._count(participant, issue, now)
             if session.crowd:
                 self._doubtful.add(session.name)
         return told
+
+    def _watch(self, participant: Participant, connection: PeerConnection, was_up: bool) -> None:
+        """Look again in a second, if something is to be waited for; a connection that came up may replace another."""
+        incidents = connection.incidents
+        if incidents.waits:
+            self._waiting[incidents] = (participant, connection)
+        if incidents.is_up and not was_up:
+            for other in participant.peer_connections.values():
+                if other is not connection:
+                    other.incidents.replace()
 
     # ── issues
 

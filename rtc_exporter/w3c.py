@@ -229,6 +229,12 @@ FACTS: dict[str, type] = {
     "protocol": str,  # udp or tcp; for a relay, the protocol to the TURN server
     "scheme": str,  # stun, turn or turns
     "relay_only": bool,  # iceTransportPolicy
+    "stun": int,  # how many URLs of ICE servers a configuration names, by what leads there
+    "turn_udp": int,
+    "turn_tcp": int,
+    "turn_tls": int,
+    "microphone": str,  # the id of the track that getUserMedia gave, random per page load
+    "camera": str,
     "ice_restart": bool,  # asked for with createOffer
     "reloads": int,  # how often the page was loaded before
     "value": float,  # one number: a rating, bytes, seconds

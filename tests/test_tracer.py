@@ -469,7 +469,8 @@ def test_an_ice_restart_and_the_outage_that_made_it() -> None:
     assert (restart.end - restart.start, restart.attributes["rtc.outcome"]) == (2.0, "recovered")
     assert restart.attributes["rtc.ice.restart.trigger"] == "restartIce"
     assert (outage.end - outage.start, outage.attributes["rtc.outcome"]) == (8.0, "recovered")
-    assert (outage.attributes["rtc.severity"], outage.error) == ("critical", "disconnected")
+    assert (outage.attributes["rtc.severity"], outage.attributes["rtc.worst"]) == ("critical", 8.0)
+    assert outage.error == "ICE is disconnected, as the peer connection says itself"
 
 
 def test_a_connection_that_dies_is_one_episode() -> None:

@@ -91,7 +91,10 @@ NO_MEDIA = Rule(
     # Two seconds are two reports of rtcstats-js; five, and ICE begins to call itself disconnected.
     origin="critical: ObserveRTC, inbound transport stall",
 )  # fmt: skip
-DISCONNECTED = event(ICE_DISCONNECTED, "ICE is disconnected, as the peer connection says itself.", "W3C webrtc 4.4.5")
+DISCONNECTED = event(
+    ICE_DISCONNECTED, "ICE is disconnected, as the peer connection says itself.",
+    "W3C webrtc 4.4.5; critical: ObserveRTC", critical=DEAD,
+)  # fmt: skip
 
 RULES: tuple[Rule, ...] = (
     Rule(

@@ -63,6 +63,10 @@ _CANDIDATE = re.compile(r"candidate:\S{1,64} \d{1,5} (udp|tcp|ssltcp) \d{1,20} \
 
 #: RFC 7064 and 7065; ``stuns`` counts as stun.
 _SCHEME = re.compile(r"(stun|turns?)s?:", re.I)
+#: What leads to an ICE server, by scheme and transport (UDP where none is named).
+_SERVERS = {("stun", "udp"): "stun", ("stun", "tcp"): "stun", ("turn", "udp"): "turn_udp", ("turn", "tcp"): "turn_tcp"}
+#: ICE servers, and URLs of one, that are counted.
+MOST_SERVERS = 64
 
 
 #: Names in lower case that are no events of the DOM.
@@ -183,7 +187,8 @@ _type = _one_of(_TYPES)
 CHECKS: dict[str, Callable[[object], Member | None]] = {
     "call": _id, "state": _one_of(_ALL_STATES), "error": _error, "audio": _flag, "video": _flag, "kind": _kind,
     "track": _id, "type": _type, "protocol": _protocol, "scheme": _one_of(frozenset({"stun", "turn", "turns"})),
-    "relay_only": _flag, "ice_restart": _flag, "reloads": _count, "value": _number, "downlink": _number,
+    "relay_only": _flag, "stun": _count, "turn_udp": _count, "turn_tcp": _count, "turn_tls": _count,
+    "microphone": _id, "camera": _id, "ice_restart": _flag, "reloads": _count, "value": _number, "downlink": _number,
     "rtt": _number, "flag": _flag, "session": _id,
     "issue": lambda value: value if isinstance(value, str) and _WORD.fullmatch(value) else None,
     **voice.CHECKS,
@@ -228,13 +233,19 @@ def _asked(value: object, extra: Sequence[object]) -> Facts:
     return {kind: constraints.get(kind) not in (None, False) for kind in MEDIA_KINDS} | _call(value, extra)
 
 
-def _got(value: object, extra: Sequence[object]) -> Facts:
+def _got(value: object, extra: Sequence[object]) -> Mapping[str, Member | None]:
     """Track arrays ``[kind, id, ...]``; or Chrome's ``{audio_track_info, video_track_info}``."""
     if isinstance(value, dict):
         given: Facts = {kind: value.get(f"{kind}_track_info") not in (None, "", "null") for kind in MEDIA_KINDS}
         return given | _call(value, extra)
-    kinds = {track[0] for track in items(value) if isinstance(track, list) and track and isinstance(track[0], str)}
-    return {kind: kind in kinds for kind in MEDIA_KINDS} | _call(value, extra)
+    tracks = {track["kind"]: track["track"] for track in (_track(row, ()) for row in items(value)[:MOST_SERVERS])}
+    got: dict[str, Member | None] = {kind: kind in tracks for kind in MEDIA_KINDS}
+    return got | {"microphone": tracks.get("audio"), "camera": tracks.get("video")} | _call(value, extra)
+
+
+def _shown(value: object, extra: Sequence[object]) -> Mapping[str, Member | None]:
+    """What getDisplayMedia gave is no device."""
+    return {name: fact for name, fact in _got(value, extra).items() if name not in ("microphone", "camera")}
 
 
 def _devices(value: object, extra: Sequence[object]) -> Facts:
@@ -290,8 +301,27 @@ def _candidate_error(value: object, extra: Sequence[object]) -> Mapping[str, Mem
 
 
 def _configuration(value: object, extra: Sequence[object]) -> Facts:
-    policy = mapping(value).get("iceTransportPolicy")
-    return {"relay_only": policy == "relay"} if value else {}
+    """Whether only relays may be used, and how many servers there are; not one URL, user name or credential."""
+    told = mapping(value)
+    if not told:
+        return {}
+    facts: Facts = {"relay_only": told.get("iceTransportPolicy") == "relay"}
+    servers = told.get("iceServers")
+    return facts | _servers(servers) if isinstance(servers, list) else facts
+
+
+def _servers(servers: list[object]) -> Facts:
+    """ICE servers, as W3C's objects or Chrome's bare URLs, counted by what leads to them."""
+    counts: Facts = {"stun": 0, "turn_udp": 0, "turn_tcp": 0, "turn_tls": 0}
+    for server in servers[:MOST_SERVERS]:
+        urls = mapping(server).get("urls", mapping(server).get("url", server))
+        for url in urls[:MOST_SERVERS] if isinstance(urls, list) else (urls,):
+            scheme = _SCHEME.match(url) if isinstance(url, str) else None
+            if isinstance(url, str) and scheme is not None:
+                transport = "tcp" if url.lower().endswith("?transport=tcp") else "udp"
+                name = _SERVERS.get((scheme[1].lower(), transport), "turn_tls")
+                counts[name] = int(counts[name]) + 1
+    return counts
 
 
 def _feedback(value: object, extra: Sequence[object]) -> Mapping[str, Member | None]:
@@ -317,7 +347,7 @@ FACTS_OF: dict[str, _Read] = {
     **dict.fromkeys(("setLocalDescription", "setRemoteDescription"), _description),
     **{f"{name}OnSuccess": _description for name in PROMISES[:4]},
     **dict.fromkeys(PROMISES[-2:], _asked),
-    **{f"{name}OnSuccess": _got for name in PROMISES[-2:]},
+    "getUserMediaOnSuccess": _got, "getDisplayMediaOnSuccess": _shown,
     "createOffer": _offer, "createAnswer": _call,
     "addIceCandidate": _candidate, "addIceCandidateOnSuccess": _call, "icecandidate": _candidate,
     "icecandidateerror": _candidate_error,
