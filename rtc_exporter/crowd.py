@@ -119,10 +119,13 @@ def _bad(session: Session, now: float) -> Iterator[Bad]:
             continue
         for connection in _open(participant):
             report = connection.report
-            shift = 0.0 if report is None else connection.seen - report.time
-            for episode in connection.judge.open:
-                if episode.severity != INFO:
-                    yield Bad(participant, connection, episode, episode.begin + shift)
+            # What is measured is on the clock of reports, what is told on that of events.
+            measured = 0.0 if report is None else connection.seen - report.time
+            told = participant.seen - participant.sent
+            for shift, several in ((measured, connection.judge.open), (told, connection.incidents.open)):
+                for episode in several:
+                    if episode.severity != INFO:
+                        yield Bad(participant, connection, episode, episode.begin + shift)
 
 
 def _is_dry(participant: Participant) -> bool:

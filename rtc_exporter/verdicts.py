@@ -7,7 +7,7 @@ what lasts there is counted once a second.  What is counted is a participant's t
 connections with the same issue at once are one issue, and the worst peer connection makes the class.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import chain
 from math import inf
 from typing import TypeAlias
@@ -329,11 +329,14 @@ class Verdicts:
 
 def class_of(participant: Participant) -> str:
     """The worst class among the participant's open peer connections that were folded lately."""
-    since = max((connection.folded for connection in participant.peer_connections.values()), default=0.0) - STALE
-    classes: Iterable[str] = (
+    several = [connection for connection in participant.peer_connections.values() if connection.is_open]
+    since = max((connection.folded for connection in several), default=0.0) - STALE
+    # One that has failed and was forgotten by its page says nothing once a later one is up.
+    up = max((place for place, connection in enumerate(several) if connection.state == "connected"), default=-1)
+    classes = (
         connection.judge.quality
-        for connection in participant.peer_connections.values()
-        if connection.is_open and connection.folded >= since
+        for place, connection in enumerate(several)
+        if connection.folded >= since and (connection.state != "failed" or place > up)
     )
     return max(classes, key=_RANK.__getitem__, default=CLASSES[-1])
 

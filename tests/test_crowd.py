@@ -6,7 +6,7 @@ import pytest
 
 from rtc_exporter.attribution import attribute
 from rtc_exporter.episodes import Episode
-from rtc_exporter.model import Left, Members, ParticipantKey, PeerConnectionKey, Report
+from rtc_exporter.model import Event, Left, Members, ParticipantKey, PeerConnectionKey, Report
 from rtc_exporter.pipeline import Pipeline, PipelineSettings
 from rtc_exporter.rules import BY_ID, RULES
 from tests.judging import CODECS
@@ -238,6 +238,21 @@ def test_half_of_a_session_at_once_is_what_they_share() -> None:
     }  # fmt: skip
     room.fold({name: {"in": WELL} for name in "abcd"}, 6)
     assert room.open() == set()
+
+
+def test_who_is_disconnected_at_once_shares_the_reason() -> None:
+    """States are told as events, and count as what is measured does."""
+    room = Room()
+    alone(room, "abcd")
+    for name in "abc":
+        key = PeerConnectionKey("s", name, "PC_0")
+        for state in ("connected", "disconnected"):
+            room.pipeline.feed(Event(key, room.time, "iceconnectionstatechange", {"state": state}), room.time)
+    room.fold({name: {"in": WELL} for name in "d"}, 3)
+
+    found = {(who, issue) for who, issue, side in room.open() if side == "infrastructure"}
+    assert found >= {(name, issue) for name in "abc" for issue in ("disconnected", "concurrent_onset")}
+    assert not {issue for who, issue in found if who == "d"}
 
 
 def test_two_of_a_session_are_chance() -> None:

@@ -12,6 +12,7 @@ from rtc_exporter import rules
 from rtc_exporter.model import Event, Left, ParticipantKey, PeerConnectionKey, Report
 from rtc_exporter.pipeline import Pipeline, PipelineSettings
 from rtc_exporter.slots import Counter, Gauge, Histogram
+from rtc_exporter.verdicts import class_of
 from tests import traced
 from tests.judging import CODECS, OBJECTS
 
@@ -201,3 +202,27 @@ def test_a_captured_screen_is_known_to_who_judges_cameras() -> None:
 
     connection = pipeline.sessions.participants[ParticipantKey("s", "p")].peer_connections["PC_0"]
     assert connection.judge.shares_screen
+
+
+def test_a_failed_connection_that_was_forgotten_says_nothing_once_another_is_up() -> None:
+    """Until then it is what the participant has."""
+    pipeline = Pipeline(PipelineSettings(), 0.0)
+    failed, up = (PeerConnectionKey("s", "p", name) for name in ("PC_0", "PC_1"))
+    packets = 0.0
+
+    def fold(*keys: PeerConnectionKey) -> str:
+        nonlocal packets
+        packets += 250
+        for key in keys:
+            moved = {"packetsReceived": packets, "packetsLost": 0.0, "jitter": 0.01} if key is up else {}
+            stats = {**CODECS, "audio": {**OBJECTS["audio"], **moved}}
+            pipeline.feed(Report(key, packets / 50, packets / 50, stats, {}), packets / 50)
+        return class_of(pipeline.sessions.participants[ParticipantKey("s", "p")])
+
+    pipeline.feed(Event(failed, 1.0, "create", {}), 1.0)
+    pipeline.feed(Event(failed, 2.0, "connectionstatechange", {"state": "failed"}), 2.0)
+    assert [fold(failed) for _ in range(3)][-1] == "bad"
+    pipeline.feed(Event(up, packets / 50, "create", {}), packets / 50)
+    assert [fold(failed, up) for _ in range(3)][-1] == "bad"
+    pipeline.feed(Event(up, packets / 50, "connectionstatechange", {"state": "connected"}), packets / 50)
+    assert fold(failed, up) in ("good", "unclassified")
