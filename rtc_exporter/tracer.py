@@ -21,7 +21,7 @@ from rtc_exporter.sessions import Participant, PeerConnection, Session
 from rtc_exporter.setup import Outcome, Step
 from rtc_exporter.span import Link, Span
 from rtc_exporter.story import OpenEpisode, Story
-from rtc_exporter.tracing import Draft, Fate, ParticipantTrace, SessionTrace, TraceSettings
+from rtc_exporter.tracing import Draft, Ended, Fate, ParticipantTrace, SessionTrace, TraceSettings
 from rtc_exporter.verdicts import class_of
 
 #: Seconds after which a participant's span leaves, whatever its setup does.
@@ -48,6 +48,7 @@ class Tracer:
         self._buffered = store.gauge("rtc.exporter.spans.buffered", (), now)
         #: Participants with something that has to leave in time.
         self._busy: dict[Participant, None] = {}
+        self._ended = Ended()
 
     def take(self) -> list[Span]:
         """The spans that have left since the last call."""
@@ -59,12 +60,12 @@ class Tracer:
     def join(self, participant: Participant, session: Session, joined: Joined | None, now: float) -> None:
         """A participant is seen for the first time."""
         if session.trace is None:
-            session.trace = SessionTrace(self._settings, session.name, now)
-            self._mark(session.trace, session.name, participant, now)
+            session.trace = self._ended.begin(self._settings, session.name, now)
+            if not session.trace.number:
+                self._mark(session.trace, session.name, participant, now)
         story = participant.story = Story(ParticipantTrace(self._settings, session.trace, participant.key, now))
         self._busy[participant] = None
-        if story.trace.kept:
-            participant.exemplar = story.trace.exemplar
+        participant.exemplar = story.trace.exemplar
         if joined is not None:
             self.tell(participant, joined)
 
@@ -72,10 +73,8 @@ class Tracer:
         """A client told about itself: a trace of its own is linked."""
         story = participant.story
         found = _TRACEPARENT.fullmatch(joined.attributes.get("traceparent", ""))
-        if story is not None and found and not story.trace.is_announced:
-            link = Link(bytes.fromhex(found[1]), bytes.fromhex(found[2]), {})
-            if link not in story.trace.links:
-                story.trace.links = (*story.trace.links, link)
+        if story is not None and found:
+            story.trace.link(Link(bytes.fromhex(found[1]), bytes.fromhex(found[2]), {}))
 
     def leave(self, participant: Participant, session: Session, reason: str, now: float) -> None:
         """A participant is gone: what is open ends, and its stay is summed up.  Its peer connections have closed."""
@@ -100,13 +99,16 @@ class Tracer:
     def end(self, session: Session, now: float) -> None:
         """The last participant of a session is gone."""
         trace = session.trace
-        if trace is None or not trace.is_kept:
+        if trace is None:
+            return
+        self._ended.end(trace)
+        if not trace.is_kept:
             return
         attributes: dict[str, Member] = {"session.id": session.name, "rtc.participants": len(trace.joins)}
         if trace.quality:
             worst = max(trace.quality, key=lambda name: trace.quality[name])
             attributes |= {"rtc.quality": worst, **times(trace.quality)}
-        ident = trace.span_id(spans.SESSION_SUMMARY, self._settings.replica)
+        ident = trace.span_id(spans.SESSION_SUMMARY, self._settings.replica, str(trace.number))
         span = Span(spans.SESSION_SUMMARY, trace.trace_id, ident, trace.root, trace.start, now, attributes)
         self._settle([(span, Fate.QUEUED)])
 
@@ -298,7 +300,7 @@ class Tracer:
         story.trace.is_announced = False
         story.first = participant.sent
         self._announce(participant, story, now)
-        participant.exemplar = story.trace.exemplar if story.trace.kept else None
+        participant.exemplar = story.trace.exemplar
 
     def _mark(self, trace: SessionTrace, session: str, participant: Participant, now: float) -> None:
         app = participant.cohort.get("rtc.app.name")
