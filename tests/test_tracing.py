@@ -5,7 +5,17 @@ import pytest
 from rtc_exporter import spans
 from rtc_exporter.model import ParticipantKey
 from rtc_exporter.span import Link, Span, SpanEvent, size, span_id, trace_id
-from rtc_exporter.tracing import MOST_LINKS, REMEMBERED, Draft, Ended, Fate, ParticipantTrace, SessionTrace, TraceSettings, sampled
+from rtc_exporter.tracing import (
+    MOST_LINKS,
+    REMEMBERED,
+    Draft,
+    Ended,
+    Fate,
+    ParticipantTrace,
+    SessionTrace,
+    TraceSettings,
+    sampled,
+)
 
 #: 20 November 2026, 10:15 UTC.
 NOW = 1_795_169_700.0
