@@ -44,10 +44,12 @@ def announcement(participant: Participant, story: Story, time: float) -> Draft:
     return draft
 
 
-def summary(participant: Participant, story: Story, reason: str) -> Draft:
-    """The whole stay."""
-    draft = story.trace.draft(spans.SUMMARY, story.begin(participant.sent), participant.sent)
+def summary(participant: Participant, story: Story, reason: str, end: float) -> Draft:
+    """The whole stay, which ends at ``end`` on the client's clock."""
+    draft = story.trace.draft(spans.SUMMARY, story.begin(end), end)
     told: dict[str, Member] = {"rtc.leave.reason": reason, **_client(participant)}
+    if story.outcome:
+        told["rtc.outcome"] = story.outcome
     if story.classes:
         told["rtc.quality"] = max(story.classes, key=lambda name: (name != "unclassified", story.classes[name]))
         told |= times(story.classes)
@@ -64,10 +66,11 @@ def summary(participant: Participant, story: Story, reason: str) -> Draft:
 
 def capture(story: Story, method: str, event: Event, labels: Labels, now: float) -> Draft:
     """A call of getUserMedia or getDisplayMedia that has settled."""
-    seconds = story.calls.settle(method, str(event.facts.get("call", "")), event.time) or 0.0
-    start = event.time - seconds
-    draft = story.trace.draft(spans.CAPTURES[method], start, event.time, str(int(start * 1000)))
-    asked = story.asked.get(method, event.facts)
+    call = str(event.facts.get("call", ""))
+    start = event.time - (story.calls.settle(method, call, event.time) or 0.0)
+    # Camera and microphone are asked for in the same millisecond, by two calls.
+    draft = story.trace.draft(spans.CAPTURES[method], start, event.time, str(int(start * 1000)), call)
+    asked = story.asked.pop((method, call), event.facts)
     draft.attributes |= {f"rtc.capture.{kind}": asked.get(kind) is True for kind in ("audio", "video")}
     if event.name.endswith("OnFailure"):
         draft.attributes["error.type"] = labels.admit("error.type", str(event.facts.get("error", "_OTHER")), now)

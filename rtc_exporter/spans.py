@@ -101,7 +101,7 @@ SPANS: tuple[SpanType, ...] = (
         for method, name in CAPTURES.items()
     ),
     SpanType(
-        SETUP, PARTICIPANT, "when connected and the path is known, or failed, or after 30 s",
+        SETUP, PARTICIPANT, "when connected and the path is known, or failed, at the latest after five minutes",
         "A peer connection comes about: from its creation to its outcome.",
         ("rtc.peer_connection.id", "rtc.ice.transport_policy", "rtc.outcome", "error.type", *PATH, *SECURITY,
          *CANDIDATES, "rtc.ice.candidate.errors"),
@@ -115,8 +115,9 @@ SPANS: tuple[SpanType, ...] = (
         for phase in PHASES
     ),
     SpanType(
-        NEGOTIATION, PARTICIPANT, "when both descriptions are set", "A later exchange of offer and answer.",
-        ("rtc.peer_connection.id", "rtc.negotiation.role", "rtc.tracks.added", "rtc.tracks.removed", "error.type"),
+        NEGOTIATION, PARTICIPANT, "when both descriptions are set, or it was given up", "A later exchange of offer and answer.",
+        ("rtc.peer_connection.id", "rtc.negotiation.role", "rtc.outcome", "rtc.tracks.added", "rtc.tracks.removed",
+         "error.type"),
     ),
     SpanType(
         RESTART, PARTICIPANT, "when connected again, or failed", "An ICE restart.",
@@ -155,7 +156,7 @@ SPANS: tuple[SpanType, ...] = (
     ),
     SpanType(
         SUMMARY, PARTICIPANT, "when the participant leaves", "The whole stay, from join to leave.",
-        (*CLIENT, "rtc.leave.reason", "rtc.quality", *(f"rtc.quality_time.{name}" for name in CLASSES),
+        (*CLIENT, "rtc.outcome", "rtc.leave.reason", "rtc.quality", *(f"rtc.quality_time.{name}" for name in CLASSES),
          "rtc.bytes.received", "rtc.bytes.sent", "rtc.freezes", "rtc.freeze.time",
          *(f"rtc.episodes.{name}" for name in EPISODES), "rtc.worst_segment.id", "rtc.feedback.rating",
          "rtc.feedback.issue", "rtc.spans.over_budget", *PATH),

@@ -15,7 +15,7 @@ from rtc_exporter.labels import Labels
 from rtc_exporter.model import Event, Joined, Member
 from rtc_exporter.phases import Phases
 from rtc_exporter.rules.rule import CRITICAL
-from rtc_exporter.segments import times
+from rtc_exporter.segments import Tally, times
 from rtc_exporter.series import SeriesStore
 from rtc_exporter.sessions import Participant, PeerConnection, Session
 from rtc_exporter.setup import Outcome, Step
@@ -48,6 +48,8 @@ class Tracer:
         self._buffered = store.gauge("rtc.exporter.spans.buffered", (), now)
         #: Participants with something that has to leave in time.
         self._busy: dict[Participant, None] = {}
+        #: When the segment of each has to end, earliest first: it is moved to the end when that is put off.
+        self._due: dict[Participant, float] = {}
         self._ended = Ended()
 
     def take(self) -> list[Span]:
@@ -82,14 +84,17 @@ class Tracer:
         if story is None:
             return
         self._announce(participant, story, now)
+        # Who is silent until it is given up has left when it was last heard of.
+        end = participant.sent if reason == "timeout" else participant.time(now)
         if story.segments is not None:
-            rest = story.segments.finish(participant.sent)
+            rest = story.segments.finish(end)
             if rest is not None:
                 self._send(participant, [story.draw(rest, "leave")], now)
-        self._send(participant, [drafts.summary(participant, story, reason)], now)
+        self._send(participant, [drafts.summary(participant, story, reason, end)], now)
         self._buffered.add(-story.trace.buffered)
         self._settle(story.trace.forget())
         self._busy.pop(participant, None)
+        self._due.pop(participant, None)
         trace = session.trace
         if trace is not None:
             for quality, seconds in story.classes.items():
@@ -120,6 +125,7 @@ class Tracer:
         if story is None:
             return
         story.hear(event.time)
+        self._due.setdefault(participant, now + PART)
         if event.name in drafts.SHOWN:
             self._show(participant, story, event, now)
         if connection is None:
@@ -173,10 +179,9 @@ class Tracer:
             story.segments.window.add(name, max(0.0, amount - before))
         story.totals = totals
         quality = class_of(participant)
+        self._due.setdefault(participant, now + PART)
         for tally, reason in story.segments.fold(participant.sent, quality, judge.values):
-            self._send(participant, [story.draw(tally, reason)], now)
-            if story.trace.is_announced and now - story.trace.began >= self._settings.longest:
-                self._roll_over(participant, story, now)
+            self._cut(participant, story, tally, reason, now)
 
     def change(
         self, participant: Participant, connection: PeerConnection | None, changes: Iterable[Change], shift: float,
@@ -220,6 +225,8 @@ class Tracer:
             story = participant.story
             if story is None or not self._watch(participant, story, now):
                 del self._busy[participant]
+        while self._due and (first := next(iter(self._due.items())))[1] <= now:
+            self._rest(first[0], now)
 
     def send(self, participant: Participant, draft: Draft, now: float) -> None:
         """A span that somebody else has drawn is done."""
@@ -230,6 +237,22 @@ class Tracer:
         self._keep(participant, reason)
 
     # ── inside
+
+    def _rest(self, participant: Participant, now: float) -> None:
+        """Five minutes are over since the last segment of a participant began, and no fold has ended it."""
+        self._due[participant] = self._due.pop(participant) + PART
+        story = participant.story
+        if story is not None and story.segments is not None:
+            for tally, reason in story.segments.rest(participant.time(now), class_of(participant)):
+                self._cut(participant, story, tally, reason, now)
+
+    def _cut(self, participant: Participant, story: Story, tally: Tally, reason: str, now: float) -> None:
+        """A segment has ended."""
+        self._due.pop(participant, None)
+        self._due[participant] = now + PART
+        self._send(participant, [story.draw(tally, reason)], now)
+        if story.trace.is_announced and now - story.trace.began >= self._settings.longest:
+            self._roll_over(participant, story, now)
 
     def _watch(self, participant: Participant, story: Story, now: float) -> bool:
         """Let leave what is due; whether there is more to watch."""
@@ -249,8 +272,7 @@ class Tracer:
         """getUserMedia and getDisplayMedia, and whether the page is hidden."""
         method = event.name.removesuffix("OnSuccess").removesuffix("OnFailure")
         if event.name in spans.CAPTURES:
-            story.calls.begin(method, str(event.facts.get("call", "")), event.time)
-            story.asked[method] = event.facts
+            story.ask(method, str(event.facts.get("call", "")), event.facts, event.time)
         elif method in spans.CAPTURES:
             self._send(participant, [drafts.capture(story, method, event, self._labels, now)], now)
         elif event.name == "visibilitychange":
@@ -285,11 +307,13 @@ class Tracer:
         if story.trace.is_announced:
             return
         story.hear(participant.sent)
+        self._due.setdefault(participant, now + PART)
         self._send(participant, [drafts.announcement(participant, story, participant.time(now))], now)
 
     def _roll_over(self, participant: Participant, story: Story, now: float) -> None:
         """A stay that lasts for hours goes on in a trace of its own, linked both ways."""
-        last = story.trace.draft(spans.SEGMENT, participant.sent, participant.sent, "rollover", str(story.trace.number))
+        time = participant.time(now)
+        last = story.trace.draft(spans.SEGMENT, time, time, "rollover", str(story.trace.number))
         last.attributes["rtc.segment.reason"] = "rollover"
         trace, ident = story.trace.trace_id, story.trace.span_id
         link = story.trace.roll_over(now)
@@ -298,7 +322,7 @@ class Tracer:
         story.trace.is_announced = True  # the last span of the old trace goes before the first of the new one
         self._send(participant, [last], now)
         story.trace.is_announced = False
-        story.first = participant.sent
+        story.first = time
         self._announce(participant, story, now)
         participant.exemplar = story.trace.exemplar
 

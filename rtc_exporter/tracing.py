@@ -30,6 +30,8 @@ ALWAYS = frozenset((spans.PARTICIPANT, spans.SUMMARY))
 _PARENTS = ALWAYS | {spans.SETUP}
 #: Setup spans that were given up while phases of theirs may still come.
 LOST = 64
+#: Seconds for which a page may have kept what happened before it spoke to us.
+BEFORE = 300.0
 #: Participants of a session whose joins are counted, and participants of sessions that have ended.
 JOINS, REMEMBERED = 10_000, 50_000
 
@@ -337,7 +339,8 @@ class ParticipantTrace:
         return [(self._span(draft, shift, now, common), fate)]
 
     def _span(self, draft: Draft, shift: float, now: float, common: Mapping[str, Member]) -> Span:
-        start = min(draft.start + shift, now)
+        # Nothing begins long before the participant came; a client's clock that is set may say so.
+        start = max(min(draft.start + shift, now), self.began - BEFORE)
         end = min(max(draft.end + shift, start), now)
         events = tuple(event._replace(time=min(max(event.time + shift, start), end)) for event in draft.events)
         return Span(
