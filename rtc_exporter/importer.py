@@ -16,11 +16,11 @@ import shutil
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeAlias
 
 from rich.console import Console
 from rich.progress import Progress
@@ -43,6 +43,12 @@ HEAD = 1 << 16
 ENDINGS = (".gz", ".jsonl", ".json", ".txt", ".frames", ".rtcstats-dump", ".webrtc-internals", ".dump")
 #: Seconds between two samples of ``--openmetrics``; Prometheus' own default is 60.
 STEP = 15.0
+#: Seconds between two records that are lived through; a file may claim a year.
+LONGEST_PAUSE = 86_400.0
+
+
+#: Delivers spans, and returns how many it delivered and where to.
+Send: TypeAlias = Callable[[Sequence[Span]], tuple[int, str]]
 
 
 @dataclass
@@ -79,14 +85,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--profile", choices=[p.name.lower() for p in Profile], default="standard", help="families in --openmetrics"
     )
     parser.add_argument("--trace", action="store_true", help="print the span tree instead of the summary")
+    parser.add_argument(
+        "--otlp", action="store_true", help="also send the spans, with their own times, where OTEL_EXPORTER_OTLP_* say"
+    )
+    parser.add_argument("--no-epoch", action="store_true", help="for exporters with traces.epoch set to none")
     parser.add_argument("--openmetrics", metavar="FILE", help="also write OpenMetrics with timestamps, for promtool")
     parser.add_argument(
         "--step", type=float, default=STEP, metavar="SECONDS", help="time between two samples (default: 15)"
     )
 
 
-def run(args: argparse.Namespace) -> int:
-    """Read the files and print what the calls were like; 1 when a file could not be read."""
+def run(args: argparse.Namespace, send: Send | None = None) -> int:
+    """
+    Read the files and print what the calls were like; 1 when a file could not be read, or spans could not be sent.
+
+    ``send`` delivers the spans.
+    """
     console = Console(stderr=True)
     if args.participant and len(args.files) > 1:
         console.print("--participant names one participant, so it takes one file")
@@ -107,7 +121,13 @@ def run(args: argparse.Namespace) -> int:
         print_json(outcome)
     else:
         print_text(outcome)
-    return 0
+    return 0 if send is None else _send(send, outcome.spans, console)
+
+
+def _send(send: Send, spans: Sequence[Span], console: Console) -> int:
+    delivered, where = send(spans)
+    console.print(f"{delivered} of {len(spans)} spans sent by {where}", markup=False, soft_wrap=True, highlight=False)
+    return 0 if delivered == len(spans) else 1
 
 
 def _open(path: str, session: str, participant: str, stack: contextlib.ExitStack) -> Source:
@@ -178,16 +198,16 @@ def _play(sources: list[Source], args: argparse.Namespace, console: Console) -> 
                 limit = 1_000_000 if args.openmetrics else 0
                 settings = PipelineSettings(
                     profile=Profile[args.profile.upper()], participants_limit=limit, expiry=float("inf"),
-                    traces=TraceSettings() if args.trace else None,
+                    traces=TraceSettings(epoch="none" if args.no_epoch else "day") if args.trace or args.otlp else None,
                 )  # fmt: skip
                 pipeline, ticked = Pipeline(settings, now), now
                 samples = Samples(args.step, now) if args.openmetrics else None
             if samples is not None:
                 samples.take(pipeline, now)
-            if now - ticked >= 1:
-                pipeline.tick(now)
+            for tick in _ticks(ticked, now):
+                pipeline.tick(tick)
                 outcome.spans += pipeline.take_spans()
-                ticked = now
+                ticked = tick
                 progress.update(task, completed=sum(_position(source.stream) for source in sources))
             _remember(pipeline, record, participants)
             pipeline.feed(record, now)
@@ -207,6 +227,16 @@ def _play(sources: list[Source], args: argparse.Namespace, console: Console) -> 
         outcome.refused.update(source.reader.refused)
     outcome.summaries.sort(key=lambda summary: (summary.session, summary.start, summary.participant))
     return outcome
+
+
+def _ticks(last: float, now: float) -> Iterator[float]:
+    """The ticks between two records: each second at first, for what is due then, and each half minute after that."""
+    if now - last > LONGEST_PAUSE:
+        last = now - LONGEST_PAUSE
+    begin = last
+    while now - last >= 1:
+        last = min(last + (1.0 if last - begin < 60 else 30.0), now)
+        yield last
 
 
 def _remember(pipeline: Pipeline, record: Record, participants: dict[ParticipantKey, Participant]) -> None:

@@ -1,4 +1,4 @@
-"""Clients that do what nobody expects: nothing is open for longer than five minutes, nothing grows, nobody is an orphan."""
+"""Clients that do what nobody expects: nothing is open for long, nothing grows, nobody is an orphan."""
 
 from collections import Counter
 

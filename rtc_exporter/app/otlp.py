@@ -11,7 +11,7 @@ Imported only where OTLP is on, for what it imports is dear.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from rtc_exporter.app.delivery import Counts, Delivery, Part
 from rtc_exporter.app.queues import SnapshotQueue, SpanQueue
@@ -19,11 +19,26 @@ from rtc_exporter.app.senders import sender
 from rtc_exporter.export.otlp import MetricsEncoder
 from rtc_exporter.otel import Otlp
 from rtc_exporter.pipeline import Pipeline
+from rtc_exporter.span import Span
 
 logger = logging.getLogger("rtc_exporter")
 
 #: Seconds for what is left when the process stops.
 FLUSH = 5.0
+
+#: Seconds for the spans of an import: a receiver may be busy, and whoever waits may be at a terminal.
+PATIENCE = 30.0
+
+
+def deliver(otlp: Otlp, spans: Sequence[Span], seconds: float = PATIENCE) -> Counts:
+    """Send spans that are all there is, as ``rtc-exporter import`` does; what became of them.  Blocks."""
+    assert otlp.traces is not None, "whoever calls has looked"
+    delivery = Delivery("traces", SpanQueue(otlp.resource), sender(otlp.traces))
+    delivery.put(spans, is_last=True)
+    delivery.start()
+    delivery.flush(seconds)
+    delivery.abandon()
+    return delivery.counts()
 
 
 class Push:
