@@ -105,11 +105,13 @@ async def closed(client: ClientConnection) -> tuple[int, str]:
 
 
 @contextlib.asynccontextmanager
-async def running(environ: Mapping[str, str] | None = None, **settings: str) -> AsyncIterator[Running]:
-    """Start an exporter and stop it; settings are written ``ingest__resume="1"``."""
+async def running(
+    environ: Mapping[str, str] | None = None, *, start: float = 1_795_171_686.0, **settings: str
+) -> AsyncIterator[Running]:
+    """Start an exporter, whose clock says ``start``, and stop it; settings are written ``ingest__resume="1"``."""
     args = {name.replace("__", "."): value for name, value in settings.items()}
     config = Config.load({"ingest.listen": "127.0.0.1:0", "admin.listen": "127.0.0.1:0", **args}, environ or {})
-    now = [1_795_171_686.0]
+    now = [start]
     server = Server(config, lambda: now[0])
     ready = asyncio.Event()
     task = asyncio.create_task(server.run(ready.set))
