@@ -2,6 +2,7 @@
 What spans say of a participant: attributes from what is known when a span ends.
 """
 
+import re
 from collections.abc import Mapping
 
 from rtc_exporter import spans
@@ -26,6 +27,8 @@ SHOWN = {
 #: Sums on segments and summaries.
 SUMS = ("rtc.bytes.received", "rtc.bytes.sent", "rtc.freezes", "rtc.freeze.time")
 _NOTHING: Mapping[str, float] = {}
+#: A token (RFC 5888), as browsers make them: a number, a word, or a UUID.  Anything else is not ours to pass on.
+_MID = re.compile(r"[\w-]{1,36}", re.ASCII)
 
 
 def announcement(participant: Participant, story: Story, time: float) -> Draft:
@@ -118,7 +121,8 @@ def episode(
         "rtc.media.kind": rule.kind or None, "rtc.media.direction": rule.direction or None,
         "rtc.streams": episode.streams or None, "rtc.worst": _short(episode.worst) if rule.is_measured else None,
         "rtc.threshold": rule.on if rule.is_measured else None,
-        "rtc.mid": episode.mid, "rtc.ssrc": episode.ssrc, "rtc.part": known.part,
+        "rtc.mid": episode.mid if _MID.fullmatch(episode.mid or "") else None, "rtc.ssrc": episode.ssrc,
+        "rtc.part": known.part,
         "rtc.codec": labels.admit("rtc.codec", episode.codec, now) or None,
     }  # fmt: skip
     draft.attributes |= {name: value for name, value in told.items() if value is not None}

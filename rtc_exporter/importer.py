@@ -301,9 +301,9 @@ def print_text(outcome: Outcome) -> None:
         begin = min(summary.start for summary in summaries)
         length = max(summary.start + summary.duration for summary in summaries) - begin
         when = datetime.fromtimestamp(begin, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-        print(f"session {session}: {when}, {length:.0f} s, participants: {len(summaries)}")
+        print(tree.clean(f"session {session}: {when}, {length:.0f} s, participants: {len(summaries)}"))
         for summary in summaries:
-            print("\n".join(_lines(summary)))
+            print("\n".join(map(tree.clean, _lines(summary))))
         print()
     refused = ", ".join(f"{number} {reason}" for reason, number in outcome.refused.items())
     print(f"{outcome.reports} reports" + (f"; skipped: {refused}" if refused else ""))

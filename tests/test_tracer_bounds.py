@@ -259,3 +259,20 @@ def test_a_segment_of_bad_quality_keeps_a_trace(quality: str, is_bad: bool) -> N
     tally.pass_time(20.0, "good")
 
     assert story.draw(tally, "interval").is_bad == is_bad
+
+
+@pytest.mark.parametrize(
+    ("mid", "told"),
+    [("0", "0"), ("audio", "audio"), ("{b1e9a2d4-7c1f-4f1e-9a52-0d2f6c1e7a33}", None), ("alice@example.com", None),
+     ("10.1.2.3", None), ("Alice's phone", None), ("x" * 37, None), ("", None)],
+)  # fmt: skip
+def test_a_mid_is_a_token_or_is_not_told(mid: str, told: str | None) -> None:
+    """Clients may write there what they like: a name or an address goes no further."""
+    call = Made()
+    call.connect()
+    for number in range(1, 10):
+        report = stream(number * 5, 100 * number)
+        call.report(5.0, {**report, "A": {**report["A"], "mid": mid}})
+    (span,) = named(call.leave(), "rtc.episode.loss")
+
+    assert span.attributes.get("rtc.mid") == told

@@ -241,7 +241,7 @@ def trace_settings(config: Config) -> TraceSettings:
         epoch=config.traces.epoch,
         budget=config.traces.budget,
         replica=config.otlp.resource["service.instance.id"],
-        pinned=frozenset(config.participants.pinned),
+        pinned=frozenset((*config.traces.pinned, *config.participants.pinned)),
     )
 
 
