@@ -146,9 +146,9 @@ class Phases:
         """A phase has ended; it leaves with its parent, or after it."""
         if self.setup_span is None:
             return []
-        draft = self._trace.draft(f"rtc.setup.{name}", start, end, self._who, parent=self.setup_span.id)
-        if any(known.id == draft.id for known in self._phases):
+        if any(known.name == f"rtc.setup.{name}" for known in self._phases):
             return []  # a phase is drawn once; what comes again is a negotiation
+        draft = self._trace.draft(f"rtc.setup.{name}", start, end, self._who, parent=self.setup_span.id)
         draft.trace = self.setup_span.trace
         draft.attributes["rtc.peer_connection.id"] = self._who
         if name == "ice_gathering":

@@ -30,6 +30,8 @@ ALWAYS = frozenset((spans.PARTICIPANT, spans.SUMMARY))
 _PARENTS = ALWAYS | {spans.SETUP}
 #: Setup spans that were given up while phases of theirs may still come.
 LOST = 64
+#: Ids of a participant that are not given twice.
+TAKEN = 64
 #: Seconds for which a page may have kept what happened before it spoke to us.
 BEFORE = 300.0
 #: Participants of a session whose joins are counted, and participants of sessions that have ended.
@@ -186,6 +188,7 @@ class ParticipantTrace:
     __slots__ = (
         "began", "is_told", "join", "key", "kept", "number", "over_budget", "own", "parent", "session", "settings",
         "span_id", "state", "trace_id", "links", "is_announced", "made", "_buffer", "_buffered", "_lost", "_pending",
+        "_taken",
     )  # fmt: skip
 
     def __init__(self, settings: TraceSettings, session: SessionTrace, key: ParticipantKey, now: float) -> None:
@@ -211,6 +214,7 @@ class ParticipantTrace:
         self.over_budget = 0
         self._pending: list[Draft] = []
         self._lost: deque[bytes] = deque(maxlen=LOST)
+        self._taken: dict[bytes, None] = {}
         self._buffer: list[Span] = []
         self._buffered = 0
         self._place()
@@ -234,7 +238,18 @@ class ParticipantTrace:
         """A span of this participant; it hangs on the participant's unless a ``parent`` is named."""
         if name == spans.PARTICIPANT:
             return Draft(name, self.trace_id, self.span_id, start, end, self.parent, links=self.links)
-        return Draft(name, self.trace_id, self.id_of(name, *parts), start, end, parent or self.span_id)
+        return Draft(name, self.trace_id, self._free(name, parts), start, end, parent or self.span_id)
+
+    def _free(self, name: str, parts: tuple[str, ...]) -> bytes:
+        """An id that none of its latest spans has: a peer connection's name is used again, a clock is set back."""
+        ident, number = self.id_of(name, *parts), 0
+        while ident in self._taken:
+            number += 1
+            ident = self.id_of(name, *parts, str(number))
+        self._taken[ident] = None
+        if len(self._taken) > TAKEN:
+            del self._taken[next(iter(self._taken))]
+        return ident
 
     def roll_over(self, now: float) -> Link:
         """Go on in a new trace; gives the link to it.  The participant has to be announced again."""

@@ -151,6 +151,10 @@ def test_a_clock_that_is_set_in_the_midst_of_a_call(jump: float) -> None:
         if number == 30:
             call.offset = jump
         call.report(5.0, stream(number * 5))
+    call.wait(30.0)
+    call.offset = 0.0
+    for number in range(70, 130):
+        call.report(5.0, stream(number * 5))
     call.event("close")
     spans = call.leave()
 
@@ -178,6 +182,21 @@ def test_camera_and_microphone_asked_for_at_once_are_two_calls() -> None:
     ]
     assert told == [(False, True, "getUserMedia failed", 0.5), (True, False, None, 1.0)]
     assert twice(spans) == []
+
+
+def test_a_name_that_is_used_for_one_peer_connection_after_the_other() -> None:
+    """Clients may call each of theirs ``main``: every setup and every phase has its own id."""
+    call = Made()
+    for _ in range(3):
+        call.connect()
+        call.event("unmute", track="t")
+        call.wait(10.0)
+        call.event("close")
+    spans = call.leave()
+
+    assert len(named(spans, table.SETUP)) == len(named(spans, "rtc.setup.create_offer")) == 3
+    assert len(named(spans, "rtc.setup.first_packet")) == 3
+    assert orphans(spans) == twice(spans) == []
 
 
 def test_calls_that_never_settle_are_bounded() -> None:
