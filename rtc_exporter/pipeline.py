@@ -143,7 +143,7 @@ class Pipeline:
         if participant is None:
             self._join(joined.key, now, joined)
         else:
-            participant.seen = now
+            participant.touch(now)
             if self._tracer:
                 self._tracer.tell(participant, joined)
             if any(participant.attributes.get(name) != value for name, value in joined.attributes.items()):
@@ -164,7 +164,7 @@ class Pipeline:
         if participant is None:
             return 0
         participant.sockets = max(0, participant.sockets - 1)
-        participant.seen = now
+        participant.touch(now)
         return participant.sockets
 
     def is_connected(self, key: ParticipantKey) -> bool:

@@ -119,9 +119,7 @@ class Segments:
         return self._cut(time, is_due) if is_due or time - self.window.start >= self.WINDOW else []
 
     def rest(self, time: float, quality: str) -> list[tuple[Tally, str]]:
-        """No fold has come: a segment ends after five minutes all the same; ``quality`` is that of the last fold."""
-        if time - self.current.start < self.LENGTH:
-            return []
+        """Five minutes are over by our clock, and no fold has come; ``quality`` is that of the last one."""
         self._pass(time, quality)
         return self._cut(time, is_due=True)
 
@@ -147,20 +145,17 @@ class Segments:
         return self.current if self.current.end > self.current.start else None
 
     def _cut(self, time: float, is_due: bool) -> list[tuple[Tally, str]]:
-        """The window is full, or five minutes are: it continues the segment, or begins the next."""
-        lasted = time - self.window.start >= self.WINDOW
+        """The window is full: it continues the segment, or begins the next; or five minutes are over, and both end."""
         window, self.window = self.window, Tally(time)
-        done: list[tuple[Tally, str]] = []
-        if lasted and window.quality != self.current.quality and self.current.classes and self._may_cut(time):
-            done.append((self.current, "quality"))
-            self.current = window
-            is_due = False
-        else:
-            self.current.absorb(window)
-        if is_due:
-            done.append((self.current, "interval"))
-            self.current = Tally(time)
-        return done
+        changed = window.quality != self.current.quality and bool(self.current.classes)
+        if changed and not is_due and self._may_cut(time):
+            done, self.current = self.current, window
+            return [(done, "quality")]
+        self.current.absorb(window)
+        if not is_due:
+            return []
+        done, self.current = self.current, Tally(time)
+        return [(done, "interval")]
 
     def _may_cut(self, time: float) -> bool:
         self._cuts = min(self.CUTS, self._cuts + (time - self._cut_at) / self.CUT_EVERY)

@@ -210,6 +210,10 @@ class Participant:
         """What its client's event clock says ``now``: it goes on while the client says nothing."""
         return self.sent + max(0.0, now - self.seen)
 
+    def touch(self, now: float) -> None:
+        """It gave a sign, but no time: its clock goes on."""
+        self.sent, self.seen = self.time(now), now
+
     @property
     def path(self) -> Mapping[str, str]:
         """Labels of a path that the participant uses now: of its newest open peer connection that has one."""

@@ -67,6 +67,7 @@ class Tracer:
                 self._mark(session.trace, session.name, participant, now)
         story = participant.story = Story(ParticipantTrace(self._settings, session.trace, participant.key, now))
         self._busy[participant] = None
+        self._due[participant] = now + PART
         participant.exemplar = story.trace.exemplar
         if joined is not None:
             self.tell(participant, joined)
@@ -125,7 +126,6 @@ class Tracer:
         if story is None:
             return
         story.hear(event.time)
-        self._due.setdefault(participant, now + PART)
         if event.name in drafts.SHOWN:
             self._show(participant, story, event, now)
         if connection is None:
@@ -179,7 +179,6 @@ class Tracer:
             story.segments.window.add(name, max(0.0, amount - before))
         story.totals = totals
         quality = class_of(participant)
-        self._due.setdefault(participant, now + PART)
         for tally, reason in story.segments.fold(participant.sent, quality, judge.values):
             self._cut(participant, story, tally, reason, now)
 
@@ -307,7 +306,6 @@ class Tracer:
         if story.trace.is_announced:
             return
         story.hear(participant.sent)
-        self._due.setdefault(participant, now + PART)
         self._send(participant, [drafts.announcement(participant, story, participant.time(now))], now)
 
     def _roll_over(self, participant: Participant, story: Story, now: float) -> None:

@@ -57,6 +57,36 @@ def test_events_alone_put_no_segment_off() -> None:
     assert sum(len(span.events) for span in named(spans, table.SEGMENT)) == 60
 
 
+@pytest.mark.parametrize("drift", [0.9, 1.0, 1.1])
+def test_a_clock_that_goes_wrong_puts_no_segment_off(drift: float) -> None:
+    """Five minutes are five minutes of ours, whatever a client says each minute."""
+    call = Made()
+    for _ in range(60):
+        call.event("devicechange", pc="")
+        call.wait(60.0)
+        call.offset += 60.0 * (drift - 1.0)
+    running = named(call.left, table.SEGMENT)
+
+    assert 11 <= len(running) <= 13
+    assert max(span.end - span.start for span in running) <= 300.0 * max(drift, 1.0) + 1.0
+
+
+def test_a_socket_that_comes_again_does_not_set_the_clock_back() -> None:
+    """A client that is silent and connects anew tells no time: its stay goes on all the same."""
+    call = Made()
+    call.pipeline.attach(ANN, call.now)
+    call.event("createPage", pc="")
+    for _ in range(6):
+        call.wait(590.0)
+        call.pipeline.detach(ANN, call.now)
+        call.pipeline.attach(ANN, call.now)
+        call.feed(Joined(ANN, call.now, {}))
+    segments = named(call.left, table.SEGMENT)
+
+    assert [span.end - span.start for span in segments] == [300.0] * 11
+    assert [span.start for span in segments[1:]] == [span.end for span in segments[:-1]]
+
+
 def test_folds_end_segments_before_silence_does() -> None:
     """A report each five seconds: whole segments of the class that was judged."""
     call = Made()
