@@ -7,6 +7,7 @@ report; scrapes are in it.
 """
 
 import argparse
+import contextlib
 import threading
 import zlib
 from statistics import median
@@ -98,11 +99,12 @@ def counted(admin: Place) -> int:
 
 def pushing(core: int | None, recording: Recording, args: argparse.Namespace) -> Round:
     """The exporter once more, with spans and metrics going to a receiver that takes everything."""
-    with http_receiver([OK]) as receiver, environment(
-        OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{receiver.port}", OTEL_METRIC_EXPORT_INTERVAL=INTERVAL
-    ):  # fmt: skip
-        with children.exporter(core, *args.setting) as (child, place, admin):
-            return measure(child, place, recording, args, admin)
+    with contextlib.ExitStack() as stack:
+        receiver = stack.enter_context(http_receiver([OK]))
+        endpoint = f"http://127.0.0.1:{receiver.port}"
+        stack.enter_context(environment(OTEL_EXPORTER_OTLP_ENDPOINT=endpoint, OTEL_METRIC_EXPORT_INTERVAL=INTERVAL))
+        child, place, admin = stack.enter_context(children.exporter(core, *args.setting))
+        return measure(child, place, recording, args, admin)
 
 
 def compare(core: int | None, recording: Recording, args: argparse.Namespace) -> tuple[Round, Round]:
