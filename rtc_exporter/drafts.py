@@ -12,7 +12,7 @@ from rtc_exporter.labels import Labels
 from rtc_exporter.model import Event, Member
 from rtc_exporter.phases import candidate_error
 from rtc_exporter.rules.rule import CRITICAL
-from rtc_exporter.segments import times
+from rtc_exporter.segments import Tally, times
 from rtc_exporter.sessions import Participant, PeerConnection
 from rtc_exporter.story import OpenEpisode, Story
 from rtc_exporter.tracing import Draft
@@ -44,6 +44,17 @@ def announcement(participant: Participant, story: Story, time: float) -> Draft:
         draft.attributes["rtc.outcome"] = story.outcome
         if story.outcome not in ("connected", "abandoned"):
             draft.error, draft.is_bad = "setup failed", True
+    return draft
+
+
+def segment(participant: Participant, story: Story, tally: Tally, reason: str) -> Draft:
+    """A stretch of the stay, and over which path it went in the end."""
+    draft = story.draw(tally, reason)
+    open_ones = (connection for connection in reversed(participant.peer_connections.values()) if connection.path)
+    connection = next(open_ones, None)
+    if connection is not None:
+        told = path_of(connection)
+        draft.attributes |= {name: told[name] for name in spans.PATH if name in told}
     return draft
 
 

@@ -85,7 +85,6 @@ CLASSES = ("good", "fair", "poor", "bad", "unclassified")
 SPANS: tuple[SpanType, ...] = (
     SpanType(
         SESSION, "", "when the first participant is seen", "Marks a session; it has no length.",
-        ("rtc.room.name",),
     ),
     SpanType(
         PARTICIPANT, SESSION, "when setup is complete or has failed, at the latest 30 s after the join",
@@ -194,7 +193,6 @@ VALUES: dict[str, tuple[str, ...]] = {"rtc.outcome": ("closed",)}
 #: Attributes that no metric has.
 SPAN_ATTRIBUTES: dict[str, SpanAttribute] = {
     "rtc.sampling.reason": SpanAttribute("string", "Why the span was kept: `ratio`, what went wrong, or `pinned`.", "ratio"),
-    "rtc.room.name": SpanAttribute("string", "The room, where it is not the session.", "daily"),
     "rtc.participant.join": SpanAttribute("int", "How often the participant had joined the session before.", "0"),
     "rtc.client.clock_offset": SpanAttribute("double", "Seconds that were added to the client's times.", "0.0"),
     "rtc.peer_connection.id": SpanAttribute("string", "The peer connection, as the client names it.", "PC_0"),

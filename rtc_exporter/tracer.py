@@ -90,7 +90,7 @@ class Tracer:
         if story.segments is not None:
             rest = story.segments.finish(end)
             if rest is not None:
-                self._send(participant, [story.draw(rest, "leave")], now)
+                self._send(participant, [drafts.segment(participant, story, rest, "leave")], now)
         self._send(participant, [drafts.summary(participant, story, reason, end)], now)
         self._buffered.add(-story.trace.buffered)
         self._settle(story.trace.forget())
@@ -249,7 +249,7 @@ class Tracer:
         """A segment has ended."""
         self._due.pop(participant, None)
         self._due[participant] = now + PART
-        self._send(participant, [story.draw(tally, reason)], now)
+        self._send(participant, [drafts.segment(participant, story, tally, reason)], now)
         if story.trace.is_announced and now - story.trace.began >= self._settings.longest:
             self._roll_over(participant, story, now)
 

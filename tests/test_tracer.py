@@ -143,6 +143,16 @@ def test_the_path_is_on_the_setup(case: str, local: str) -> None:
     )
 
 
+@pytest.mark.parametrize(("case", "local"), [("relay-cr", "relay"), ("healthy-cr", "host")])
+def test_the_path_is_on_what_is_searched(case: str, local: str) -> None:
+    """Back ends join no spans: segments and summaries say it too."""
+    for name in (table.SEGMENT, table.SUMMARY):
+        found = named(traced.spans(case), name)
+        assert [span.attributes["rtc.ice.candidate.type"] for span in found] == [local, local]
+    segments = named(traced.spans(case), table.SEGMENT)
+    assert [span.attributes["rtc.ice.remote_candidate.type"] for span in segments] == [local, local]
+
+
 @pytest.mark.parametrize("case", [case for case in CASES if case.startswith(("healthy", "relay", "mesh", "simulcast"))])
 def test_a_healthy_call_has_all_phases_and_no_error(case: str) -> None:
     """From the offer to the first frame; nothing is bad."""
