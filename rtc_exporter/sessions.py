@@ -50,11 +50,13 @@ CLOCK_WINDOW = 300.0
 class Clock:
     """How far a client's clock is behind ours: the least delay seen lately (the rest is the network)."""
 
-    __slots__ = ("shift", "_before", "_began", "_least")
+    __slots__ = ("is_trusted", "shift", "_before", "_began", "_least")
 
     def __init__(self) -> None:
         #: Seconds to add to the client's times to have ours.
         self.shift = 0.0
+        #: Whether what it says is taken as it is: of a call that is over nobody can say better.
+        self.is_trusted = False
         self._least = inf
         self._before = inf
         self._began = -inf
@@ -67,7 +69,7 @@ class Clock:
         elif behind < self._least:
             self._least = behind
         offset = min(self._before, self._least)
-        if abs(offset - self.shift) > (JUMP if self.shift else WRONG):
+        if not self.is_trusted and abs(offset - self.shift) > (JUMP if self.shift else WRONG):
             self.shift = offset if abs(offset) > WRONG else 0.0
         return offset, behind - offset
 

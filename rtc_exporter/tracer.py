@@ -60,12 +60,15 @@ class Tracer:
     # ── participants
 
     def join(self, participant: Participant, session: Session, joined: Joined | None, now: float) -> None:
-        """A participant is seen for the first time."""
+        """A participant is seen for the first time, or read from a file."""
+        start = now
+        if joined is not None and joined.is_past:
+            start, participant.clock.is_trusted = min(joined.time, now), True
         if session.trace is None:
-            session.trace = self._ended.begin(self._settings, session.name, now)
+            session.trace = self._ended.begin(self._settings, session.name, start)
             if not session.trace.number:
-                self._mark(session.trace, session.name, participant, now)
-        story = participant.story = Story(ParticipantTrace(self._settings, session.trace, participant.key, now))
+                self._mark(session.trace, session.name, participant, start)
+        story = participant.story = Story(ParticipantTrace(self._settings, session.trace, participant.key, start))
         self._busy[participant] = None
         self._due[participant] = now + PART
         participant.exemplar = story.trace.exemplar
@@ -98,6 +101,7 @@ class Tracer:
         self._due.pop(participant, None)
         trace = session.trace
         if trace is not None:
+            trace.end = max(trace.end, min(end + participant.clock.shift, now))
             for quality, seconds in story.classes.items():
                 trace.quality[quality] = trace.quality.get(quality, 0.0) + seconds
         participant.story = None
@@ -115,7 +119,7 @@ class Tracer:
             worst = max(trace.quality, key=lambda name: trace.quality[name])
             attributes |= {"rtc.quality": worst, **times(trace.quality)}
         ident = trace.span_id(spans.SESSION_SUMMARY, self._settings.replica, str(trace.number))
-        span = Span(spans.SESSION_SUMMARY, trace.trace_id, ident, trace.root, trace.start, now, attributes)
+        span = Span(spans.SESSION_SUMMARY, trace.trace_id, ident, trace.root, trace.start, trace.end, attributes)
         self._settle([(span, Fate.QUEUED)])
 
     # ── what happens to them
@@ -250,7 +254,8 @@ class Tracer:
         self._due.pop(participant, None)
         self._due[participant] = now + PART
         self._send(participant, [drafts.segment(participant, story, tally, reason)], now)
-        if story.trace.is_announced and now - story.trace.began >= self._settings.longest:
+        lasted = participant.time(now) + participant.clock.shift - story.trace.began
+        if story.trace.is_announced and lasted >= self._settings.longest:
             self._roll_over(participant, story, now)
 
     def _watch(self, participant: Participant, story: Story, now: float) -> bool:
@@ -314,7 +319,7 @@ class Tracer:
         last = story.trace.draft(spans.SEGMENT, time, time, "rollover", str(story.trace.number))
         last.attributes["rtc.segment.reason"] = "rollover"
         trace, ident = story.trace.trace_id, story.trace.span_id
-        link = story.trace.roll_over(now)
+        link = story.trace.roll_over(min(time + participant.clock.shift, now))
         last.links = (link,)
         last.trace, last.parent = trace, ident
         story.trace.is_announced = True  # the last span of the old trace goes before the first of the new one

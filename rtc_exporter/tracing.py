@@ -98,14 +98,15 @@ class SessionTrace:
     """The trace that the participants of a session share, as far as this exporter sees it."""
 
     __slots__ = (
-        "by_ratio", "epoch", "is_kept", "joins", "number", "quality", "root", "spent", "start", "state", "trace_id",
-        "_session", "_settings",
+        "by_ratio", "end", "epoch", "is_kept", "joins", "number", "quality", "root", "spent", "start", "state",
+        "trace_id", "_session", "_settings",
     )  # fmt: skip
 
     def __init__(self, settings: TraceSettings, session: str, start: float) -> None:
         self._settings = settings
         self._session = session
-        self.start = start
+        #: When it began, and when the last who has left did so.
+        self.start = self.end = start
         self.epoch = str(int(start // 86400)) if settings.epoch == "day" else ""
         self.trace_id = trace_id(settings.tenant, session, self.epoch)
         self.root = self.span_id(spans.SESSION)

@@ -1,5 +1,6 @@
 """``rtc-exporter import --otlp``: the spans of a finished call, to a real Collector and to receivers that refuse."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from rtc_exporter.tracing import SessionTrace, TraceSettings
 from tests import captures
 from tests.collector import collector
 from tests.receivers import INVALID, OK, UNAVAILABLE, Step, http_receiver
+from tests.running import START, running
 from tests.test_tracer import start
 
 ROOM = "lab-ice-failure-f7ad89"
@@ -89,3 +91,30 @@ def test_an_import_that_knows_no_receiver_does_not_begin(
         monkeypatch.setenv("OTEL_TRACES_EXPORTER", exporter)
     assert main(["import", "--otlp", "/no/such/file"]) == 2
     assert "wanted OTEL_EXPORTER_OTLP_ENDPOINT" in capsys.readouterr().err
+
+
+def test_a_file_that_is_posted_keeps_its_times_and_its_trace() -> None:
+    """A week later, to an exporter that runs: the outage where it was, in the trace that the call had."""
+
+    async def run(port: int) -> None:
+        environ = {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": f"http://127.0.0.1:{port}/v1/traces"}
+        async with running(environ, start=START + 7 * 86_400) as exporter:
+            body = (captures.DATA / "degraded-ff.p1.rtcstats-dump.gz").read_bytes()
+            answer = await exporter.http.post(exporter.ingest("/v1/dumps/lab-degraded-194791/p1"), content=body)
+            assert answer.status_code == 200, answer.text
+
+    with http_receiver([OK]) as receiver:
+        asyncio.run(run(receiver.port))
+    spans = [
+        span
+        for request in receiver.requests for part in request.message.resource_spans
+        for scope in part.scope_spans for span in scope.spans
+    ]  # fmt: skip
+    began = start("degraded-ff")
+    (outage,) = (span for span in spans if span.name == "rtc.episode.no_media")
+
+    assert {span.trace_id for span in spans} == {SessionTrace(TraceSettings(), "lab-degraded-194791", began).trace_id}
+    assert all(
+        began - 5 < span.start_time_unix_nano / 1e9 <= span.end_time_unix_nano / 1e9 < began + 90 for span in spans
+    )
+    assert 2.5 < (outage.end_time_unix_nano - outage.start_time_unix_nano) / 1e9 < 4.0

@@ -60,7 +60,9 @@ class Reader:
         first, last = (records[0].time, records[-1].time) if records else (saved, saved)
         attributes = agent(dump.get("UserAgentData"))
         original = text(dump.get("UserAgent"), self._limits.text_length)
-        yield Joined(self._key, first, attributes | ({"user_agent.original": original} if original else {}))
+        yield Joined(
+            self._key, first, attributes | ({"user_agent.original": original} if original else {}), is_past=True
+        )
         yield from records
         yield Left(self._key, last, "closed")
 
