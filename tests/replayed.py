@@ -5,7 +5,7 @@ So spans have the times that they had, and a call of a minute takes a second.
 """
 
 import heapq
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -30,8 +30,10 @@ def _steps(name: str) -> list[tuple[float, str, int, dict[str, Any]]]:
     ]
 
 
-async def play(exporter: Running, names: Iterable[str]) -> None:
-    """All of it, from the first who comes to the last who goes."""
+async def play(
+    exporter: Running, names: Iterable[str], before_the_end: Callable[[], Awaitable[None]] | None = None
+) -> None:
+    """All of it, from the first who comes to the last who goes; ``before_the_end`` everybody is still there."""
     clients: dict[str, ClientConnection] = {}
     for time, name, _, row in heapq.merge(*map(_steps, names)):
         while exporter.now + 1.0 <= time:
@@ -46,6 +48,9 @@ async def play(exporter: Running, names: Iterable[str]) -> None:
                     compression=None,
                 )
             case "close":
+                if before_the_end is not None:
+                    await before_the_end()
+                    before_the_end = None
                 await clients[name].close(row["code"] if row["code"] != 1005 else 1000)
             case _:
                 await clients[name].send(row["text"])

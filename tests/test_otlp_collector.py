@@ -69,7 +69,16 @@ async def scenario(to: Collector, protocol: str) -> Found:
         "OTEL_RESOURCE_ATTRIBUTES": "deployment.environment.name=test",
     }
     async with running(environ, start=replayed.start(CALL)) as exporter:
-        await replayed.play(exporter, CALL)
+
+        def queued() -> float:
+            return exporter.value("rtc.exporter.otlp.queued", "metrics")
+
+        async def seen() -> None:
+            """Two more snapshots: the second was begun after the last frame."""
+            for _ in range(2):
+                await exporter.until(lambda before=queued(): queued() > before)
+
+        await replayed.play(exporter, CALL, seen)
         scraped = samples((await exporter.http.get(exporter.admin("/metrics"))).text)
         await to.until(lambda: any(span.name == table.SUMMARY for span in to.spans()))
         early = len(to.spans())

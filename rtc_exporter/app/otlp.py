@@ -58,6 +58,8 @@ class Push:
             self._traces = Delivery("traces", SpanQueue(otlp.resource), sender(otlp.traces))
         if otlp.metrics is not None:
             self._metrics = Delivery("metrics", SnapshotQueue(), sender(otlp.metrics))
+        #: Points that were lost before the newest snapshot.
+        self._lost = 0
         self._deliveries = [delivery for delivery in (self._traces, self._metrics) if delivery is not None]
         self._stopping = asyncio.Event()
         self._snapshots: asyncio.Task[None] | None = None
@@ -108,7 +110,11 @@ class Push:
     async def _snapshot(self, delivery: Delivery) -> None:
         """Encode all metrics, in parts."""
         now = self._clock()
-        self._count(now)
+        counts = self._count(now)[delivery.signal]
+        lost = sum(counts.dropped.values())
+        if not counts.waiting and lost == self._lost:
+            self._encoder.confirm()
+        self._lost = lost
         parts = []
         try:
             for message, points in self._encoder.encode(self._pipeline.store.families(), now):
@@ -119,13 +125,15 @@ class Push:
         if parts:
             delivery.put(parts)
 
-    def _count(self, now: float) -> None:
-        """Copy the counts of the threads into the store."""
+    def _count(self, now: float) -> dict[str, Counts]:
+        """Copy the counts of the threads into the store; gives them by signal."""
+        found = {delivery.signal: delivery.counts() for delivery in self._deliveries}
         for delivery in self._deliveries:
-            counts = delivery.counts()
+            counts = found[delivery.signal]
             self._publish(delivery.signal, counts, now)
             for fault in counts.faults:
                 self._fault(fault, now)
+        return found
 
     def _publish(self, signal: str, counts: Counts, now: float) -> None:
         store = self._pipeline.store
