@@ -70,13 +70,15 @@ async def scenario(to: Collector, protocol: str) -> Found:
     }
     async with running(environ, start=replayed.start(CALL)) as exporter:
 
-        def queued() -> float:
-            return exporter.value("rtc.exporter.otlp.queued", "metrics")
+        async def snapshot() -> None:
+            """The next one is queued."""
+            before = exporter.value("rtc.exporter.otlp.queued", "metrics")
+            await exporter.until(lambda: exporter.value("rtc.exporter.otlp.queued", "metrics") > before)
 
         async def seen() -> None:
-            """Two more snapshots: the second was begun after the last frame."""
-            for _ in range(2):
-                await exporter.until(lambda before=queued(): queued() > before)
+            """The second from now is begun after the last frame."""
+            await snapshot()
+            await snapshot()
 
         await replayed.play(exporter, CALL, seen)
         scraped = samples((await exporter.http.get(exporter.admin("/metrics"))).text)
