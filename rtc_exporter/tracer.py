@@ -184,7 +184,7 @@ class Tracer:
         story.totals = totals
         quality = class_of(participant)
         for tally, reason in story.segments.fold(participant.sent, quality, judge.values):
-            self._cut(participant, story, tally, reason, now)
+            self._segment(participant, story, tally, reason, now)
 
     def change(
         self, participant: Participant, connection: PeerConnection | None, changes: Iterable[Change], shift: float,
@@ -247,9 +247,9 @@ class Tracer:
         story = participant.story
         if story is not None and story.segments is not None:
             for tally, reason in story.segments.rest(participant.time(now), class_of(participant)):
-                self._cut(participant, story, tally, reason, now)
+                self._segment(participant, story, tally, reason, now)
 
-    def _cut(self, participant: Participant, story: Story, tally: Tally, reason: str, now: float) -> None:
+    def _segment(self, participant: Participant, story: Story, tally: Tally, reason: str, now: float) -> None:
         """A segment has ended."""
         self._due.pop(participant, None)
         self._due[participant] = now + PART

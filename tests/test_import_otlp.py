@@ -61,9 +61,9 @@ def test_the_ids_are_those_that_traces_are_asked_for_by(
 @pytest.mark.parametrize(
     ("script", "status", "said"),
     [
-        ([UNAVAILABLE, OK], 0, "12 of 12 spans sent by http/protobuf"),
-        ([INVALID], 1, "0 of 12 spans sent by http/protobuf"),
-        ([Step(rejected=2)], 1, "10 of 12 spans sent by http/protobuf"),
+        ([UNAVAILABLE, OK], 0, "15 of 15 spans sent by http/protobuf"),
+        ([INVALID], 1, "0 of 15 spans sent by http/protobuf"),
+        ([Step(rejected=2)], 1, "13 of 15 spans sent by http/protobuf"),
     ],
     ids=["busy at first", "refused", "two refused"],
 )

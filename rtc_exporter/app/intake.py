@@ -136,7 +136,7 @@ class Connection:
             if isinstance(record, Joined):
                 # What the handshake said stands: clients tell the same in other words.
                 record = record._replace(attributes={**useragent.refine(record.attributes), **self.attributes})
-                if record.key not in self._seen:
+                if self.is_open and record.key not in self._seen:
                     self.speak_for(record.key, now)
             elif isinstance(record, Left):
                 self._forget(record.key)
