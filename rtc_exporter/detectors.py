@@ -20,7 +20,7 @@ from rtc_exporter.episodes import Bad, Change, Episode, Watch
 from rtc_exporter.marks import READS as MARKED
 from rtc_exporter.marks import Marker
 from rtc_exporter.model import Members, Report, Stats
-from rtc_exporter.probes import BENCH, READS, TREND_ROWS, TYPES, Bench, Probe, Row
+from rtc_exporter.probes import BENCH, READS, TREND_ROWS, TYPES, Bench, Probe, Reading, Row
 from rtc_exporter.quality import INSTEAD_AFTER
 from rtc_exporter.rules import CAUSES, OUTAGE, RULES, Rule
 from rtc_exporter.scores import Scores
@@ -46,7 +46,7 @@ class Flow(NamedTuple):
     is_muted: bool = False
 
 
-class _Reading:
+class _Worst:
     """The worst stream of a fold for one rule, and how many were bad."""
 
     __slots__ = ("cause", "is_bad", "streams", "thing", "value")
@@ -134,7 +134,7 @@ class Judge:
         self._grade = quality.UNCLASSIFIED
         self.values = {}
         self._seen = {}
-        readings: dict[int, _Reading] = {}
+        readings: dict[int, _Worst] = {}
         later: list[tuple[Probe, MonitoredObject]] = []
         tracks: list[str] = []
         kinds: list[str] = []
@@ -159,7 +159,7 @@ class Judge:
                 self._read(probes, thing, fold, readings, later)
         if later and fold.time - self._preferred > INSTEAD_AFTER:
             for probe, thing in later:
-                self._read((probe,), thing, fold, readings, None)
+                self._read((probe.reading,), thing, fold, readings, None)
         for value in self._trends.read(fold, self._seen, self.shares_screen):
             for row in TREND_ROWS.get(value.name, ()):
                 self._take(row, value.value, value.thing, fold, readings, value.cause)
@@ -193,41 +193,47 @@ class Judge:
         return any(not flow.packets or flow.level == 0.0 for flow in self.received.values())
 
     def _read(
-        self, probes: Sequence[Probe], thing: MonitoredObject, fold: Fold, readings: dict[int, _Reading],
+        self, probes: Sequence[Reading], thing: MonitoredObject, fold: Fold, readings: dict[int, _Worst],
         later: list[tuple[Probe, MonitoredObject]] | None,
     ) -> None:  # fmt: skip
         """Take the signals of one object; those that stand in for others wait, where there is a list for them."""
-        seen, values, age = self._seen, self.values, self._age_before(fold)
-        for probe in probes:
-            if later is not None and probe.stands_in:
+        age, watched, judged = self._age_before(fold), self._watched, 0
+        for probe, formula, guard, is_special, most, settle, bits in probes:
+            if is_special and probe.stands_in and later is not None:
                 later.append((probe, thing))
                 continue
-            value = probe.formula(thing, fold)
-            if value is None or (probe.guard is not None and not probe.guard(thing, fold)):
+            value = formula(thing, fold)
+            if value is None or (guard is not None and not guard(thing, fold)):
                 continue
-            if probe.takes_over:
-                self._preferred = fold.time
-            kept, level = probe.kept, probe.level
-            if kept is not None and value > seen.get(kept, -inf):
-                seen[kept] = value
-            if level is not None:
-                before = values.get(level.measure)
-                if before is None or (value < before if level.is_rate else value > before):
-                    values[level.measure] = value
-                if level.bounds is not None:
-                    self._grade = max(self._grade, level.grade(value))
-            if value <= probe.on and probe.is_plain and age >= probe.settle and not probe.bits & self._watched:
-                self._judged |= probe.bits
+            if is_special:
+                self._note(probe, value, fold)
+            if value <= most and age >= settle and not bits & watched:
+                judged |= bits
                 continue
             for row in probe.about(signals.codec_of(thing, fold.stats)) if probe.depends_on_codec else probe.rows:
                 self._take(row, value, thing, fold, readings)
+        self._judged |= judged
+
+    def _note(self, probe: Probe, value: float, fold: Fold) -> None:
+        """What a value means beside rules: to causes and trends, to the measures and the class of the fold."""
+        kept, level = probe.kept, probe.level
+        if probe.takes_over:
+            self._preferred = fold.time
+        if kept is not None and value > self._seen.get(kept, -inf):
+            self._seen[kept] = value
+        if level is not None:
+            before = self.values.get(level.measure)
+            if before is None or (value < before if level.is_rate else value > before):
+                self.values[level.measure] = value
+            if level.bounds is not None:
+                self._grade = max(self._grade, level.grade(value))
 
     def _age_before(self, fold: Fold) -> float:
         """Seconds from the first fold to the beginning of this interval."""
         return fold.time - (fold.elapsed or 0.0) - (self._born or 0.0)
 
     def _take(
-        self, row: Row, value: float, thing: MonitoredObject | None, fold: Fold, readings: dict[int, _Reading],
+        self, row: Row, value: float, thing: MonitoredObject | None, fold: Fold, readings: dict[int, _Worst],
         cause: str = "",
     ) -> None:  # fmt: skip
         """One value of what a rule reads."""
@@ -238,7 +244,7 @@ class Judge:
             self._weigh(row, value, thing, readings, cause)
 
     def _weigh(
-        self, row: Row, value: float, thing: MonitoredObject | None, readings: dict[int, _Reading], cause: str
+        self, row: Row, value: float, thing: MonitoredObject | None, readings: dict[int, _Worst], cause: str
     ) -> None:
         """What a value means to a rule that has something to say: the worst stream counts, and how many are bad."""
         watch, least = self._watches.get(row.place), row.rule.least
@@ -249,12 +255,12 @@ class Judge:
             return
         reading = readings.get(row.place)
         if reading is None:
-            reading = readings[row.place] = _Reading()
+            reading = readings[row.place] = _Worst()
         reading.streams += is_bad
         if (is_bad, value) > (reading.is_bad, reading.value):
             reading.value, reading.thing, reading.is_bad, reading.cause = value, thing, is_bad, cause
 
-    def _conclude(self, readings: Mapping[int, _Reading], fold: Fold) -> list[Change]:
+    def _conclude(self, readings: Mapping[int, _Worst], fold: Fold) -> list[Change]:
         """Bring the watches up to date, and forget those that have nothing left to say."""
         changes: list[Change] = []
         for place, reading in readings.items():
@@ -272,7 +278,7 @@ class Judge:
                 self._watched &= ~(1 << place)
         return changes
 
-    def _bad(self, rule: Rule, reading: _Reading, fold: Fold) -> Bad:
+    def _bad(self, rule: Rule, reading: _Worst, fold: Fold) -> Bad:
         members = {} if reading.thing is None else _stream(reading.thing, fold.stats)
         mid, ssrc = members.get("mid"), members.get("ssrc")
         elapsed = fold.elapsed or 0.0

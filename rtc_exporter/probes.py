@@ -4,11 +4,13 @@ What is read of each stats object to judge it, compiled once from the tables of 
 A signal that several rows use is computed once: a probe knows all that depends on it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import inf
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from rtc_exporter import signals, trends, w3c
+from rtc_exporter.delta import Fold, MonitoredObject
+from rtc_exporter.formulas import Formula
 from rtc_exporter.model import Member
 from rtc_exporter.quality import GUARDS, INSTEAD, LEVELS, Level, levels
 from rtc_exporter.rules import CAUSES, RULES, Rule
@@ -33,35 +35,38 @@ class Row(NamedTuple):
     rule: Rule
 
 
+#: What is looked at of every probe in every fold, in one piece: the probe, its formula and its guard, whether more
+#: than rules depend on it, the value up to which none of its rules is bad, from which age on all of them are judged,
+#: and their bits.
+Reading: TypeAlias = tuple["Probe", Formula, Callable[[MonitoredObject, Fold], bool] | None, bool, float, float, int]
+
+
 class Probe:
     """One signal of one stats type and media kind, and all that depends on it."""
 
     __slots__ = (
-        "_by_codec", "bits", "depends_on_codec", "formula", "guard", "is_plain", "kept", "level", "on", "rows",
-        "settle", "stands_in", "takes_over",
+        "_by_codec", "depends_on_codec", "kept", "level", "reading", "rows", "stands_in", "takes_over",
     )  # fmt: skip
 
     def __init__(self, signal: signals.Signal, level: Level | None, rows: Sequence[Row]) -> None:
         key = (signal.stats, signal.name)
         guard = GUARDS.get(key)
-        self.formula = signal.formula
-        self.guard = guard.holds if guard else None
         self.level = level
         self.rows = tuple(rows)
         #: Under which name the worst value of a fold is remembered, because it may be a cause.
         self.kept = key if key in KEPT else None
         #: Whether it takes the codec to know which of the rules are meant; what is found is remembered.
         self.depends_on_codec = any(row.rule.codecs or row.rule.but for row in rows)
-        #: Where the codec does not matter: from which age on all rows are judged, their bits, and the value up to
-        #: which none of them is bad.
-        self.is_plain = not self.depends_on_codec
-        self.settle = max((row.settle for row in rows), default=0.0)
-        self.bits = sum(row.bit for row in rows)
-        self.on = min((row.on for row in rows), default=inf)
         self._by_codec: dict[str | None, tuple[Row, ...]] = {}
         #: Whether it is read only where another gives nothing, and whether it is such another.
         self.stands_in = key in INSTEAD
         self.takes_over = key in INSTEAD.values()
+        is_special = self.kept is not None or level is not None or self.stands_in or self.takes_over
+        most = -inf if self.depends_on_codec else min((row.on for row in rows), default=inf)
+        settle = max((row.settle for row in rows), default=0.0)
+        bits = sum(row.bit for row in rows)
+        holds = guard.holds if guard else None
+        self.reading: Reading = (self, signal.formula, holds, is_special, most, settle, bits)
 
     def about(self, codec: str | None) -> tuple[Row, ...]:
         """The rules about streams of a codec."""
@@ -73,9 +78,9 @@ class Probe:
         return rows
 
 
-def _compiled(bounds: Sequence[Level]) -> dict[tuple[str, Member], tuple[Probe, ...]]:
+def _compiled(bounds: Sequence[Level]) -> dict[tuple[str, Member], tuple[Reading, ...]]:
     """(stats type, media kind) -> what is read of such an object."""
-    probes: dict[tuple[str, Member], tuple[Probe, ...]] = {}
+    probes: dict[tuple[str, Member], tuple[Reading, ...]] = {}
     for stats, rows in signals.BY_TYPE.items():
         for kind in ("", *w3c.MEDIA_KINDS):
             found = []
@@ -88,7 +93,7 @@ def _compiled(bounds: Sequence[Level]) -> dict[tuple[str, Member], tuple[Probe, 
                     if (rule.stats, rule.signal) == key and rule.kind in kinds
                 ]
                 if level is not None or about or key in KEPT:
-                    found.append(Probe(signal, level, about))
+                    found.append(Probe(signal, level, about).reading)
             if found:
                 probes[stats, kind] = tuple(found)
     return probes
@@ -100,7 +105,7 @@ class Bench:
     __slots__ = ("probes", "scoring")
 
     def __init__(self, thresholds: Thresholds) -> None:
-        self.probes: Mapping[tuple[str, Member], tuple[Probe, ...]] = _compiled(levels(thresholds))
+        self.probes: Mapping[tuple[str, Member], tuple[Reading, ...]] = _compiled(levels(thresholds))
         self.scoring = Scoring(thresholds)
 
 

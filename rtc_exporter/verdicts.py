@@ -7,7 +7,7 @@ what lasts there is counted once a second.  What is counted is a participant's t
 connections with the same issue at once are one issue, and the worst peer connection makes the class.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from math import inf
 from typing import TypeAlias
@@ -20,6 +20,7 @@ from rtc_exporter.delta import Fold
 from rtc_exporter.detectors import Change
 from rtc_exporter.incidents import Incidents
 from rtc_exporter.labels import Labels
+from rtc_exporter.metric import Metric
 from rtc_exporter.model import Event, Member, ParticipantKey, Report
 from rtc_exporter.quality import CLASSES
 from rtc_exporter.rules.rule import CRITICAL
@@ -27,6 +28,7 @@ from rtc_exporter.rules.setup import CRITICAL_SIDES
 from rtc_exporter.series import SeriesStore
 from rtc_exporter.sessions import Participant, PeerConnection, Sessions
 from rtc_exporter.setup import CONNECTED_ICE, Step
+from rtc_exporter.slots import Counter, Histogram, Slot
 from rtc_exporter.verdict import GRAVITY, IssueKey, OpenIssue
 
 #: Reports further apart say nothing about the time between: a machine that slept had no bad call meanwhile.
@@ -35,6 +37,8 @@ PAUSE = 30.0
 REVIEW = 5.0
 #: A peer connection whose last fold is older has no say in the class of its participant.
 STALE = 30.0
+#: Slots that are remembered; there are a few for each cohort.
+SLOTS = 10_000
 #: Seconds after the first fold at which it is plain what a browser reports.
 PLAIN = 30.0
 #: Of whom nothing was heard for so long nobody knows whether its clock goes on: laptops sleep.
@@ -46,6 +50,7 @@ AWAY, MOST_AWAY = 60.0, 10_000
 _USES = ("inbound-rtp", "outbound-rtp", "data-channel")
 
 _RANK = {name: rank for rank, name in enumerate(("unclassified", "good", "fair", "poor", "bad"))}
+_TIME = catalog.BY_NAME["rtc.participant.quality.time"]
 _SCORE = catalog.BY_NAME["rtc.participant.quality.score"]
 #: What the four scores of a peer connection are of.
 _SCORED = (("inbound", "audio"), ("inbound", "video"), ("outbound", "audio"), ("outbound", "video"))
@@ -67,6 +72,9 @@ class Verdicts:
         self._labels = labels
         #: Sessions in which something is wrong, to be looked at as a whole; and when that is due.
         self._doubtful: set[str] = set()
+        #: Slots that are used with every fold.
+        self._slots: dict[tuple[str, tuple[str, ...], tuple[str, ...]], Slot] = {}
+        self._generation = store.generation
         self._due = -inf
         #: What depends on how much time passes, and whose it is.
         self._waiting: dict[Incidents | Captures, tuple[Participant, PeerConnection | None]] = {}
@@ -276,9 +284,9 @@ class Verdicts:
         if passed is None or not 0 < passed <= PAUSE:
             return
         quality = class_of(participant)
-        attributes = catalog.BY_NAME["rtc.participant.quality.time"].attributes
-        values = participant.values(attributes, {"rtc.quality": quality})
-        self._store.add("rtc.participant.quality.time", values, passed, now)
+        slot = self._slot(participant, _TIME, (quality,), {"rtc.quality": quality}, now)
+        if isinstance(slot, Counter):
+            slot.add(passed)
         if _RANK[quality] >= _RANK["poor"]:
             worst = verdict.worst()
             told = {"rtc.cause": "other", "rtc.side": "unknown"}
@@ -294,13 +302,31 @@ class Verdicts:
             if score is None:
                 continue
             told = {"rtc.media.direction": direction, catalog.KIND: kind}
-            values = participant.values(_SCORE.attributes, told)
-            self._store.observe(_SCORE.name, values, score, now, exemplar=participant.exemplar)
+            slot = self._slot(participant, _SCORE, (direction, kind), told, now)
+            if isinstance(slot, Histogram):
+                slot.observe(score)
+                if participant.exemplar is not None:
+                    slot.offer(participant.exemplar, score, now)
             worst[kind] = min(score, worst.get(kind, score))
         if worst:
             participant.verdict.mark(min(worst.values()), participant.sent)
         for kind, score in worst.items():
             connection.live["rtc.participant.score", (kind,)] = (score, fold.time)
+
+    def _slot(
+        self, participant: Participant, metric: Metric, extra: tuple[str, ...], told: Mapping[str, str], now: float
+    ) -> Slot | None:
+        """A slot that each fold needs, looked up once for a cohort; None where the metric is not published."""
+        if self._generation != self._store.generation or len(self._slots) >= SLOTS:
+            self._slots, self._generation = {}, self._store.generation
+        key = (metric.name, participant.cohort_key, extra)
+        slot = self._slots.get(key)
+        if slot is None:
+            family = self._store.family(metric.name)
+            if family is None:
+                return None
+            slot = self._slots[key] = family.slot(participant.values(metric.attributes, told), now)
+        return slot
 
     def _rate(self, participant: Participant, rating: Member | None, now: float) -> None:
         """What was measured in the minutes that a user rates."""
