@@ -84,7 +84,7 @@ def playout_offset(thing: MonitoredObject, fold: Fold) -> float | None:
     mine, found = number(thing.members, "estimatedPlayoutTimestamp"), None
     if thing.elapsed is None or mine is None or thing.members.get("kind") != "video":
         return None
-    for other in fold.objects.values():
+    for other in fold.changed:
         if other.type == "inbound-rtp" and other is not thing and other.increments.get("packetsReceived"):
             if found is not None or other.members.get("kind") != "audio":
                 return None
@@ -131,16 +131,18 @@ def encode_shortfall(thing: MonitoredObject, fold: Fold) -> float | None:
 
 def encodes_nothing(thing: MonitoredObject, fold: Fold) -> float | None:
     """The camera gives frames, the connection carries packets, and no layer encodes anything."""
-    offered = _frames_offered(thing, fold)
-    if offered is None or "framesEncoded" not in thing.increments:
+    offered, mine = _frames_offered(thing, fold), thing.increments.get("framesEncoded")
+    if offered is None or mine is None:
         return None
+    if mine or offered < FRAMES:
+        return 0.0
     source, encoded, sent = thing.members.get("mediaSourceId"), 0.0, 0.0
-    for other in fold.objects.values():
+    for other in fold.changed:
         if other.type == "outbound-rtp":
             sent += other.increments.get("packetsSent", 0.0)
             if other.members.get("mediaSourceId") == source:
                 encoded += other.increments.get("framesEncoded", 0.0)
-    return float(offered >= FRAMES and not encoded and sent > 0)
+    return float(not encoded and sent > 0)
 
 
 def sends_nothing(thing: MonitoredObject, fold: Fold) -> float | None:
@@ -149,11 +151,11 @@ def sends_nothing(thing: MonitoredObject, fold: Fold) -> float | None:
     source = fold.objects.get(str(members.get("mediaSourceId", "")))
     if source is None or sent is None or not thing.elapsed or members.get("active") is False:
         return None
+    if sent or not members.get("packetsSent"):
+        return 0.0
     captured = source.increments.get("frames") or source.increments.get("totalSamplesDuration")
-    heard = any(
-        other.type == "transport" and other.increments.get("packetsReceived") for other in fold.objects.values()
-    )
-    return float(bool(captured) and heard and not sent and bool(members.get("packetsSent")))
+    heard = any(other.type == "transport" and other.increments.get("packetsReceived") for other in fold.changed)
+    return float(bool(captured) and heard)
 
 
 def starves_top(thing: MonitoredObject, fold: Fold) -> float | None:
@@ -163,7 +165,7 @@ def starves_top(thing: MonitoredObject, fold: Fold) -> float | None:
     if rank is None or sent is None or not thing.elapsed or members.get("rid") is None:
         return None
     source, others = members.get("mediaSourceId"), 0.0
-    for other in fold.objects.values():
+    for other in fold.changed:
         if other.type == "outbound-rtp" and other is not thing and other.members.get("mediaSourceId") == source:
             if (number(other.members, "encodingIndex") or 0) > rank:
                 return None
@@ -177,7 +179,7 @@ def starved(thing: MonitoredObject, fold: Fold) -> float | None:
     if estimate is None or thing.elapsed is None or thing.id != fold.selected:
         return None
     least = 0.0
-    for other in fold.objects.values():
+    for other in fold.changed:
         if other.type == "outbound-rtp" and other.increments.get("packetsSent"):
             is_video = other.members.get("kind") == "video"
             least += LEAST_BITRATE if is_video else number(other.members, "targetBitrate") or 0.0

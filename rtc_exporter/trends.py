@@ -210,7 +210,7 @@ class Trends:
         if frames is None or not thing.elapsed:
             return []
         encoded = sent = 0.0
-        for other in fold.objects.values():
+        for other in fold.changed:
             if other.type == "outbound-rtp" and other.members.get("mediaSourceId") == thing.id:
                 encoded += other.increments.get("framesEncoded", 0.0)
                 sent += other.increments.get("bytesSent", 0.0)
