@@ -51,6 +51,7 @@ ATTRIBUTES: dict[str, str] = {
     "rtc.pressure.state": "How much pressure there is, by the Compute Pressure API.",
     "rtc.battery.low": "Whether the battery has less than a fifth left.",
     "rtc.feedback.stars": "The user's rating, as a whole number.",
+    "rtc.client.issue": "What a library at the client has found.",
     "rtc.feedback.issue": "What a user complains about.",
     "rtc.quality": "Quality class; `unclassified` where nothing could be measured.",
     "rtc.issue": "What is wrong, see [issues](issues.md).",

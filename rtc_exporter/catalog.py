@@ -70,7 +70,31 @@ SPAN_OUTCOMES = ("queued", "sampled_out", "over_budget")
 SIGNAL_NAMES = ("traces", "metrics")
 OTLP_OUTCOMES = ("delivered", "retried", "refused")
 OTLP_DROPS = ("queue_full", "refused", "expired", "superseded", "too_large", "shutdown")
-FORMAT_NAMES = ("rtcstats", "dump", "internals", "json")
+#: What libraries at the client find wrong: ObserveRTC's client-monitor-js 4, webrtc-issue-detector 1.17.
+CLIENT_ISSUES = (
+    "cpulimitation", "congestion", "audio-desync", "dry-inbound-track", "dry-outbound-track", "freezed-video-track",
+    "inbound-video-playout-discrepancy", "unstable-ice-path", "ice-disconnected", "ice-connection-failed",
+    "ice-transport-stalled", "audio-concealment", "audio-jitter-buffer-stress", "video-decoder-overloaded",
+    "keyframe-storm", "video-recovery-failed", "capture-bottleneck", "encoder-bottleneck", "capture-track-ended",
+    "silent-audio-source", "stuck-decoder",
+    "outbound-network-quality", "inbound-network-quality", "outbound-network-media-latency",
+    "inbound-network-media-latency", "network-media-sync-failure", "outbound-network-throughput",
+    "inbound-network-throughput", "encoder-cpu-throttling", "decoder-cpu-throttling", "server-issue",
+    "unknown-video-decoder", "low-inbound-mean-opinion-score", "low-outbound-mean-opinion-score", "frozen-video-track",
+    "missing-video-stream-data", "missing-audio-stream-data",
+)  # fmt: skip
+FORMAT_NAMES = (
+    "rtcstats",
+    "rtcstats-legacy",
+    "jitsi",
+    "jitsi-service",
+    "observertc",
+    "peermetrics",
+    "pushgateway",
+    "json",
+    "dump",
+    "internals",
+)
 DROPS = (*(reason.value for reason in Reason), "duplicate", "out_of_order", "rejected_value", "between_calls")
 STATES = tuple(
     name for name in w3c.STATS if name not in ("codec", "certificate", "local-candidate", "remote-candidate")
@@ -289,6 +313,7 @@ METRICS: tuple[Metric, ...] = (
     # ── user feedback
     M("rtc.feedback.rating",                         H, "{star}",        EVENT,  (),                                                "Ratings by users, 1 to 5.", STARS, CORE),
     M("rtc.feedback.score",                          H, "{score}",       (*EVENT, "rtc.feedback.stars"), (),                        "Score of the last minutes at the time of a rating, by stars: whether what is measured is what users feel.", SCORE, CORE),
+    M("rtc.client.issues",                           C, "{issue}",       (*EVENT, "rtc.client.issue"), (),                          "What the client's own library found wrong, as it began."),
     M("rtc.feedback.reports",                        C, "{report}",      (*EVENT, "rtc.feedback.issue"), (),                        "What users complained about."),
     # ── voice agents: what is heard at the client
     M("rtc.voice.turns",                             C, "{turn}",        (*VOICE, "rtc.voice.outcome"), (),                         "Turns of users, by what became of them.", (), CORE),

@@ -21,7 +21,7 @@ from rtc_exporter.tracing import Draft
 SHOWN = {
     "mute": "rtc.mute", "unmute": "rtc.unmute", "ended": "rtc.track_ended", "devicechange": "rtc.device_change",
     "networkchange": "rtc.network_change", "visibilitychange": "rtc.visibility_change",
-    "icecandidateerror": "rtc.candidate_error", "feedback": "rtc.feedback",
+    "icecandidateerror": "rtc.candidate_error", "feedback": "rtc.feedback", "issue": "rtc.client_issue",
 }  # fmt: skip
 
 #: Sums on segments and summaries.
@@ -105,6 +105,9 @@ def shown(participant: Participant, event: Event, labels: Labels, now: float) ->
             return {"network.connection.type": labels.admit("network.connection.type", str(facts["type"]), now)}
         case "visibilitychange":
             return {"rtc.page.hidden": facts.get("flag") is True}
+        case "issue":
+            found = labels.admit("rtc.client.issue", str(facts.get("issue", "")), now)
+            return {"rtc.client.issue": found, "rtc.client.issue_begins": facts.get("flag", True) is True}
         case "feedback":
             issue = labels.admit("rtc.feedback.issue", str(facts.get("issue", "")), now)
             told: dict[str, Member] = {"rtc.feedback.issue": issue} if issue else {}

@@ -242,6 +242,7 @@ RULES: dict[str, Rule] = {
     "rtc.voice.interruption": Closed(names(dialogue.INTERRUPTIONS)),
     "rtc.voice.gap.cause": Closed(names(gaps.CAUSES)),
     "rtc.feedback.stars": Closed(names(("1", "2", "3", "4", "5"))),
+    "rtc.client.issue": Closed(names(catalog.CLIENT_ISSUES)),
     "rtc.feedback.issue": Closed(names(("audio", "video", "echo", "delay", "disconnected"))),
 }
 

@@ -204,6 +204,7 @@ EVENTS = frozenset({
     *CALLS, "addTrackOnSuccess", "addTransceiverOnSuccess",
     # the page, with what the client tells about itself
     "createPage", "visibilitychange", "networkchange", "memory", "longtask", "battery", "devicechange", "feedback",
+    "issue",
     # the peer connection
     "create", "close", "connectionstatechange", "iceconnectionstatechange", "icegatheringstatechange",
     "signalingstatechange", "negotiationneeded", "icecandidate", "icecandidateerror", "track", "datachannel",
@@ -240,9 +241,9 @@ FACTS: dict[str, type] = {
     "value": float,  # one number: a rating, bytes, seconds
     "downlink": float,  # bytes per second
     "rtt": float,  # seconds
-    "flag": bool,  # hidden, muted, charging
+    "flag": bool,  # hidden, muted, charging; of an issue, that it begins
     "session": str,  # the application's id of a call
-    "issue": str,  # what the user complains about
+    "issue": str,  # what the user complains about, or what the client's own library has found
     # of voice agents
     "source": str,  # one of TIMING_SOURCES
     "hangover": float,  # seconds that the detector waited before it said so

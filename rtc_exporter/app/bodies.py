@@ -56,18 +56,22 @@ async def text(request: Request, limit: int) -> tuple[bytes, bool]:
     charset = options.get("charset", "utf-8").lower()
     if charset not in CHARSETS:
         raise UnsupportedError(Reason.BAD_ENCODING, "wanted UTF-8")
-    encoding = request.headers.get("content-encoding", "identity").lower()
-    if encoding not in ("identity", "gzip"):
-        raise UnsupportedError(Reason.BAD_ENCODING, "wanted gzip, or no content encoding")
-    body = b"".join([chunk async for chunk in chunks(request, limit)])
-    if encoding == "gzip":
-        body = unpack(body, limit)
+    body = await content(request, limit)
     if charset not in ("utf-8", "utf8"):
         try:
             body = body.decode(charset).encode()
         except UnicodeError:
             raise FrameError(Reason.BAD_ENCODING, "not the charset that the header names") from None
     return body, not is_json
+
+
+async def content(request: Request, limit: int) -> bytes:
+    """A body of whatever type, unpacked."""
+    encoding = request.headers.get("content-encoding", "identity").lower()
+    if encoding not in ("identity", "gzip"):
+        raise UnsupportedError(Reason.BAD_ENCODING, "wanted gzip, or no content encoding")
+    body = b"".join([chunk async for chunk in chunks(request, limit)])
+    return unpack(body, limit) if encoding == "gzip" else body
 
 
 def unpack(body: bytes, limit: int) -> bytes:

@@ -1,5 +1,5 @@
 """
-The listener for clients, as far as it is HTTP: ``POST /v1/reports`` and ``POST /v1/dumps``.
+The listener for clients, as far as it is HTTP: bodies of reports, dump files, and the APIs that some clients expect.
 
 WebSockets go another way, see ``sockets``.  It answers nothing else: metrics, health and the start page are on
 the other listener.
@@ -7,6 +7,7 @@ the other listener.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import BinaryIO
 
 from starlette.applications import Starlette
@@ -21,7 +22,7 @@ from rtc_exporter import auth, wire
 from rtc_exporter.app import bodies
 from rtc_exporter.app.intake import Intake
 from rtc_exporter.auth import Identity
-from rtc_exporter.errors import ClientError, LimitError, OriginError, Reason
+from rtc_exporter.errors import ClientError, FrameError, LimitError, OriginError, Reason
 from rtc_exporter.model import Event, ParticipantKey, Report
 from rtc_exporter.wire.decoder import Description
 
@@ -31,6 +32,11 @@ DOCUMENTS = 5000
 UPLOADS = 4
 #: Seconds of work on a dump before everybody else has a turn.
 TURN = 0.010
+#: Where the API of a format begins: what follows, its decoder reads.
+APIS = {"peermetrics": "/v1/peermetrics", "pushgateway": "/metrics"}
+API_METHODS = ("POST", "PUT", "DELETE")
+#: Why a request was refused, in the words at which the client of peermetrics gives up.
+ERROR_CODES = {Reason.BAD_TOKEN: "invalid_api_key", Reason.BAD_ORIGIN: "domain_not_allowed"}
 #: Bytes of a file that say what it is.
 HEAD = 64 << 10
 
@@ -43,15 +49,26 @@ class Ingest:
         self._clock = clock
         self._origins = frozenset(intake.config.ingest.allowed_origins)
         self._uploads = 0
-        self._plain = next(form for form in wire.FORMATS if "post" in form.media)
-        paths = (("/v1/reports", self._reports), ("/v1/dumps", self._dumps))
+        posts = {"reports" if form.name == "json" else form.name: form for form in wire.FORMATS if "post" in form.media}
+        takers = {f"/v1/{name}": partial(self._reports, form=form) for name, form in posts.items()}
+        paths: dict[str, Callable[[Request], Awaitable[Response]]] = {**takers, "/v1/dumps": self._dumps}
         routes = [
-            Route(path + rest, answer, methods=["POST"]) for path, answer in paths for rest in ("", "/{rest:path}")
+            Route(path + rest, answer, methods=["POST"])
+            for path, answer in paths.items()
+            for rest in ("", "/{rest:path}")
+        ]
+        forms = {form.name: form for form in wire.FORMATS if form.media == "api"}
+        peermetrics, pushgateway = (partial(self._api, form=forms[name]) for name in APIS)
+        methods = list(API_METHODS)
+        routes += [
+            Route("/v1/peermetrics/{rest:path}", peermetrics, methods=methods),
+            Route("/v1/pushgateway/{rest:path}", pushgateway, methods=methods),
+            Route("/metrics/job/{rest:path}", pushgateway, methods=methods),
         ]
         cors = Middleware(
             CORSMiddleware,
             allow_origins=sorted(self._origins) or ["*"],
-            allow_methods=["POST"],
+            allow_methods=methods,
             allow_headers=["authorization", "content-type", "content-encoding"],
             max_age=3600,
         )
@@ -70,26 +87,28 @@ class Ingest:
         except ClientError as exc:
             self._intake.refuse(exc, self._clock(), format)
             status = 429 if exc.reason is Reason.TOO_MANY else exc.status
-            return JSONResponse({"error": exc.reason.value, "detail": exc.detail}, status)
+            return JSONResponse(_refusal(exc, format), status)
         except ClientDisconnect:
             return Response(status_code=400)
         except Exception as exc:
             self._intake.fault(exc, self._clock())
             return JSONResponse({"error": "internal", "detail": ""}, 500)
 
-    def _identity(self, request: Request) -> Identity:
-        scope = request.scope
+    def _identity(self, request: Request, credential: str | None = None) -> Identity:
+        """``credential``: the token in a body, for formats that have it there, and no names in their path."""
+        scope, config = request.scope, self._intake.config
         query = auth.parameters(scope["query_string"].decode("latin-1"))
-        path = scope["raw_path"].decode("latin-1")
-        authorization = request.headers.get("authorization", "")
-        return auth.resolve(path, query, authorization, self._intake.config, self._clock())
+        path = scope["raw_path"].decode("latin-1") if credential is None else ""
+        if credential and (config.ingest.token_secret.get_secret_value() or auth.looks_like_token(credential)):
+            query[auth.TOKEN_PARAMETERS[0]] = credential
+        return auth.resolve(path, query, request.headers.get("authorization", ""), config, self._clock())
 
     # ── reports
 
-    async def _reports(self, request: Request) -> Response:
-        return await self._answer(request, "json", self._take_reports)
+    async def _reports(self, request: Request, form: wire.Format) -> Response:
+        return await self._answer(request, form.name, partial(self._take_reports, form=form))
 
-    async def _take_reports(self, request: Request) -> Response:
+    async def _take_reports(self, request: Request, form: wire.Format) -> Response:
         identity = self._identity(request)
         body, is_lines = await bodies.text(request, self._intake.limits.body_bytes)
         documents = [line for line in body.splitlines() if line.strip()] if is_lines else [body]
@@ -101,9 +120,9 @@ class Ingest:
         for index, document in enumerate(documents):
             now = self._clock()
             try:
-                accepted += self._intake.post(identity, self._plain, agent, document, now)
+                accepted += self._intake.post(identity, form, agent, document, now).reports
             except ClientError as exc:
-                self._intake.refuse(exc, now, "json")
+                self._intake.refuse(exc, now, form.name)
                 rejected.append({"index": index, "reason": exc.reason.value})
                 if len(documents) == 1:
                     return JSONResponse({"error": exc.reason.value, "detail": exc.detail}, exc.status)
@@ -111,6 +130,30 @@ class Ingest:
                 await asyncio.sleep(0)
                 turn = self._clock()
         return JSONResponse({"accepted": accepted, "rejected": rejected}, 202)
+
+    # ── formats that are an API
+
+    async def _api(self, request: Request, form: wire.Format) -> Response:
+        return await self._answer(request, form.name, partial(self._take_request, form=form))
+
+    async def _take_request(self, request: Request, form: wire.Format) -> Response:
+        """What the decoder leaves as a reply is the answer; who waits for none is told that it was taken."""
+        limits = self._intake.limits
+        body = await bodies.content(request, limits.body_bytes)
+        begin = APIS[form.name]
+        path = request.scope["raw_path"].decode("latin-1")
+        # Names may stand in front: /v1/pushgateway/SESSION/PARTICIPANT/metrics/job/...
+        start = path.find(f"{begin}/job/") if form.name == "pushgateway" else path.find(begin)
+        if start < 0:
+            raise FrameError(Reason.BAD_FRAME, f"wanted {begin}/...")
+        frame = wire.Request(request.method, path[start + len(begin) :], body).frame()
+        credential = None if form.credential is None else form.credential(frame, limits)
+        identity = self._identity(request, credential)
+        agent = request.headers.get("user-agent", "")
+        posted = self._intake.post(identity, form, agent, frame, self._clock())
+        if posted.replies:
+            return Response(posted.replies[-1], media_type="application/json")
+        return Response(status_code=202)
 
     # ── dumps
 
@@ -164,3 +207,10 @@ class Ingest:
             auth.identifier(names.session or told.session or key.session, length),
             auth.identifier(names.participant or told.participant or key.participant, length),
         )
+
+
+def _refusal(error: ClientError, format: str) -> dict[str, str]:
+    """The body of a refusal, in the shape that the format's clients read."""
+    if format == "peermetrics":
+        return {"error_code": ERROR_CODES.get(error.reason, error.reason.value), "message": error.detail}
+    return {"error": error.reason.value, "detail": error.detail}

@@ -20,7 +20,6 @@ from rtc_exporter.config import Config
 from rtc_exporter.errors import ClientError, FrameError, LimitError, Reason
 from rtc_exporter.model import Joined, Left, ParticipantKey, Record, Report
 from rtc_exporter.pipeline import Pipeline
-from rtc_exporter.wire import plain
 from rtc_exporter.wire.decoder import Decoder
 
 logger = logging.getLogger("rtc_exporter")
@@ -39,8 +38,10 @@ POSTERS = 10_000
 
 REPORTS = "rtc.exporter.reports"
 
-#: Where a connection goes on: the same participant in the same format.
-Place: TypeAlias = tuple[ParticipantKey, str]
+#: Where a connection goes on: the same participant in the same format, or the same stream by the name its client has
+#: for it; where nobody vouched for the participant, that name alone counts.
+Place: TypeAlias = tuple[ParticipantKey, str, str]
+NOBODY = ParticipantKey("", "")
 
 
 class Refusal(NamedTuple):
@@ -49,6 +50,13 @@ class Refusal(NamedTuple):
     reason: Reason
     detail: str
     time: float
+
+
+class Posted(NamedTuple):
+    """What came of a body: how many reports it held, and what its client is to be told."""
+
+    reports: int
+    replies: list[str]
 
 
 class Tally:
@@ -120,6 +128,13 @@ class Connection:
         if not self.settle(now):
             self.refused = 0
         return self.refused < PATIENCE
+
+    def replies(self) -> list[str]:
+        """What the client is to be told now."""
+        if self.decoder is None or not self.decoder.replies:
+            return []
+        replies, self.decoder.replies = self.decoder.replies, []
+        return replies
 
     def settle(self, now: float) -> bool:
         """Count frames that were taken unread and turned out to be of no use; False when there were none."""
@@ -193,7 +208,7 @@ class Intake:
         self.is_closing = False
         self._parked: OrderedDict[Place, Parked] = OrderedDict()
         self._newest: dict[Place, Connection] = {}
-        self._posters: OrderedDict[ParticipantKey, Poster] = OrderedDict()
+        self._posters: OrderedDict[tuple[ParticipantKey, str], Poster] = OrderedDict()
 
     # ── connections
 
@@ -202,13 +217,15 @@ class Intake:
         attributes = self._attributes(identity, user_agent)
         key, claimed = identity.key, identity.claimed
         connection = Connection(self, format.name, attributes)
-        place = (key, format.name)
+        stream = identity.stream if format.names_stream else ""
+        place: Place = (NOBODY if stream and not claimed else key, format.name, stream)
         last = self._parked.pop(place, None) or self._newest.get(place)
         if last is not None:
             connection.calls = last.calls
         # Nobody has come yet where the payload may say who it is.
         present = connection.calls.current(key)
-        page = connection.speak_for(present, now) if claimed or not format.names_itself else 1
+        is_known = format.of_people and (claimed or not format.names_itself)
+        page = connection.speak_for(present, now) if is_known else 1
         decoder = format.decoder(key, page=page, claimed=claimed, limits=self.limits)
         if last is not None and last.decoder is not None:
             # Hand over what is known of the last connection: lost, or not yet known to be lost.
@@ -229,6 +246,7 @@ class Intake:
         self.pipeline.store.set("rtc.exporter.connections", (connection.format,), tally.open, now)
         if connection.place is not None and self._newest.get(connection.place) is connection:
             del self._newest[connection.place]
+        closed = (*CLOSED, wire.by_name(connection.format).left_with)
         for key in connection.keys:
             others = self.pipeline.detach(key, now)
             if self.is_closing:
@@ -236,16 +254,17 @@ class Intake:
             if code == GOING_AWAY:
                 if not others:
                     self.pipeline.feed(Left(key, now, "page_hide"), now)
-            elif code in CLOSED and not others and not self.pipeline.is_connected(key):
+            elif code in closed and not others and not self.pipeline.is_connected(key):
                 self.pipeline.feed(Left(key, now, "closed"), now)
             else:
-                self._park(connection, key, "closed" if code in CLOSED else "error", now)
+                self._park(connection, key, "closed" if code in closed else "error", now)
         connection.settle(now)
 
     def _park(self, connection: Connection, key: ParticipantKey, reason: str, now: float) -> None:
         # Where a client has another call now, it still comes back as who it is.
-        place = connection.place if connection.place is not None and len(connection.keys) == 1 else None
-        place = place or (key, connection.format)
+        place = connection.place
+        if place is None or (len(connection.keys) > 1 and not (place[2] and key == connection.keys[0])):
+            place = (key, connection.format, "")
         if connection.decoder is None:
             return
         until = now + self.config.ingest.resume
@@ -262,9 +281,10 @@ class Intake:
 
     # ── clients that post
 
-    def post(self, identity: Identity, format: wire.Format, user_agent: str, body: bytes, now: float) -> int:
-        """Take a document that came by POST; returns how many reports it held.  Raises ``ClientError``."""
-        place = identity.key if identity.claimed else self._first_named(body)
+    def post(self, identity: Identity, format: wire.Format, user_agent: str, body: bytes, now: float) -> Posted:
+        """Take a document or request that came by HTTP.  Raises ``ClientError``."""
+        key = identity.key if identity.claimed or format.named is None else format.named(body, self.limits)
+        place = None if key is None else (key, format.name)
         poster = self._posters.get(place) if place else None
         if poster is None:
             decoder = format.decoder(identity.key, claimed=identity.claimed, limits=self.limits)
@@ -278,11 +298,8 @@ class Intake:
                 self._posters.popitem(last=False)
         connection = Connection(self, format.name, self._attributes(identity, user_agent), is_open=False)
         connection.calls = poster.calls
-        return connection.take(records, now)
-
-    def _first_named(self, body: bytes) -> ParticipantKey | None:
-        """Whose decoder a body is for that says itself whose it is."""
-        return min((key for key, _ in plain.documents(body, self.limits) if key), default=None)
+        connection.decoder = decoder
+        return Posted(connection.take(records, now), connection.replies())
 
     def upload(self, format: str, user_agent: str) -> Connection:
         """The connection in all but name of a file: it has a reader where others have a decoder."""

@@ -12,6 +12,12 @@ from rtc_exporter.app.intake import Intake, Tally
 
 NAMES = {
     "rtcstats": "rtcstats-js",
+    "rtcstats-legacy": "rtcstats up to 5.x",
+    "jitsi": "Jitsi",
+    "jitsi-service": "Jitsi's services",
+    "observertc": "ObserveRTC",
+    "peermetrics": "peermetrics",
+    "pushgateway": "webrtc-internals-exporter",
     "json": "plain JSON",
     "dump": "rtcstats dump",
     "internals": "webrtc-internals dump",

@@ -191,6 +191,16 @@ class Socket(asyncio.Protocol):
         assert self._identity is not None, "identified before"
         self._format = format
         self._connection = self._sockets.intake.open(self._identity, format, self.agent, self._sockets.clock())
+        self._reply(self._connection)
+
+    def _reply(self, connection: Connection) -> None:
+        """Send what the decoder wants its client to be told."""
+        replies = connection.replies()
+        if replies and self.transport.get_write_buffer_size() > UNREAD:
+            self.transport.abort()
+            return
+        for reply in replies:
+            self.transport.write(messages.frame(messages.TEXT, reply.encode()))
 
     # ── messages
 
@@ -236,6 +246,8 @@ class Socket(asyncio.Protocol):
             assert connection is not None, "just opened"
         if not connection.receive(frame, self._sockets.clock()):
             self._close(1007, "too many frames that are not understood")
+        elif connection.decoder is not None and connection.decoder.replies:
+            self._reply(connection)
 
     def _control(self, opcode: int, payload: bytes) -> None:
         if opcode == messages.BINARY:

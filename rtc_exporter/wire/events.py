@@ -56,7 +56,7 @@ _TYPES = frozenset({
 _ID = re.compile(r"(?!\d+\.\d+\.\d+\.)[\w{}+=.~-]{1,128}", re.ASCII)
 
 #: One word, as applications write a cause: ``echo``, ``no_audio``.  Free text is not kept.
-_WORD = re.compile(r"[A-Za-z][A-Za-z_-]{0,31}", re.ASCII)
+_WORD = re.compile(r"[A-Za-z][A-Za-z_-]{0,39}", re.ASCII)
 
 #: RFC 8839 5.1; of the line only transport protocol and type are read.
 _CANDIDATE = re.compile(r"candidate:\S{1,64} \d{1,5} (udp|tcp|ssltcp) \d{1,20} \S{1,256} \d{1,5} typ (\w{1,8})", re.I)
@@ -71,6 +71,9 @@ MOST_SERVERS = 64
 
 #: Names in lower case that are no events of the DOM.
 NOT_DOM = frozenset(("other", "create", "close", "websocket", "stop", "callstart", "callend", *VOICE_EVENTS))
+
+#: What applications call a rating; rtcstats-js wants a colon in front.
+_FEEDBACK = ("userRating", "userFeedback", "userfeedback", "feedback")
 
 
 def _spellings() -> dict[str, str]:
@@ -87,7 +90,7 @@ def _spellings() -> dict[str, str]:
         known[f"MediaStreamTrack.{name}"] = name
     known["HTMLMediaElement.resize"] = "resize"
     known |= {":callStart": "callstart", ":callEnd": "callend"}
-    known |= dict.fromkeys((":userRating", ":feedback", ":userFeedback", "userfeedback"), "feedback")
+    known |= dict.fromkeys((*_FEEDBACK, *(f":{name}" for name in _FEEDBACK)), "feedback")
     return known
 
 
@@ -366,33 +369,3 @@ FACTS_OF: dict[str, _Read] = {
     "callstart": lambda value, extra: {"session": _id(value.get("id") if isinstance(value, dict) else value)},
     "websocket": _connection_time,
 }  # fmt: skip
-
-
-def agent(data: object) -> dict[str, str]:
-    """
-    Attributes from a ``NavigatorUAData`` (its JSON, or Chrome's bare list of brands).
-
-    Browsers add a brand that does not exist, so that nobody relies on the list ("Not:A-Brand"), and
-    ``Chromium`` beside the name of the product.
-    """
-    told = data if isinstance(data, dict) else {"brands": data}
-    rows = [mapping(row) for row in items(told.get("brands")) if _is_brand(row)]
-    real = {str(row["brand"]): str(row.get("version")) for row in rows}
-    name = next((name for name in real if name != "Chromium"), next(iter(real), ""))
-    found = {"user_agent.name": name}
-    if _VERSION.fullmatch(real.get(name, "")):
-        found["user_agent.version"] = real[name]
-    platform = told.get("platform")
-    if isinstance(platform, str) and _BRAND.fullmatch(platform):
-        found["user_agent.os.name"] = platform
-    return {attribute: value for attribute, value in found.items() if value}
-
-
-def _is_brand(row: object) -> bool:
-    brand = mapping(row).get("brand")
-    return isinstance(brand, str) and _BRAND.fullmatch(brand) is not None and _GREASE.search(brand) is None
-
-
-_BRAND = re.compile(r"[\w .+-]{1,32}", re.ASCII)
-_GREASE = re.compile(r"not.{0,3}a?.{0,3}brand", re.I)
-_VERSION = re.compile(r"\d{1,5}(\.\d{1,6}){0,3}", re.ASCII)

@@ -16,8 +16,9 @@ from rtc_exporter.errors import ClientError, FrameError, Reason
 from rtc_exporter.limits import Limits
 from rtc_exporter.model import Event, Joined, Left, ParticipantKey, PeerConnectionKey, Record, Report
 from rtc_exporter.w3c import OWN_CLOCK, STATS
+from rtc_exporter.wire.agents import agent
 from rtc_exporter.wire.decoder import DEFAULTS, Description, is_time, items, mapping, milliseconds, parse, text
-from rtc_exporter.wire.events import agent, event_name, facts
+from rtc_exporter.wire.events import event_name, facts
 from rtc_exporter.wire.files import beginning, unpack
 from rtc_exporter.wire.stats import W3C, Whole, read
 

@@ -89,6 +89,11 @@ def documents(frame: str | bytes, limits: Limits = DEFAULTS) -> list[tuple[Parti
     return [(_named(document, limits), document) for document in map(_document, listed)]
 
 
+def named(frame: str | bytes, limits: Limits = DEFAULTS) -> ParticipantKey | None:
+    """Whom a body names; of several, the first by name."""
+    return min((key for key, _ in documents(frame, limits) if key), default=None)
+
+
 def _size(document: object, name: str) -> int:
     return len(items(mapping(document).get(name)))
 
@@ -120,6 +125,7 @@ class Decoder:
     def __init__(self, key: ParticipantKey, *, page: int = 1, claimed: bool = True, limits: Limits = DEFAULTS) -> None:
         self.key = key
         self.refused: list[ClientError] = []
+        self.replies: list[str] = []
         self.page = page
         self._given = key
         self._claimed = claimed

@@ -20,10 +20,11 @@ from rtc_exporter.model import (
     Record,
     Report,
 )  # fmt: skip
+from rtc_exporter.wire.agents import agent
 from rtc_exporter.wire.compact import Base, continues, heard, heard_in
 from rtc_exporter.wire.decoder import DEFAULTS, LATEST, NUMBERS, mapping, paged, parse
 from rtc_exporter.wire.decoder import Decoder as AnyDecoder
-from rtc_exporter.wire.events import agent, told
+from rtc_exporter.wire.events import told
 from rtc_exporter.wire.stats import Whole, read
 
 #: Method codes; the clients' table only grows, "numbers must not be reassigned".
@@ -79,6 +80,7 @@ class Decoder:
     def __init__(self, key: ParticipantKey, *, page: int = 1, claimed: bool = True, limits: Limits = DEFAULTS) -> None:
         self.key = key
         self.refused: list[ClientError] = []
+        self.replies: list[str] = []
         self.page = page
         self.whole = False
         #: The time of the last event, in milliseconds of the client's clock.
