@@ -17,7 +17,8 @@ from rtc_exporter.wire.decoder import DEFAULTS, Decoder, Description, Reader, Re
 from rtc_exporter.wire.files import beginning, json_line
 
 __all__ = [
-    "FORMATS", "Decoder", "Description", "Format", "Reader", "Request", "by_name", "choose", "detect_file", "name_of", "sniff",
+    "FORMATS", "Decoder", "Description", "Format", "Reader", "Request", "by_name", "choose", "detect_file", "name_of",
+    "sniff",
 ]  # fmt: skip
 
 
