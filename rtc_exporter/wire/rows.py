@@ -50,7 +50,7 @@ class Delta:
         if not all(type(row) is dict for row in rows.values()):
             raise FrameError(Reason.BAD_STATS, "stats that are no objects")
         base = self.base
-        delta: dict[str, object] = {id: self._dated(id, mapping(row)) for id, row in rows.items()}
+        delta: dict[str, object] = {id: self._dated(id, mapping(row), stamp is not None) for id, row in rows.items()}
         if self._all_named:
             delta |= dict.fromkeys(base.ids - rows.keys())
         if stamp is not None:
@@ -58,14 +58,14 @@ class Delta:
             delta["t"] = stamp
         return base.merge(delta), heard(rows)
 
-    def _dated(self, id: str, row: dict[str, object]) -> dict[str, object]:
+    def _dated(self, id: str, row: dict[str, object], has_moved: bool) -> dict[str, object]:
         """The row as ``Base`` wants it: a time of its own is ``t``, none means that of the report."""
         stamp = row.get("timestamp")
         row = {name: value for name, value in row.items() if name not in ("timestamp", "t")}
         if stamp is None and self._all_named:
             # Here it means that the object has not been looked at anew.
             known = self.base.get(id)
-            last = None if known is None else known.get("timestamp", self.base.time)
+            last = None if known is None else known.get("timestamp", self.base.time if has_moved else None)
             return row if last is None else {**row, "t": last * 1000}
         return {**row, "t": stamp} if stamp else row
 
