@@ -275,4 +275,5 @@ def _track(payload: Mapping[str, object]) -> Facts:
 
 
 _READ: dict[str, Callable[[Mapping[str, object]], Facts]] = dict.fromkeys(("track", "mute", "unmute", "ended"), _track)
+_READ["create"] = lambda payload: {}
 _READ["icecandidate"] = lambda payload: facts("icecandidate", payload.get("candidate", payload))

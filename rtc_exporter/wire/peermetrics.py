@@ -44,6 +44,8 @@ LEAVES = {"endCall": "left", "unload": "page_hide", "beforeunload": ""}
 
 #: Parts of ``data`` in a report -> the stats type of what they hold.
 STREAMS = {"inbound": "inbound-rtp", "outbound": "outbound-rtp"}
+#: Members of a codec that are merged into its streams.
+CODEC = ("mimeType", "clockRate")
 
 
 class Ticket(NamedTuple):
@@ -55,7 +57,7 @@ class Ticket(NamedTuple):
 
     def encode(self) -> str:
         """As the answer's ``token``."""
-        return base64.urlsafe_b64encode(orjson.dumps(self)).decode("ascii")
+        return base64.urlsafe_b64encode(orjson.dumps(list(self))).decode("ascii")
 
     @staticmethod
     def of(frame: str | bytes, limits: Limits = DEFAULTS) -> "Ticket":
@@ -263,10 +265,10 @@ def _rows(data: Mapping[str, object]) -> "list[dict[str, object]]":
 
 def _stream(row: dict[str, object]) -> "list[dict[str, object]]":
     """A stream, its codec and its source; the library's own rates are not read."""
-    rows = [row]
+    rows = [{name: value for name, value in row.items() if name not in CODEC}]
     codec, source = row.get("codecId"), mapping(row.get("track"))
     if isinstance(codec, str) and "mimeType" in row:
-        told = {name: row.get(name) for name in ("mimeType", "clockRate", "timestamp")}
+        told = {name: row.get(name) for name in CODEC}
         rows.append({"id": codec, "type": "codec", **told})
     if source.get("type") == "media-source":
         rows.append({**source})

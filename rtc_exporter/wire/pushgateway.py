@@ -155,7 +155,7 @@ def _sample(line: str, objects: dict[str, dict[str, object]]) -> None:
 
 def _labels(written: str) -> dict[str, str]:
     """Names and values, as far as they can be told apart."""
-    pairs = (part.partition('="') for part in _NEXT.split(written.strip().rstrip(",").removesuffix('"')))
+    pairs = (part.partition('="') for part in _NEXT.split(written.rstrip(", ").removesuffix('"')))
     return {label.strip(): value for label, equals, value in pairs if equals}
 
 
