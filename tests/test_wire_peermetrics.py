@@ -123,7 +123,11 @@ def test_statistics_are_taken_apart_again(index: int) -> None:
     types = {members["type"] for members in report.stats.values()}
     assert {"inbound-rtp", "outbound-rtp", "codec", "media-source", "candidate-pair", "local-candidate"} <= types
     assert {"remote-inbound-rtp", "remote-outbound-rtp", "remote-candidate"} <= types
+    channels = dict(report.stats["peer-connection"])
+    assert channels == {"type": "peer-connection", "dataChannelsOpened": 1, "dataChannelsClosed": 0}
     for id, members in report.stats.items():
+        if id == "peer-connection":
+            continue
         for member, value in members.items():
             record, dot, part = member.partition(".")
             if member == "timestamp":

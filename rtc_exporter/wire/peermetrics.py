@@ -44,6 +44,8 @@ LEAVES = {"endCall": "left", "unload": "page_hide", "beforeunload": ""}
 
 #: Parts of ``data`` in a report -> the stats type of what they hold.
 STREAMS = {"inbound": "inbound-rtp", "outbound": "outbound-rtp"}
+#: Members of the peer connection that are merged into its candidate pair.
+CHANNELS = ("dataChannelsOpened", "dataChannelsClosed")
 #: Members of a codec that are merged into its streams.
 CODEC = ("mimeType", "clockRate")
 
@@ -256,7 +258,10 @@ def _rows(data: Mapping[str, object]) -> "list[dict[str, object]]":
                     rows += _stream({"type": f"{prefix}{type}", "kind": kind, **mapping(entry)})
     pair = mapping(data.get("connection"))
     if isinstance(pair.get("id"), str):
-        rows.append({**pair, "type": "candidate-pair", "selected": True})
+        channels = {member: pair.get(member) for member in CHANNELS}
+        rows.append({"id": "peer-connection", "type": "peer-connection", **channels})
+        told = {member: value for member, value in pair.items() if member not in channels}
+        rows.append({**told, "type": "candidate-pair", "selected": True})
         for side in ("local", "remote"):
             candidate = mapping(pair.get(side))
             rows.append({"id": pair.get(f"{side}CandidateId"), **candidate, "type": f"{side}-candidate"})
