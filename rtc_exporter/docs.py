@@ -14,7 +14,7 @@ from itertools import groupby
 from math import inf
 from pathlib import Path
 
-from rtc_exporter import config, conventions, rules, spans, wire
+from rtc_exporter import config, conventions, coverage, rules, spans, wire
 from rtc_exporter.attributes import ATTRIBUTES
 from rtc_exporter.catalog import METRICS
 from rtc_exporter.errors import ConfigError, Reason
@@ -195,6 +195,23 @@ def _formats() -> Iterator[str]:
     return _table(("Format", "Subprotocol", "Comes as", "What it is"), *rows)
 
 
+def _browsers() -> Iterator[str]:
+    """Metrics made of statistics, with what each is read from, and a column for each browser."""
+    known = coverage.browsers()
+    rows = (
+        (_code(row.prometheus), _code(str(source)), *("yes" if (row.name, source) in held else "" for _, held in known))
+        for row in METRICS
+        if row.tier is Tier.COHORT
+        for source in row.sources
+    )
+    return _table(("Metric", "From", *(name for name, _ in known)), *rows)
+
+
+def _spellings() -> Iterator[str]:
+    rows = ((_code(written), _code(meant)) for written, meant in wire.SPELLINGS.items())
+    return _table(("Written", "Taken as"), *rows)
+
+
 def _settings() -> Iterator[str]:
     for section, group in groupby(config.settings_table(), lambda row: row.section):
         rows = ((_code(row.name), row.type, _code(row.default), row.meaning) for row in group)
@@ -263,6 +280,8 @@ TABLES: dict[str, Callable[[], Iterator[str]]] = {
     "span-events": _span_events,
     "span-attributes": _span_attributes,
     "formats": _formats,
+    "browsers": _browsers,
+    "spellings": _spellings,
     "settings": _settings,
     "issues": _issues,
     "rules": _rules,

@@ -13,12 +13,13 @@ from rtc_exporter.errors import FrameError, Reason
 from rtc_exporter.limits import Limits
 from rtc_exporter.model import ParticipantKey
 from rtc_exporter.wire import dump, internals, jitsi, legacy, observertc, peermetrics, plain, pushgateway, rtcstats
+from rtc_exporter.wire.browsers import SPELLINGS
 from rtc_exporter.wire.decoder import DEFAULTS, Decoder, Description, Reader, Request, items, mapping, parse
 from rtc_exporter.wire.files import beginning, json_line
 
 __all__ = [
-    "FORMATS", "Decoder", "Description", "Format", "Reader", "Request", "by_name", "choose", "detect_file", "name_of",
-    "sniff",
+    "FORMATS", "SPELLINGS", "Decoder", "Description", "Format", "Reader", "Request", "by_name", "choose", "detect_file",
+    "name_of", "sniff",
 ]  # fmt: skip
 
 
