@@ -16,7 +16,19 @@ SPELLINGS: dict[str, str] = {
     "discardedPackets": "packetsDiscarded",  # Firefox, of video
     "droppedFrames": "framesDropped",  # Firefox of 2020
     "datachannelid": "dataChannelIdentifier",  # Safari 17
+    "totalFreezeDuration": "totalFreezesDuration",  # LiveKit's SDKs
+    "totalPauseDuration": "totalPausesDuration",  # LiveKit's SDKs
 }
+
+#: A time in milliseconds that is later than this is one in microseconds, which libwebrtc's own interfaces have.
+MICROSECONDS = 1e14
+
+
+def stamped(value: object) -> object:
+    """An object's own ``timestamp`` in milliseconds."""
+    is_number = type(value) is int or type(value) is float
+    return value / 1000 if is_number and value > MICROSECONDS else value  # type: ignore[operator]  # a number
+
 
 #: Stats type as it is written -> as the W3C has it: before 2018 there were no dashes.
 TYPES: dict[object, str] = {**{name.replace("-", ""): name for name in STATS}, **{name: name for name in STATS}}

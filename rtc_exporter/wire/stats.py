@@ -13,7 +13,7 @@ from rtc_exporter.errors import FrameError, LimitError, Reason
 from rtc_exporter.limits import Limits
 from rtc_exporter.model import NOTHING, Members, Stats
 from rtc_exporter.w3c import OWN_CLOCK, STATS
-from rtc_exporter.wire.browsers import SPELLINGS, TYPES
+from rtc_exporter.wire.browsers import SPELLINGS, TYPES, stamped
 from rtc_exporter.wire.decoder import NUMBERS, is_time, mapping, milliseconds
 
 #: Identity members that are strings; the others (ssrc, dataChannelIdentifier) are numbers.
@@ -146,7 +146,7 @@ def read(stats: object, time: float | None, limits: Limits) -> tuple[float | Non
         members: Members = {"type": kind}
         assign(members, row, W3C, limits.text_length)
         fresh[id] = members
-        stamp = row.get("timestamp")
+        stamp = stamped(row.get("timestamp"))
         if is_time(stamp):
             times[id] = milliseconds(stamp)
     if time is None:
