@@ -191,8 +191,10 @@ def _span_attributes() -> Iterator[str]:
 
 
 def _formats() -> Iterator[str]:
-    rows = ((_code(form.name), _code(form.subprotocol), form.media, form.help) for form in wire.FORMATS)
-    return _table(("Format", "Subprotocol", "Comes as", "What it is"), *rows)
+    rows = (
+        (_code(form.name), _code(form.subprotocol), form.media, _code(form.address), form.help) for form in wire.FORMATS
+    )
+    return _table(("Format", "Subprotocol", "Comes as", "Address", "What it is"), *rows)
 
 
 def _browsers() -> Iterator[str]:

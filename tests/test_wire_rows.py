@@ -158,20 +158,57 @@ def test_what_says_nothing_of_use_is_left_there(row: list[Any]) -> None:
     assert send(legacy.Decoder(KEY), [*row, T]) == []
 
 
+def named(*frames: list[Any]) -> tuple[list[Record], legacy.Decoder]:
+    """What a page tells for which nobody vouched."""
+    decoder = legacy.Decoder(ParticipantKey("session-1", "participant-1"), claimed=False)
+    return send(decoder, *frames), decoder
+
+
 def test_the_page_names_its_participant() -> None:
     """Where nobody vouched for another; the first word stands."""
     told = ["identity", None, {"user": "bob", "conference": "standup"}, T]
-    decoder = legacy.Decoder(ParticipantKey("session-1", "participant-1"), claimed=False)
+    key = ParticipantKey("standup", "bob")
+    records, decoder = named(told)
 
-    assert send(decoder, told) == [Joined(ParticipantKey("standup", "bob"), T / 1000, {})]
-    assert decoder.key == ("standup", "bob")
-    assert send(decoder, ["identity", None, {"user": "eve"}, T]) == [
-        Joined(ParticipantKey("standup", "bob"), T / 1000, {})
-    ]
+    assert records == [Joined(key, T / 1000, {})]
+    assert decoder.key == key
+    assert send(decoder, ["identity", None, {"user": "eve"}, T]) == [Joined(key, T / 1000, {})]
     assert send(legacy.Decoder(KEY), told) == [Joined(KEY, T / 1000, {})]
-    unprintable = legacy.Decoder(ParticipantKey("s", "p"), claimed=False)
-    send(unprintable, ["identity", None, {"user": "a\u202eb", "conference": "x" * 129}, T])
-    assert unprintable.key == ("s", "p")
+    assert named(["identity", None, {"user": "a\u202eb", "conference": "x" * 129}, T])[1].key == (
+        "session-1",
+        "participant-1",
+    )
+
+
+def test_the_constraints_may_name_it() -> None:
+    """As the library's documentation wants it; what came before is told then, and belongs to nobody else."""
+    media = ["navigator.mediaDevices.getUserMedia", None, {"audio": True}, T]
+    create = ["create", "PC_0", {"nullConfig": True}, T + 1]
+    optional = [{"rtcStatsClientId": "bob"}, {"rtcStatsPeerId": "sfu"}, {"rtcStatsConferenceId": "standup"}]
+    records, decoder = named(media, create, ["constraints", "PC_0", {"optional": optional}, T + 2])
+
+    assert [type(record) for record in records] == [Joined, Event, Event]
+    assert {record.key[:2] for record in records} == {("standup", "bob")}
+    assert len(send(decoder, ["close", "PC_0", {}, T + 3])) == 1
+
+
+@pytest.mark.parametrize(
+    "row",
+    [["createOffer", "PC_0", None, T], ["getstats", "PC_0", {"T": {"type": "transport", "timestamp": 0}, "timestamp": 1}, T]],
+    ids=["a call", "a report"],
+)  # fmt: skip
+def test_a_page_that_names_nobody_is_not_waited_for(row: list[Any]) -> None:
+    """The name made up here is used as soon as the call goes on."""
+    records, _ = named(["create", "PC_0", {}, T], row)
+
+    assert [type(record) for record in records][:2] == [Joined, Event]
+    assert len(records) == 3
+    assert {record.key[:2] for record in records} == {("session-1", "participant-1")}
+    records, decoder = named(["create", 5, {}, T], ["create", "PC_0", {}, T], row)
+    assert len(records) == 3
+    assert [error.reason for error in decoder.refused] == [Reason.BAD_FRAME], "of those that waited, one is of no use"
+    many = [["create", f"PC_{number}", {}, T] for number in range(legacy.WAITING + 1)]
+    assert len(named(*many)[0]) == legacy.WAITING + 2
 
 
 def test_a_second_page_has_names_of_its_own() -> None:

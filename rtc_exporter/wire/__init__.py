@@ -33,6 +33,8 @@ class Format:
     subprotocol: str
     #: How it comes: websocket, post, api (requests with a method and a path), file.
     media: str
+    #: What a client is pointed at; where any path is taken, one that says more than "/".
+    address: str
     help: str
     stream: type[Decoder] | None = None
     readers: tuple[type[Reader], ...] = ()
@@ -59,52 +61,52 @@ class Format:
 
 FORMATS: tuple[Format, ...] = (
     Format(
-        "rtcstats", r"rtcstats#\d+\.\d+", "websocket",
+        "rtcstats", r"rtcstats#\d+\.\d+", "websocket", "/v1/rtcstats/SESSION/PARTICIPANT",
         "rtcstats-js 1.x and 2.x.",
         stream=rtcstats.Decoder,
     ),
     Format(
-        "rtcstats-legacy", r"2\.0", "websocket",
+        "rtcstats-legacy", r"2\.0", "websocket", "/",
         "rtcstats up to 5.x, and @jitsi/rtcstats 5 and 6.",
         stream=legacy.Decoder, names_itself=True,
     ),
     Format(
-        "jitsi", r"\d\.\d(_STANDARD|_LEGACY)?", "websocket",
+        "jitsi", r"\d\.\d(_STANDARD|_LEGACY)?", "websocket", "/",
         "@jitsi/rtcstats 7 to 9.",
         stream=jitsi.Decoder, names_itself=True, names_stream=True, left_with=3001,
     ),
     Format(
-        "jitsi-service", r"\d\.\d_(JVB|JICOFO|JIGASI|JIBRI)", "websocket",
+        "jitsi-service", r"\d\.\d_(JVB|JICOFO|JIGASI|JIBRI)", "websocket", "/",
         "Jitsi's services; connections are counted, and what they send is left there.",
         stream=jitsi.Service, names_itself=True, of_people=False,
     ),
     Format(
-        "observertc", r"clientsample", "websocket, post",
+        "observertc", r"clientsample", "websocket, post", "/v1/observertc",
         "ClientSample of ObserveRTC's client-monitor-js, as JSON.",
         stream=observertc.Decoder, names_itself=True, named=observertc.named,
     ),
     Format(
-        "peermetrics", "", "api",
+        "peermetrics", "", "api", "/v1/peermetrics",
         "The API of peermetrics' sdk-js 2.x.",
         stream=peermetrics.Decoder, names_itself=True, named=peermetrics.named, credential=peermetrics.credential,
     ),
     Format(
-        "pushgateway", "", "api",
+        "pushgateway", "", "api", "/",
         "What the extension webrtc-internals-exporter pushes.",
         stream=pushgateway.Decoder, names_itself=True, named=pushgateway.named,
     ),
     Format(
-        "json", "", "websocket, post",
+        "json", "", "websocket, post", "/v1/reports/SESSION/PARTICIPANT",
         "Plain JSON: getStats() reports as they are, for native applications and agents.",
         stream=plain.Decoder, names_itself=True, named=plain.named,
     ),
     Format(
-        "dump", "", "file",
+        "dump", "", "file", "/v1/dumps/SESSION/PARTICIPANT",
         "RTCStatsDump files of rtcstats-server and of Chrome, and recordings of rtcstats frames.",
         readers=(dump.Reader, dump.RecordingReader),
     ),
     Format(
-        "internals", "", "file",
+        "internals", "", "file", "/v1/dumps/SESSION/PARTICIPANT",
         "What chrome://webrtc-internals saves.",
         readers=(internals.Reader,),
     ),
