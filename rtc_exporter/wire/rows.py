@@ -99,7 +99,7 @@ class Page:
         time = milliseconds(row[3])
         if method == "getstats":
             return self._report(peer, value, time, key)
-        if method in IGNORED:
+        if method in IGNORED or (method == "close" and peer is None):
             return []
         if method.endswith("OnError"):
             method = f"{method.removesuffix('OnError')}OnFailure"
