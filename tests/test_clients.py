@@ -5,6 +5,8 @@ Counters are held against a second reading of the same frames (``tests.clients``
 got from getStats at the end.
 """
 
+# ruff: noqa: E501  (frames, one per line)
+
 import asyncio
 import functools
 import json
@@ -15,9 +17,11 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
+from rtc_exporter.wire import choose
 from tests import clients
-from tests.running import PATIENCE, Running, running, with_exporter
+from tests.running import PATIENCE, RTCSTATS, Running, running, with_exporter
 from tests.test_facts import COUNTED, SLACK, Scrape, mismatches, totals
+from tests.test_wire_rtcstats import TRANSCRIPT
 
 #: Case -> format, and how long before the end of the page its last report may be.
 CASES = {
@@ -155,6 +159,52 @@ def test_calls_of_the_api_are_counted_and_settled(case: str) -> None:
     assert calls["addTrack"] == 4
     assert scrape.total("rtc_setup_duration_seconds_count", rtc_setup_stage="get_user_media") == 2
     assert scrape.by("rtc_connection_attempts_total", "rtc_outcome") == {"connected": 2}
+
+
+#: What rtcstats 5.2.0 sends in the course of a call (recorded in Node): subprotocol 2.0.
+LEGACY: list[list[Any]] = [
+    ["identity", None, {"user": "u1", "conference": "c1"}],
+    ["navigator.mediaDevices.getUserMedia", None, {"audio": True}],
+    ["navigator.mediaDevices.getUserMediaOnSuccess", None, {"id": "s1", "tracks": [{"id": "t1", "kind": "audio"}]}],
+    ["create", "PC_0", {"nullConfig": True, "browserType": "moz"}],
+    ["constraints", "PC_0", {"optional": [{"rtcStatsClientId": "cid"}]}],
+    ["createDataChannel", "PC_0", {"0": "chat", "1": {"ordered": True}}],
+    ["addTrack", "PC_0", "audio:t1 stream:s1"], ["addTrack", "PC_0", "video:t2 -"],
+    ["addStream", "PC_0", "s1 audio:t1,video:t2"], ["createOffer", "PC_0", {"iceRestart": True}],
+    ["setLocalDescription", "PC_0", {"type": "offer", "sdp": "v=0"}], ["setLocalDescriptionOnSuccess", "PC_0", None],
+    ["ontrack", "PC_0", "video:r1 stream:rs,stream:rs2"],
+    ["getstats", "PC_0", {"IT1": {"type": "inbound-rtp", "timestamp": 0, "ssrc": 5, "packetsReceived": 10}, "timestamp": 1000.5}],
+    ["getstats", "PC_0", {"IT1": {"timestamp": 0, "packetsReceived": 20}, "timestamp": 2000.5}],
+    ["getstats", "PC_0", {"timestamp": None}], ["close", "PC_0", {}],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("subprotocol", "frames", "unknown"),
+    [
+        (RTCSTATS, [frame for frame, _ in TRANSCRIPT], sum(name == "other" for _, (_, name, _) in TRANSCRIPT)),
+        ("rtcstats#4.0", [frame for frame, _ in TRANSCRIPT], sum(name == "other" for _, (_, name, _) in TRANSCRIPT)),
+        ("2.0", [json.dumps([*row, 1795171707322 + at]) for at, row in enumerate(LEGACY)], 0),
+    ],
+    ids=["rtcstats#5.0", "rtcstats#4.0", "2.0"],
+)  # fmt: skip
+def test_transcripts_pass_a_real_socket(subprotocol: str, frames: list[str], unknown: int) -> None:
+    """The subprotocol comes back, or a browser would hang up; every frame is taken."""
+
+    @with_exporter()
+    async def test(exporter: Running) -> None:
+        async with exporter.client("//double/slash", [subprotocol]) as client:
+            assert client.subprotocol == subprotocol
+            for frame in frames:
+                await client.send(frame)
+            await exporter.until(lambda: exporter.value("rtc.exporter.events.unknown") == unknown)
+        await exporter.until(lambda: not exporter.server.intake.connections)
+        assert not exporter.server.intake.tallies[choose([subprotocol]).name].refused  # type: ignore[union-attr]
+        samples = await exporter.samples()
+        joins = [value for name, value in samples.items() if name.startswith("rtc_participant_joins_total")]
+        assert sum(joins) == 1
+
+    test()
 
 
 # ── Jitsi's numbers

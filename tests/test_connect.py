@@ -12,6 +12,7 @@ from rtc_exporter.errors import Reason
 from rtc_exporter.model import Event, ParticipantKey
 from rtc_exporter.wire.plain import Decoder
 from tests.running import Running, closed, with_exporter
+from tests.test_facts import Scrape
 
 PAGE = (Path(__file__).parent.parent / "docs" / "connect.md").read_text(encoding="utf-8")
 SECTIONS = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", PAGE, re.DOTALL | re.MULTILINE))
@@ -52,6 +53,21 @@ def test_the_glue_is_as_short_as_it_is_said_to_be() -> None:
     assert isinstance(event, Event)
     assert (event.name, event.facts) == ("issue", {"issue": "outbound-network-throughput", "flag": True})
     assert {"seq", "time", "events"} == set(json.loads(example))
+
+
+@with_exporter()
+async def test_what_the_glue_sends_is_counted(exporter: Running) -> None:
+    """By what is known of the library; once, when it begins."""
+    words = ["outbound-network-throughput", "outbound-network-throughput", "the-cat"]
+    events = [{"name": "issue", "issue": word, "flag": True} for word in words]
+    events.append({"name": "issue", "issue": words[0], "flag": False})
+    answer = await exporter.http.post(exporter.ingest("/v1/reports/standup/ada"), json={"events": events})
+    assert answer.status_code == 202
+
+    scrape = Scrape((await exporter.http.get(exporter.admin())).text)
+
+    assert scrape.by("rtc_client_issues_total", "rtc_client_issue") == {"outbound-network-throughput": 2, "other": 1}
+    assert scrape.total("rtc_exporter_events_unknown_total") == 0
 
 
 def test_reasons_that_are_named_exist() -> None:

@@ -524,6 +524,23 @@ def test_a_bad_rating_keeps_a_trace() -> None:
     assert named(spans, table.SUMMARY)[0].attributes["rtc.feedback.rating"] == 2.0
 
 
+def test_what_a_library_of_the_client_finds_is_shown() -> None:
+    """When it begins and when it is over; a word that nobody knows is not repeated."""
+    call = Made()
+    call.connect()
+    call.event("issue", pc="", issue="congestion", flag=True)
+    call.event("issue", pc="", issue="congestion", flag=False)
+    call.event("issue", pc="", issue="the-cat", flag=True)
+    spans = call.leave()
+
+    shown = [event for span in named(spans, table.SEGMENT) for event in span.events if event.name == "rtc.client_issue"]
+    assert [dict(event.attributes) for event in shown] == [
+        {"rtc.client.issue": "congestion", "rtc.client.issue_begins": True},
+        {"rtc.client.issue": "congestion", "rtc.client.issue_begins": False},
+        {"rtc.client.issue": "other", "rtc.client.issue_begins": True},
+    ]
+
+
 def test_a_client_with_a_wrong_clock_has_spans_on_ours() -> None:
     """A clock that is an hour ahead is corrected, and the participant says by how much."""
     call = Made(offset=3600.0)

@@ -18,8 +18,8 @@ from rtc_exporter.wire.decoder import DEFAULTS, items, mapping, milliseconds, na
 from rtc_exporter.wire.decoder import Decoder as AnyDecoder
 from rtc_exporter.wire.rows import Page
 
-#: Sessions on one connection; a browser has one, and a service one for each conference.
-SESSIONS = 256
+#: Sessions on one connection; a browser has one.
+SESSIONS = 16
 #: Seconds between two acknowledgements: a client keeps a thousand entries that were not acknowledged.
 ACKNOWLEDGE = 5.0
 #: As the server of Jitsi has it.

@@ -13,11 +13,11 @@ from rtc_exporter.wire.decoder import DEFAULTS, items, mapping, milliseconds, na
 from rtc_exporter.wire.decoder import Decoder as AnyDecoder
 from rtc_exporter.wire.rows import Page
 
-#: What a page does before it says who it is: with ``identity``, or in the constraints of its first peer connection.
+#: What a page does before it says who it is: with ``identity``, or in the constraints of its first peer connection.  A
+#: failure does not wait: there may be no peer connection to come.
 BEGINNINGS = frozenset({
     "create", "constraints", "identity", "getUserMedia", "navigator.mediaDevices.getUserMedia",
     "getUserMediaOnSuccess", "navigator.mediaDevices.getUserMediaOnSuccess",
-    "getUserMediaOnFailure", "navigator.mediaDevices.getUserMediaOnFailure",
 })  # fmt: skip
 #: Rows that wait for it at most.
 WAITING = 32

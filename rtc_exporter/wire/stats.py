@@ -146,8 +146,8 @@ def read(stats: object, time: float | None, limits: Limits) -> tuple[float | Non
         members: Members = {"type": kind}
         assign(members, row, W3C, limits.text_length)
         fresh[id] = members
-        stamp = stamped(row.get("timestamp"))
-        if is_time(stamp):
+        stamp = row.get("timestamp")
+        if is_time(stamp) or is_time(stamp := stamped(stamp)):
             times[id] = milliseconds(stamp)
     if time is None:
         shared = [stamp for id, stamp in times.items() if fresh[id]["type"] not in OWN_CLOCK]
