@@ -174,6 +174,8 @@ def test_the_page_names_its_participant() -> None:
     assert decoder.key == key
     assert send(decoder, ["identity", None, {"user": "eve"}, T]) == [Joined(key, T / 1000, {})]
     assert send(legacy.Decoder(KEY), told) == [Joined(KEY, T / 1000, {})]
+    jitsi_6 = ["identity", None, {"confName": "myroom", "displayName": "Ada", "endpointId": "ab12"}, T]
+    assert named(jitsi_6)[1].key == ("myroom", "ab12")
     assert named(["identity", None, {"user": "a\u202eb", "conference": "x" * 129}, T])[1].key == (
         "session-1",
         "participant-1",

@@ -71,7 +71,8 @@ def _named(row: list[object]) -> tuple[object, object]:
     """The session and the participant that a row names."""
     if row[0] == "identity":
         told = mapping(row[2])
-        return told.get("conference"), told.get("user")
+        # Jitsi's clients before 7.0 have the latter.
+        return told.get("conference") or told.get("confName"), told.get("user") or told.get("endpointId")
     if row[0] == "constraints":
         pairs = {
             member: value for one in items(mapping(row[2]).get("optional")) for member, value in mapping(one).items()
