@@ -83,7 +83,8 @@ def test_labels_are_read_as_they_come(line: str, members: Members) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", ["", "\n\n", "# TYPE x gauge\n", "up 1\n", 'inbound_rtp_jitter{mid="1"} 1', "inbound_rtp_jitter 5"]
+    "body",
+    ["", "\n\n", "# TYPE x gauge\n", "up 1\n", "up\t1\n", 'inbound_rtp_jitter{mid="1"} 1', "inbound_rtp_jitter 5"],
 )
 def test_what_holds_nothing_of_use_is_taken(body: str) -> None:
     """It is Prometheus' text all the same."""

@@ -168,16 +168,17 @@ class Decoder:
         return _Told(peer, time, taken=taken, stats=stats)
 
     def _event(self, row: dict[str, object], time: float) -> _Told | None:
-        type, payload = row.get("type"), self._payload(row)
-        if type in IGNORED if isinstance(type, str) else True:
+        kind = row.get("type")
+        if not isinstance(kind, str) or kind in IGNORED:
             return None
-        own, member = EVENTS.get(str(type), ("", ""))
+        payload = self._payload(row)
         peer = self._peer(payload)
-        spelled = own or event_name(type, peer or None)
-        when = milliseconds(row["timestamp"]) if is_time(row.get("timestamp")) else time
-        if own and own in _OF_CONNECTION and not peer:
+        own, member = EVENTS.get(kind, ("", ""))
+        if own in _OF_CONNECTION and not peer:
             raise FrameError(Reason.BAD_FRAME, "an event without its peer connection")
-        return _Told(peer, when, spelled, _facts(spelled, payload, member))
+        event = own or event_name(kind, peer or None)
+        when = milliseconds(row["timestamp"]) if is_time(row.get("timestamp")) else time
+        return _Told(peer, when, event, _facts(event, payload, member))
 
     def _issue(self, row: dict[str, object], time: float) -> _Told:
         """An issue as it is raised, and once more as ``...-resolved`` when it is over."""

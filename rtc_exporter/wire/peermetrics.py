@@ -63,11 +63,15 @@ class Ticket(NamedTuple):
 
     @staticmethod
     def of(frame: str | bytes, limits: Limits = DEFAULTS) -> "Ticket":
-        """The ticket of a request: made of the first, and shown by the others."""
+        """The ticket of a request."""
         request = Request.read(frame)
-        body = _body(request, limits)
+        return Ticket.read(request.path, _body(request, limits), limits)
+
+    @staticmethod
+    def read(path: str, body: Mapping[str, object], limits: Limits) -> "Ticket":
+        """A ticket is made of the first request, and shown by the others."""
         length = limits.id_length
-        if request.path == "/initialize":
+        if path == "/initialize":
             names = (name(body.get(member), length) or "" for member in ("conferenceId", "userId"))
             return Ticket(text(body.get("apiKey"), TICKET // 2) or "", *names)
         shown = text(body.get("token"), TICKET)
@@ -125,7 +129,7 @@ class Decoder:
         answer = _ANSWERS.get((request.method, request.path))
         if answer is None:
             raise FrameError(Reason.BAD_FRAME, "no request of this API")
-        ticket = Ticket.of(frame, self._limits)
+        ticket = Ticket.read(request.path, body, self._limits)
         if not self._claimed:
             self.key = ParticipantKey(
                 ticket.session or self._given.session, ticket.participant or self._given.participant

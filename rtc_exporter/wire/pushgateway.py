@@ -126,7 +126,7 @@ def _objects(body: bytes) -> dict[str, dict[str, object]]:
 def _sample(line: str, objects: dict[str, dict[str, object]]) -> None:
     """Put one sample in its place, if it is one that is used."""
     metric, brace, rest = line.partition("{")
-    written, closing, tail = rest.rpartition("}") if brace else ("", "}", line.partition(" ")[2])
+    written, closing, tail = rest.rpartition("}") if brace else ("", "}", " ".join(line.split(None, 3)[1:]))
     words = tail.split(None, 2)
     if not closing or not 0 < len(words) <= 2 or len(line) > LINE:
         raise FrameError(Reason.BAD_FRAME, "not a sample of Prometheus' text format")
@@ -134,7 +134,7 @@ def _sample(line: str, objects: dict[str, dict[str, object]]) -> None:
         value = float(words[0])
     except ValueError:
         raise FrameError(Reason.BAD_FRAME, "not a sample of Prometheus' text format") from None
-    kind, member = SAMPLES.get(metric.strip(), ("", ""))
+    kind, member = SAMPLES.get(metric.strip(), ("", ""))  # without labels, it is no object's
     labels = _labels(written) if kind and isfinite(value) else {}
     id = labels.get("id")
     if not id:
