@@ -197,5 +197,8 @@ def test_connections_are_bounded() -> None:
     decoder = Decoder(KEY, limits=Limits(peer_connections=1))
     data = clients.parsed()[5]["data"]
     ask(decoder, "POST", "/stats", {"connectionId": "a", "data": data})
+    streams = {"audio": {"inbound": [{"id": "I"}] * 2001}}
+    with pytest.raises(LimitError):
+        ask(decoder, "POST", "/stats", {"connectionId": "a", "data": streams})
     with pytest.raises(LimitError):
         ask(decoder, "POST", "/stats", {"connectionId": "b", "data": data})

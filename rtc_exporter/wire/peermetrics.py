@@ -208,7 +208,7 @@ class Decoder:
 
     def _stats(self, body: Mapping[str, object], now: float) -> list[Record]:
         peer = self._peer(body)
-        taken, stats = read(list(_rows(mapping(body.get("data")))), None, self._limits)
+        taken, stats = read(_rows(mapping(body.get("data")), self._limits), None, self._limits)
         if peer not in self._connections and len(self._connections) >= self._limits.peer_connections:
             raise LimitError(Reason.TOO_MANY, f"more than {self._limits.peer_connections} peer connections")
         if taken is None:
@@ -252,13 +252,16 @@ _ANSWERS: dict[tuple[str, str], Callable[[Decoder, Mapping[str, object], float],
 }
 
 
-def _rows(data: Mapping[str, object]) -> "list[dict[str, object]]":
+def _rows(data: Mapping[str, object], limits: Limits) -> list[dict[str, object]]:
     """The stats objects that the library has sorted and merged, taken apart."""
     rows: list[dict[str, object]] = []
     for part, prefix in ((data, ""), (mapping(data.get("remote")), "remote-")):
         for kind in ("audio", "video"):
             for way, type in STREAMS.items():
-                for entry in items(mapping(part.get(kind)).get(way)):
+                streams = items(mapping(part.get(kind)).get(way))
+                if len(rows) + len(streams) > limits.stats:
+                    raise LimitError(Reason.TOO_MANY, f"more than {limits.stats} streams")
+                for entry in streams:
                     rows += _stream({"type": f"{prefix}{type}", "kind": kind, **mapping(entry)})
     pair = mapping(data.get("connection"))
     if isinstance(pair.get("id"), str):
@@ -272,7 +275,7 @@ def _rows(data: Mapping[str, object]) -> "list[dict[str, object]]":
     return rows
 
 
-def _stream(row: dict[str, object]) -> "list[dict[str, object]]":
+def _stream(row: dict[str, object]) -> list[dict[str, object]]:
     """A stream, its codec and its source; the library's own rates are not read."""
     rows = [{name: value for name, value in row.items() if name not in CODEC}]
     codec, source = row.get("codecId"), mapping(row.get("track"))

@@ -32,7 +32,7 @@ SAMPLES["outbound_rtp_qualityLimitationReason"] = ("outbound-rtp", "qualityLimit
 REASONS = {0.0: "none", 1.0: "bandwidth", 2.0: "cpu", 3.0: "other"}
 
 #: Samples of a body, and characters of a line: each is looked at.
-MOST_SAMPLES = 50_000
+MOST_SAMPLES = 20_000
 LINE = 16 << 10
 #: Whole numbers below this are exact as doubles.
 EXACT = 2.0**53
