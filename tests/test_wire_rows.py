@@ -103,11 +103,11 @@ def test_a_call_of_the_page_itself_does_not_disturb_the_poll() -> None:
 EVENTS: list[tuple[list[Any], str, dict[str, Member]]] = [
     (["navigator.mediaDevices.getUserMedia", None, {"audio": True}], "getUserMedia", {"audio": True, "video": False}),
     (["getUserMedia", None, {"video": {}}], "getUserMedia", {"audio": False, "video": True}),
-    (["navigator.mediaDevices.getUserMediaOnSuccess", None, {"id": "s1", "tracks": [{"id": "t1", "kind": "audio", "label": "Mic"}]}], "getUserMediaOnSuccess", {"audio": True, "video": False}),
+    (["navigator.mediaDevices.getUserMediaOnSuccess", None, {"id": "s1", "tracks": [{"id": "t1", "kind": "audio", "label": "Mic"}]}], "getUserMediaOnSuccess", {"audio": True, "video": False, "microphone": "t1"}),
     (["navigator.mediaDevices.getUserMediaOnFailure", None, "NotAllowedError"], "getUserMediaOnFailure", {"error": "NotAllowedError"}),
     (["createOfferOnError", "PC_0", "InvalidStateError: no"], "createOfferOnFailure", {"error": "InvalidStateError"}),
     (["create", "PC_0", {"nullConfig": True, "browserType": "moz"}], "create", {"relay_only": False}),
-    (["create", "PC_0", {"iceTransportPolicy": "relay", "iceServers": []}], "create", {"relay_only": True}),
+    (["create", "PC_0", {"iceTransportPolicy": "relay", "iceServers": []}], "create", {"relay_only": True, "stun": 0, "turn_udp": 0, "turn_tcp": 0, "turn_tls": 0}),
     (["createDataChannel", "PC_0", {"0": "chat", "1": {"ordered": True}}], "createDataChannel", {}),
     (["addTrack", "PC_0", "audio:t1 stream:s1"], "addTrack", {"kind": "audio", "track": "t1"}),
     (["addTrack", "PC_0", "video:t2 -"], "addTrack", {"kind": "video", "track": "t2"}),
