@@ -125,9 +125,17 @@ class Judge:
             self.quality = "bad"
         return (change,)
 
-    def fold(self, fold: Fold) -> Sequence[Change]:
-        """Judge a fold."""
+    def fold(self, fold: Fold, is_short: bool = False) -> Sequence[Change]:
+        """
+        Judge a fold.
+
+        One that ``is_short`` was made before its time, because something ended: what half a second of a stream shows
+        whose sender has gone is no judgement over a call.
+        """
         changes = self._forget() if fold.gap else []
+        if is_short:
+            self._follow(fold)
+            return changes
         if self._born is None:
             self._born = fold.time
         self.age = fold.time - self._born
@@ -136,25 +144,12 @@ class Judge:
         self._seen = {}
         readings: dict[int, _Worst] = {}
         later: list[tuple[Probe, MonitoredObject]] = []
-        tracks: list[str] = []
-        kinds: list[str] = []
-        self.received, self.sent = {}, {}
+        self._follow(fold)
         for thing in fold.changed:
             stats = thing.type
             if stats not in TYPES or thing.elapsed is None:
                 continue
-            members = thing.members
-            kind = members.get("kind", "")
-            if stats == "inbound-rtp":
-                if thing.increments.get("packetsReceived"):
-                    tracks.append(str(members.get("trackIdentifier", thing.id)))
-                self._flow(self.received, thing, thing, "packetsReceived", fold)
-            elif stats == "outbound-rtp":
-                if thing.increments.get("packetsSent"):
-                    kinds.append(str(kind))
-                source = fold.objects.get(str(members.get("mediaSourceId", "")), thing)
-                self._flow(self.sent, thing, source, "packetsSent", fold)
-            probes = self._bench.probes.get((stats, kind))
+            probes = self._bench.probes.get((stats, thing.members.get("kind", "")))
             if probes is not None and (stats != "candidate-pair" or thing.id == fold.selected):
                 self._read(probes, thing, fold, readings, later)
         if later and fold.time - self._preferred > INSTEAD_AFTER:
@@ -163,7 +158,6 @@ class Judge:
         for value in self._trends.read(fold, self._seen, self.shares_screen):
             for row in TREND_ROWS.get(value.name, ()):
                 self._take(row, value.value, value.thing, fold, readings, value.cause)
-        self._silence.learn(frozenset(tracks), frozenset(kinds), fold.selected, fold.time)
         if readings or self._watches:
             changes += self._conclude(readings, fold)
         is_bad = self.is_disconnected or self._silence.episode is not None
@@ -171,6 +165,26 @@ class Judge:
         grade, self.score = self._bench.scoring.verdict(quality.BAD if is_bad else self._grade, self.scores.overall)
         self.quality = quality.CLASSES[grade]
         return changes
+
+    def _follow(self, fold: Fold) -> None:
+        """What flows: for who asks whether anything should, and for who looks across participants."""
+        tracks: list[str] = []
+        kinds: list[str] = []
+        self.received, self.sent = {}, {}
+        for thing in fold.changed:
+            members, increments = thing.members, thing.increments
+            if thing.elapsed is None:
+                continue
+            if thing.type == "inbound-rtp":
+                if increments.get("packetsReceived"):
+                    tracks.append(str(members.get("trackIdentifier", thing.id)))
+                self._flow(self.received, thing, thing, "packetsReceived", fold)
+            elif thing.type == "outbound-rtp":
+                if increments.get("packetsSent"):
+                    kinds.append(str(members.get("kind", "")))
+                source = fold.objects.get(str(members.get("mediaSourceId", "")), thing)
+                self._flow(self.sent, thing, source, "packetsSent", fold)
+        self._silence.learn(frozenset(tracks), frozenset(kinds), fold.selected, fold.time)
 
     @staticmethod
     def _flow(flows: dict[int, Flow], thing: MonitoredObject, loud: MonitoredObject, counter: str, fold: Fold) -> None:

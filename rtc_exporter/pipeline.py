@@ -54,7 +54,7 @@ class Pipeline:
         self._tracer = Tracer(settings.traces, self.store, self._labels, now) if settings.traces else None
         self._plans = plans.compiled(routes.wanted(self.store, TOTALS, READS, MARKED, voice.READS))
         self._events = Events(self.store, self._labels)
-        self._verdicts = Verdicts(self.store, self._labels)
+        self._verdicts = Verdicts(self.store, self._labels, settings.fold_interval / 2)
         self._voice = voice.Voice(self.store, self._labels, self._tracer)
         self._live = Live(self.store, settings.participants_series, settings.participants_limit, settings.pinned)
         self._clock_offset = self.store.histogram("rtc.exporter.client.clock_offset", (), now)

@@ -67,8 +67,10 @@ Told: TypeAlias = tuple[Participant, PeerConnection | None, Sequence[Change]]
 class Verdicts:
     """Judges participants and keeps their series."""
 
-    def __init__(self, store: SeriesStore, labels: Labels) -> None:
+    def __init__(self, store: SeriesStore, labels: Labels, shortest: float = 0.0) -> None:
+        """``shortest``: seconds of a fold under which nothing is judged."""
         self._store = store
+        self._shortest = shortest
         self._labels = labels
         #: Sessions in which something is wrong, to be looked at as a whole; and when that is due.
         self._doubtful: set[str] = set()
@@ -110,7 +112,8 @@ class Verdicts:
             incidents.has_media = any(
                 thing.type in _USES and any(thing.increments.values()) for thing in fold.changed
             )  # fmt: skip
-        changes = judge.fold(fold)
+        is_short = fold.elapsed is not None and fold.elapsed < self._shortest
+        changes = judge.fold(fold, is_short)
         if changes or participant.verdict.open:
             known = chain.from_iterable(issue.episodes.values() for issue in participant.verdict.open.values())
             attribute([*known, *judge.open])
@@ -118,7 +121,8 @@ class Verdicts:
         if participant.verdict.open or judge.is_dry:
             self._doubtful.add(participant.key.session)
         self._pass_time(participant, now)
-        self._mark(participant, connection, fold, now)
+        if not is_short:
+            self._mark(participant, connection, fold, now)
         for issue in participant.verdict.open.values():
             self._count(participant, issue, now)
         if not connection.is_plain and judge.age >= PLAIN:

@@ -160,6 +160,26 @@ def test_what_a_browser_does_not_report_is_not_health() -> None:
     assert {issue for issue, _ in judged} == measured
 
 
+def test_what_is_left_of_a_stream_whose_sender_has_gone_is_no_bad_call() -> None:
+    """The last fold of a call is as short as it happens to be: it is not judged, and the class before it stands."""
+    pipeline = Pipeline(PipelineSettings(), 0.0)
+    key = PeerConnectionKey("s", "p", "PC_0")
+    packets = 0.0
+    for now in (1000.0, 1005.0, 1010.0, 1015.0, 1016.0):
+        is_last = now == 1016.0
+        packets += 50 if is_last else 250
+        lost = 40.0 if is_last else 0.0
+        audio = {**OBJECTS["audio"], "packetsReceived": packets, "packetsLost": lost, "jitter": 0.01}
+        told = {"told audio": {**OBJECTS["told audio"], "roundTripTime": 0.05, "timestamp": now}}
+        pipeline.feed(Report(key, now, now, {**CODECS, "audio": audio, **told}, {}), now)
+    pipeline.feed(Left(ParticipantKey("s", "p"), now, "closed"), now)
+
+    time = series(pipeline, "rtc.participant.quality.time", "rtc.quality")
+    assert time.keys() == {("good",)}
+    assert time[("good",)] == pytest.approx(16.0)
+    assert series(pipeline, "rtc.issue.onsets", "rtc.issue") == {}
+
+
 def test_scores_are_kept_by_direction_and_kind() -> None:
     """A degraded call has poor scores of all four, and the live gauge has the newest of each kind."""
     pipeline, _ = played("degraded-cr")
