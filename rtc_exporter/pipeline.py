@@ -95,11 +95,11 @@ class Pipeline:
             return False
         participant.seen = connection.seen = now
         participant.sent = report.sent
-        connection.report = report
+        connection.report, connection.shift = report, report.sent - report.time
         if report.removed:
             connection.removed = {**connection.removed, **report.removed}
         changes = self._verdicts.report(participant, connection, report, now)
-        self._draw(participant, connection, changes, now, report.sent - report.time)
+        self._draw(participant, connection, changes, now)
         if connection.removed or report.time - connection.folded >= self._due:
             self._fold(participant, connection, now)
             self._live.publish(participant, now)
@@ -270,7 +270,7 @@ class Pipeline:
         self._steps(participant, connection, connection.setup.close(), now)
         time = connection.report.time if connection.report is not None else participant.sent
         changes = self._verdicts.close(participant, connection, time, now)
-        self._draw(participant, connection, changes, now, participant.sent - time)
+        self._draw(participant, connection, changes, now)
         if self._tracer:
             self._tracer.close(participant, connection, now)
         connection.end()
@@ -305,12 +305,11 @@ class Pipeline:
             self._undecided.discard(connection)
 
     def _draw(
-        self, participant: Participant, connection: PeerConnection | None, changes: Sequence[Change], now: float,
-        shift: float = 0.0,
-    ) -> None:  # fmt: skip
-        """Episodes become spans; ``shift`` leads from the clock of reports to that of events."""
+        self, participant: Participant, connection: PeerConnection | None, changes: Sequence[Change], now: float
+    ) -> None:
+        """Episodes become spans."""
         if changes and self._tracer:
-            self._tracer.change(participant, connection, changes, shift, now)
+            self._tracer.change(participant, connection, changes, now)
 
     def _show_state(self, participant: Participant, connection: PeerConnection, now: float) -> None:
         """Move the peer connection to the gauge of its state."""

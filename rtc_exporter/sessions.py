@@ -79,8 +79,8 @@ class PeerConnection:
 
     __slots__ = (
         "active", "cadence", "certificates", "codecs", "deltas", "folded", "gap", "incidents", "is_open", "is_plain",
-        "judge", "key", "live", "muted", "path", "phases", "removed", "report", "seen", "security", "setup", "streams",
-        "tracks", "words",
+        "judge", "key", "live", "muted", "path", "phases", "removed", "report", "seen", "security", "setup", "shift",
+        "streams", "tracks", "words",
     )  # fmt: skip
 
     def __init__(
@@ -91,6 +91,8 @@ class PeerConnection:
         self.deltas = Deltas(created is not None, plans)
         self.cadence = Cadence()
         self.report: Report | None = None
+        #: What leads from the clock of its reports to that of its client's events, in seconds.
+        self.shift = 0.0
         #: Objects that were removed since the last fold, as they were.
         self.removed: Stats = NOTHING
         self.folded = -inf

@@ -174,10 +174,9 @@ class Tracer:
             connection.security = drafts.security(fold, self._labels, now)
         if fold.gap:
             story.note("rtc.report_gap", participant.sent, {})
-        self.change(participant, connection, changes, participant.sent - fold.time, now)
+        self.change(participant, connection, changes, now)
         if story.open:
-            shift = participant.sent - fold.time
-            self._cut(participant, connection, connection.judge.open, fold.time, shift, now)
+            self._cut(participant, connection, connection.judge.open, fold.time, connection.shift, now)
         totals = drafts.totals(participant)
         for name, amount, before in zip(drafts.SUMS, totals, story.totals, strict=True):
             story.segments.window.add(name, max(0.0, amount - before))
@@ -187,15 +186,15 @@ class Tracer:
             self._segment(participant, story, tally, reason, now)
 
     def change(
-        self, participant: Participant, connection: PeerConnection | None, changes: Iterable[Change], shift: float,
-        now: float,
-    ) -> None:  # fmt: skip
+        self, participant: Participant, connection: PeerConnection | None, changes: Iterable[Change], now: float
+    ) -> None:
         """
         Episodes begin, get worse, or end; those of a page have no ``connection``.
 
-        ``shift`` leads from the stats clock to the event clock; what events decide has that already.
+        What is measured is on the clock of reports, what events decide and what is found across participants on that
+        of events.
         """
-        story = participant.story
+        story, shift = participant.story, 0.0 if connection is None else connection.shift
         for change in changes if story is not None else ():
             assert story is not None, "as asked above"
             episode = change.episode
@@ -209,7 +208,7 @@ class Tracer:
             elif change.kind == "end":
                 known = story.open.pop(id(episode), None) or OpenEpisode(episode.begin)
                 end = episode.end if episode.end is not None else participant.sent - shift
-                there = 0.0 if episode.rule.source == "event" else shift
+                there = 0.0 if episode.rule.source in ("event", "session") else shift
                 draft = drafts.episode(story, connection, episode, known, end, there, self._labels, now)
                 self._send(participant, [draft], now)
 

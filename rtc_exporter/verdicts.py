@@ -37,6 +37,8 @@ PAUSE = 30.0
 REVIEW = 5.0
 #: A peer connection whose last fold is older has no say in the class of its participant.
 STALE = 30.0
+#: Seconds without a report after which nobody knows whether an issue goes on.
+UNHEARD = 60.0
 #: Slots that are remembered; there are a few for each cohort.
 SLOTS = 10_000
 #: Seconds after the first fold at which it is plain what a browser reports.
@@ -214,11 +216,23 @@ class Verdicts:
             for participant, connection, change in review(session, now, suffer):
                 self._apply(participant, [change], now)
                 told.append((participant, connection, (change,)))
+            is_open = bool(session.crowd)
             for participant in session.participants.values():
+                if participant.verdict.open:
+                    is_open = True
+                    told += self._give_up(participant, now)
                 for issue in participant.verdict.open.values():
                     self._count(participant, issue, now)
-            if session.crowd:
+            if is_open:
                 self._doubtful.add(session.name)
+        return told
+
+    def _give_up(self, participant: Participant, now: float) -> list[Told]:
+        """Reports have stopped, though the client is here: what was open ended when it was last seen."""
+        told: list[Told] = []
+        for connection in participant.peer_connections.values():
+            if connection.is_open and connection.judge.open and now - connection.seen > UNHEARD:
+                told.append((participant, connection, self._apply(participant, connection.judge.reset(), now)))
         return told
 
     def _watch(self, participant: Participant, connection: PeerConnection, was_up: bool) -> None:

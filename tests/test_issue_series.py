@@ -135,6 +135,24 @@ def test_who_has_an_issue_now() -> None:
     assert series(pipeline, "rtc.issue.participants", *who) == {}
 
 
+def test_an_issue_ends_where_reports_stop() -> None:
+    """The client keeps its socket and says nothing: after a minute the issue is over, since it was last seen."""
+    pipeline = Pipeline(PipelineSettings(), 0.0)
+    key = PeerConnectionKey("s", "p", "PC_0")
+    pipeline.attach(ParticipantKey("s", "p"), 1000.0)
+    for number, now in enumerate((1000.0, 1005.0, 1010.0, 1015.0, 1020.0)):
+        moved = {"packetsReceived": 850.0 * number, "packetsLost": 150.0 * number}
+        pipeline.feed(Report(key, now, now, {**CODECS, "audio": {**OBJECTS["audio"], **moved}}, {}), now)
+    for now in range(1021, 1080, 5):
+        pipeline.tick(float(now))
+    assert series(pipeline, "rtc.issue.participants", "rtc.issue") == {("loss",): 1.0}
+
+    for now in range(1081, 1100, 5):
+        pipeline.tick(float(now))
+    assert series(pipeline, "rtc.issue.participants", "rtc.issue") == {}
+    assert series(pipeline, "rtc.issue.time", "rtc.issue") == {("loss",): pytest.approx(20.0)}
+
+
 def test_time_that_was_slept_through_is_nobodys() -> None:
     """A machine that slept for an hour had neither a good nor a bad call."""
     pipeline = Pipeline(PipelineSettings(), 0.0)
