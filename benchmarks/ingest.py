@@ -7,6 +7,7 @@ report; scrapes are in it.
 """
 
 import argparse
+import contextlib
 import threading
 import zlib
 from statistics import median
@@ -18,12 +19,18 @@ from rich.table import Table
 from benchmarks import children
 from benchmarks.children import Child, Place
 from benchmarks.load import Load, Recording, Sent, add_arguments, recorded
+from benchmarks.outage import environment
+from tests.receivers import OK, http_receiver
 
 #: Seconds between two scrapes: the interval that Prometheus setups mostly have.
 SCRAPE_INTERVAL = 15.0
 #: Goals: processor time of a report as a multiple of the floor's, and reports a second on one core.
 MOST_RATIO = 2.5
 LEAST_REPORTS = 6000
+#: What spans and OTLP may add.
+MOST_MORE = 0.15
+#: Milliseconds between two snapshots: OpenTelemetry's own is a minute, which a short run would not see.
+INTERVAL = "15000"
 
 
 class Round(NamedTuple):
@@ -90,6 +97,16 @@ def counted(admin: Place) -> int:
     return int(sum(float(line.rpartition(" ")[2]) for line in found))
 
 
+def pushing(core: int | None, recording: Recording, args: argparse.Namespace) -> Round:
+    """The exporter once more, with spans and metrics going to a receiver that takes everything."""
+    with contextlib.ExitStack() as stack:
+        receiver = stack.enter_context(http_receiver([OK]))
+        endpoint = f"http://127.0.0.1:{receiver.port}"
+        stack.enter_context(environment(OTEL_EXPORTER_OTLP_ENDPOINT=endpoint, OTEL_METRIC_EXPORT_INTERVAL=INTERVAL))
+        child, place, admin = stack.enter_context(children.exporter(core, *args.setting))
+        return measure(child, place, recording, args, admin)
+
+
 def compare(core: int | None, recording: Recording, args: argparse.Namespace) -> tuple[Round, Round]:
     """The floor, then the exporter."""
     with children.floor(core) as (child, place):
@@ -124,13 +141,17 @@ def main() -> None:
     parser.add_argument(
         "--repeat", type=int, default=3, help="rounds, of which medians are shown (default: %(default)s)"
     )
+    parser.add_argument("--otlp", action="store_true", help="once more with spans and metrics pushed to a receiver")
     parser.add_argument(
         "setting", nargs="*", help="settings of the exporter after --, such as -- --metrics.fold-interval 0"
     )
     args = parser.parse_args()
     recording = recorded(args.recording)
     with children.measuring() as core:
-        rounds = [compare(core, recording, args) for _ in range(args.repeat)]
+        rounds, pushed = [], []
+        for _ in range(args.repeat):
+            rounds.append(compare(core, recording, args))
+            pushed += [pushing(core, recording, args)] if args.otlp else []
     floors, exporters = [floor for floor, _ in rounds], [exporter for _, exporter in rounds]
     table = Table(
         "", "µs a report", "range", "reports/s and core", "lost", "RSS MiB", "scrape ms", "p99 late ms", "generator",
@@ -141,6 +162,8 @@ def main() -> None:
         column.justify = "right"
     table.add_row(*row("floor", floors))
     table.add_row(*row("exporter", exporters))
+    if pushed:
+        table.add_row(*row("exporter, OTLP", pushed))
     console = Console(width=None if Console().is_terminal else 140)
     console.print(table)
     ratio = median(exporter.cost / floor.cost for floor, exporter in rounds)
@@ -148,6 +171,9 @@ def main() -> None:
     console.print(
         f"ratio {ratio:.2f} (goal: at most {MOST_RATIO}); {each:,.0f} reports a second (goal: {LEAST_REPORTS:,})"
     )
+    if pushed:
+        more = median(push.cost / exporter.cost for push, exporter in zip(pushed, exporters, strict=True)) - 1
+        console.print(f"spans and OTLP add {more:.0%} (goal: at most {MOST_MORE:.0%})")
 
 
 if __name__ == "__main__":

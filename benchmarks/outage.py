@@ -143,8 +143,7 @@ def measure(name: str, step: Step | None, core: int | None, recording: Recording
             if receiver is None:
                 receiver = stack.enter_context(receiving([OK], port=port))
             recovery = recover(receiver) if step is not OK else None
-            found = settled(admin)
-            taken = receiver.taken
+            found, taken = settled(admin, receiver)
             receiver.turn(HANG)
             receiver.released.clear()
             began = time.monotonic()
@@ -164,13 +163,16 @@ def recover(receiver: Receiver) -> float:
     return time.monotonic() - began
 
 
-def settled(admin: Place) -> dict[str, Counts]:
-    """The counts when nothing waits."""
+def settled(admin: Place, receiver: Receiver) -> tuple[dict[str, Counts], int]:
+    """The counts when nothing waits, and what the receiver took until then; they are published once a second."""
     end = time.monotonic() + PATIENCE
     while True:
+        before = receiver.taken
         found = counts(admin)
-        if not any(count.waiting for count in found.values()) or time.monotonic() > end:
-            return found
+        is_settled = not any(count.waiting for count in found.values()) and before == receiver.taken
+        is_same = before == sum(count.delivered for count in found.values())
+        if (is_settled and is_same) or time.monotonic() > end:
+            return found, before
         time.sleep(0.2)
 
 

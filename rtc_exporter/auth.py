@@ -6,6 +6,7 @@ names is generated.  A key says whose a client is and no more.  Without keys not
 then bound to loopback, and a token is read for the names in it alone.  Neither token nor URL is kept.
 """
 
+import base64
 import re
 import secrets
 from collections.abc import Mapping, Sequence
@@ -27,6 +28,9 @@ TOKEN_LENGTH = 4096
 #: How far the clocks of whoever signs and this host may be apart, in seconds.
 LEEWAY = 30.0
 QUERY_FIELDS = 64
+#: Where Jitsi's clients name their stream, the same on every connection of it; what its server takes for a name.
+STREAM_PARAMETER = "statsSessionId"
+STREAM = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
 #: No clock shows as many seconds: 30,000 years.
 NEVER = 1e12
 #: The first segments of a path that names session and participant; clients append the path of their page.
@@ -39,6 +43,8 @@ class Identity(NamedTuple):
     key: ParticipantKey
     claimed: bool
     attributes: Mapping[str, str]
+    #: What its client calls the stream that this connection is one of.
+    stream: str = ""
     #: Whose client it is; "" where there are no tenants.
     tenant: str = ""
 
@@ -166,7 +172,10 @@ def resolve(raw_path: str, query: Mapping[str, str], authorization: str, config:
         identifier(participant or f"participant-{secrets.token_hex(8)}", limits.id_length),
     )
     kept = {name: value[: limits.text_length] for name, value in attributes.items() if value}
-    return Identity(key, is_verified or bool(session and participant), kept, tenant)
+    # A token that names nobody lets the client in, and leaves it to say who it is: a proxy's token does.
+    claimed = bool(session and participant) or (is_verified and bool(session or participant))
+    stream = query.get(STREAM_PARAMETER, "")
+    return Identity(key, claimed, kept, stream if STREAM.fullmatch(stream) else "", tenant)
 
 
 def identifier(value: str, length: int) -> str:
@@ -220,5 +229,19 @@ def _is_time(value: object) -> TypeGuard[float]:
 
 
 def _bearer(authorization: str) -> str:
-    scheme, _, token = authorization.partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else ""
+    """The token in the head; clients that know user and password alone have it as password."""
+    scheme, _, given = authorization.partition(" ")
+    if scheme.lower() == "bearer":
+        return given.strip()
+    if scheme.lower() != "basic" or len(given) > 2 * TOKEN_LENGTH:
+        return ""
+    try:
+        password = base64.b64decode(given.strip(), validate=True).decode().partition(":")[2]
+    except ValueError:
+        return ""
+    return password if looks_like_token(password) else ""
+
+
+def looks_like_token(text: str) -> bool:
+    """Whether it can be a JWT, and not a password or key that some other program wanted here."""
+    return text.count(".") == 2

@@ -20,12 +20,14 @@ CORE, STANDARD, FULL = Profile.CORE, Profile.STANDARD, Profile.FULL
 # Attribute sets: who a series is about.
 APP, VERSION = "rtc.app.name", "rtc.app.version"
 BROWSER, OS = "user_agent.name", "user_agent.os.name"
+AGENT, FRAMEWORK, TIMING = "gen_ai.agent.name", "rtc.voice.framework", "rtc.voice.timing.source"
 KIND, CODEC, DIRECTION = "rtc.media.kind", "rtc.codec", "network.io.direction"
 DEVICE = (APP, BROWSER, OS)
 STREAM = (APP, KIND, CODEC, BROWSER, OS)
 PATH = (APP, "network.connection.type", "rtc.ice.candidate.type", "rtc.ice.transport", "geo.country.iso_code")
 EVENT = (APP, VERSION, BROWSER, OS)
 ISSUE = (APP, VERSION, BROWSER, "rtc.issue", "rtc.side", "rtc.severity")
+VOICE = (APP, AGENT, FRAMEWORK, TIMING)
 LIVE = ("session.id", "rtc.participant.id")
 LIVE_KIND = (*LIVE, KIND)
 INFO_ATTRIBUTES = (
@@ -51,6 +53,10 @@ LAG = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0)
 HEIGHT = (90.0, 180.0, 240.0, 360.0, 480.0, 540.0, 720.0, 1080.0, 1440.0, 2160.0)
 HEAP = (1e7, 2.5e7, 5e7, 1e8, 2e8, 4e8, 8e8, 1.6e9, 3.2e9)
 LOOP = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+# Voice agents: answers are looked for at 0.8 and 1.5 s, the way at 0.25 s, dead air from 2 s on.
+ANSWER = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0)
+WAY = (0.025, 0.05, 0.075, 0.1, 0.125, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.75, 1.0, 2.0)
+SILENCE = (2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
 RENDER = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 
 # Closed label sets, known before anything happened.
@@ -74,8 +80,19 @@ RELOAD_OUTCOMES = ("applied", "refused")
 SHED = ("connection", "report", "heaviest")
 #: What there may be no room in: see the settings ``limits.*connections``, ``address_posts`` and ``bodies_bytes``.
 ROOMS = ("process", "tenant", "address", "participant", "requests", "bodies")
-FORMAT_NAMES = ("rtcstats", "dump", "internals", "json")
-DROPS = (*(reason.value for reason in Reason), "duplicate", "out_of_order", "rejected_value")
+FORMAT_NAMES = (
+    "rtcstats",
+    "rtcstats-legacy",
+    "jitsi",
+    "jitsi-service",
+    "observertc",
+    "peermetrics",
+    "pushgateway",
+    "json",
+    "dump",
+    "internals",
+)
+DROPS = (*(reason.value for reason in Reason), "duplicate", "out_of_order", "rejected_value", "between_calls")
 STATES = tuple(
     name for name in w3c.STATS if name not in ("codec", "certificate", "local-candidate", "remote-candidate")
 )
@@ -263,6 +280,7 @@ METRICS: tuple[Metric, ...] = (
     M("rtc.session.duration",                        H, "s",             DEVICE, (),                                                "Time from the first join to the last leave.", DURATION),
     # ── the verdict
     M("rtc.participant.quality.time",                C, "s",             (*EVENT, "rtc.quality"), (),                               "Time of calls by quality class, each participant once; time that was slept through is left out.", (), CORE),
+    M("rtc.participant.quality.score",               H, "{score}",       (*EVENT, KIND, "rtc.media.direction"), (),                  "Score from 1 to 4.5 of each fold: of speech by the E-model (ITU-T G.107), of video by its worst side.", SCORE, CORE),
     M("rtc.participant.bad.time",                    C, "s",             (*EVENT, "rtc.cause", "rtc.side"), (),                     "Time of quality class poor or bad, by the gravest issue open then and whose it is; other and unknown where none was.", (), CORE),
     M("rtc.issue.time",                              C, "s",             ISSUE,  (),                                                "Time in which participants had an issue.", (), CORE),
     M("rtc.issue.onsets",                            C, "{onset}",       ISSUE,  (),                                                "Times that an issue began.", (), CORE),
@@ -291,7 +309,24 @@ METRICS: tuple[Metric, ...] = (
     M("rtc.client.battery.discharging.time",         C, "s",             (*DEVICE, "rtc.battery.low"), (),                          "Time on battery, where the application sends it.", (), FULL),
     # ── user feedback
     M("rtc.feedback.rating",                         H, "{star}",        EVENT,  (),                                                "Ratings by users, 1 to 5.", STARS, CORE),
+    M("rtc.feedback.score",                          H, "{score}",       (*EVENT, "rtc.feedback.stars"), (),                        "Score of the last minutes at the time of a rating, by stars: whether what is measured is what users feel.", SCORE, CORE),
+    M("rtc.client.issues",                           C, "{issue}",       (*EVENT, "rtc.client.issue"), (),                          "What the client's own library found wrong, as it began."),
     M("rtc.feedback.reports",                        C, "{report}",      (*EVENT, "rtc.feedback.issue"), (),                        "What users complained about."),
+    # ── voice agents: what is heard at the client
+    M("rtc.voice.turns",                             C, "{turn}",        (*VOICE, "rtc.voice.outcome"), (),                         "Turns of users, by what became of them.", (), CORE),
+    M("rtc.voice.turn.latency",                      H, "s",             VOICE,  (),                                                "Voice to voice: from the end of the user's speech to the first audio of the agent, as heard.", ANSWER, CORE),
+    M("rtc.voice.turn.transport.latency",            H, "s",             VOICE,  (),                                                "The way of a turn, up and down: packetisation, pacer, round trip by RTCP, jitter buffer, playout.", WAY, CORE),
+    M("rtc.voice.turn.pipeline.latency",             H, "s",             VOICE,  (),                                                "What the way does not account for: the agent.", ANSWER, CORE),
+    M("rtc.voice.turn.agent.latency",                H, "s",             VOICE,  (),                                                "A turn as the agent measured it, where it tells.", ANSWER),
+    M("rtc.voice.turn.unexplained.latency",          H, "s",             VOICE,  (),                                                "What neither the way nor the agent's own figure accounts for.", ANSWER),
+    M("rtc.voice.turn.stage.duration",               H, "s",             (APP, AGENT, FRAMEWORK, "rtc.voice.stage"), (),            "Parts of the agent's own time, where it tells them.", ANSWER),
+    M("rtc.voice.interruption.latency",              H, "s",             VOICE,  (),                                                "From the user's first sound, while the agent speaks, to the agent's last.", ANSWER),
+    M("rtc.voice.interruptions",                     C, "{interruption}", (*VOICE, "rtc.voice.interruption"), (),                   "Times that both spoke at once, by what came of it."),
+    M("rtc.voice.double_talk.time",                  C, "s",             VOICE,  (),                                                "Time in which both spoke at once."),
+    M("rtc.voice.dead_air.duration",                 H, "s",             VOICE,  (),                                                "Silences of more than two seconds while a turn was owed; ten where there was no answer.", SILENCE, CORE),
+    M("rtc.voice.agent.first_audio",                 H, "s",             VOICE,  (),                                                "From connected to the agent's greeting, where it speaks first.", ANSWER),
+    M("rtc.voice.gaps",                              C, "{gap}",         (*VOICE, "rtc.voice.gap.cause"), (),                       "Gaps in the middle of what the agent said, by whose they are."),
+    M("rtc.voice.gap.time",                          C, "s",             (*VOICE, "rtc.voice.gap.cause"), (),                       "Time of these gaps."),
     # ── live participants
     L("rtc.participant.packet_loss.ratio",           "1",         LIVE_KIND, "inbound-rtp:loss_ratio",           "max",  "Share of packets lost in the worst stream received, smoothed over 15 s.", 15.0),
     L("rtc.participant.jitter",                      "s",         LIVE_KIND, "inbound-rtp:jitter",               "max",  "Packet jitter of the worst stream received."),
@@ -306,6 +341,7 @@ METRICS: tuple[Metric, ...] = (
     L("rtc.participant.available_outgoing_bitrate",  "By/s",      LIVE,      "candidate-pair:available_outgoing_bitrate", "sum", "Estimated bandwidth upwards."),
     L("rtc.participant.cpu_pressure",                "{state}",   LIVE,      "compute-pressure:pressure",        "max",  "Compute pressure: 0 nominal, 1 fair, 2 serious, 3 critical."),
     L("rtc.participant.quality_limited.ratio",       "1",         LIVE,      "outbound-rtp:limited_ratio",       "max",  "Share of time in which cpu or bandwidth limited what is sent, smoothed over a minute.", 60.0),
+    L("rtc.participant.score",                       "{score}",   LIVE_KIND, "",                                 "min",  "Score of the newest fold, the worse of what is sent and received, 1 to 4.5."),
     Metric("rtc.issue.active", G, "{issue}", (*LIVE, "rtc.issue", "rtc.side", "rtc.severity"), (), "Peer connections and streams of a live participant that have an issue now; absent where there is none.", tier=Tier.PARTICIPANT),
     L("rtc.participant.start.timestamp",             "s",         LIVE,      "",                                 "last", "Unix time of the join."),
     L("rtc.participant.last_report.timestamp",       "s",         LIVE,      "",                                 "last", "Unix time of the newest report."),

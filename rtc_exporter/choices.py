@@ -5,8 +5,12 @@ What the operator may choose about the pipeline, and what the pipeline says of i
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from rtc_exporter import catalog
+from rtc_exporter.attributes import TENANT
 from rtc_exporter.limits import Limits, Room
 from rtc_exporter.metric import Profile
+from rtc_exporter.series import SeriesStore
+from rtc_exporter.thresholds import Thresholds
 from rtc_exporter.tracing import TraceSettings
 
 
@@ -26,6 +30,8 @@ class PipelineSettings:
     native: bool = False
     #: None where nobody takes spans: then none are made.
     traces: TraceSettings | None = None
+    #: Where classes end and scores are made; None for the defaults.
+    thresholds: Thresholds | None = None
     limits: Limits = field(default_factory=Limits)
     #: Whose clients these are, and what all tenants share: None where there is nobody to share with.
     tenant: str = ""
@@ -40,3 +46,18 @@ class Status(NamedTuple):
     participants: int
     peer_connections: int
     series: int
+
+
+def store_of(settings: PipelineSettings, now: float) -> SeriesStore:
+    """The series of one tenant, or of everybody where there are none."""
+    limits, tenant = settings.limits, settings.tenant
+    return SeriesStore(
+        catalog.METRICS,
+        profile=settings.profile,
+        budget=settings.budget,
+        total=limits.tenant_series if tenant else limits.series,
+        room=settings.series_room,
+        constants=((TENANT, tenant),) if tenant else (),
+        native=settings.native,
+        now=now,
+    )

@@ -6,6 +6,7 @@ status 2 before any port is opened.
 """
 
 import argparse
+import importlib
 import json
 import os
 import sys
@@ -16,7 +17,7 @@ from itertools import groupby
 from rich.console import Console
 from rich.table import Table
 
-from rtc_exporter import __version__, docs, importer, player
+from rtc_exporter import __version__, docs, importer, otel, player
 from rtc_exporter.app import process
 from rtc_exporter.catalog import METRICS
 from rtc_exporter.config import Config, settings_table
@@ -24,6 +25,7 @@ from rtc_exporter.errors import ConfigError, RtcExporterError
 from rtc_exporter.metric import Metric, Profile
 from rtc_exporter.model import ParticipantKey
 from rtc_exporter.sources import FILE_VARIABLE
+from rtc_exporter.span import Span
 from rtc_exporter.tracing import SessionTrace, TraceSettings
 
 #: Exit status for a wrong setting or argument, as argparse has it; and for a command that failed.
@@ -211,6 +213,26 @@ def show_alias(args: argparse.Namespace) -> int:
     return 0
 
 
+# ── import
+
+
+def import_files(args: argparse.Namespace) -> int:
+    """Read files, and send their spans where the standard variables say."""
+    if not args.otlp:
+        return importer.run(args)
+    settings = otel.read(os.environ)
+    if settings.traces is None:
+        raise ConfigError("--otlp knows no receiver, wanted OTEL_EXPORTER_OTLP_ENDPOINT, and traces not turned off")
+    receiver = settings.traces
+
+    def send(spans: Sequence[Span]) -> tuple[int, str]:
+        # By name, since importing it takes 0.4 s and 30 MB.
+        counts = importlib.import_module("rtc_exporter.app.otlp").deliver(settings, spans)
+        return counts.delivered, str(receiver)
+
+    return importer.run(args, send)
+
+
 def _console() -> Console:
     """A terminal as wide as it is; a pipe as wide as the table."""
     return Console() if sys.stdout.isatty() else Console(width=400, file=sys.stdout)
@@ -223,7 +245,7 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None], Callab
     "metrics": ("list the metrics", add_metrics, metrics),
     "trace-id": ("print the trace id of a session", add_trace_id, trace_id),
     "alias": ("print under which id a participant is exported", add_alias, show_alias),
-    "import": ("read dump files into metrics", importer.add_arguments, importer.run),
+    "import": ("read dump files into metrics and spans", importer.add_arguments, import_files),
     "demo": ("play recorded calls into a running exporter", player.add_arguments, player.run),
     "docs": ("render the tables in the documentation", docs.add_arguments, docs.run),
 }

@@ -24,6 +24,7 @@ from pydantic_settings import (
 from rtc_exporter import geo, keys, otel, sources, webconfig
 from rtc_exporter import privacy as people
 from rtc_exporter.errors import ConfigError
+from rtc_exporter.grades import Quality, chosen
 from rtc_exporter.limits import Limits
 from rtc_exporter.metric import Profile
 from rtc_exporter.sections import Log, Memory, Metrics, Participants, Privacy, Section, Shutdown, Traces
@@ -49,6 +50,7 @@ from rtc_exporter.settings import (
     show,
 )
 from rtc_exporter.sources import FILE_VARIABLE, PREFIX, Setting
+from rtc_exporter.thresholds import Thresholds
 from rtc_exporter.webconfig import WebConfig
 
 DEFAULTS = Limits()
@@ -84,6 +86,9 @@ class Ingest(Section):
         default=False, description="Whether clients may come without token or key, from everywhere."
     )
     allowed_origins: Origins = Field(default=(), description="Origins of the pages that may send; empty for any.")
+    call_idle: Seconds = Field(
+        default=0.0, description="Silence after which a call of a page has ended and the next begins; 0 for never."
+    )
     trusted_hops: Hops = Field(
         default=0,
         description="Proxies in front, each of which appends to X-Forwarded-For; 0 where clients come directly.",
@@ -173,6 +178,7 @@ class Config(BaseSettings):
     admin: Admin = Field(default_factory=Admin)
     metrics: Metrics = Field(default_factory=Metrics)
     traces: Traces = Field(default_factory=Traces)
+    quality: Quality = Field(default_factory=Quality)
     participants: Participants = Field(default_factory=Participants)
     claims: Claims = Field(default_factory=Claims)
     limits: Bounds = Field(default_factory=Bounds)
@@ -232,6 +238,11 @@ class Config(BaseSettings):
     def bounds(self) -> Limits:
         """The limits as the core takes them."""
         return Limits(**{field.name: getattr(self.limits, field.name) for field in fields(Limits)})
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """Where classes end, as the core takes it; ValueError names bounds that do not follow one another."""
+        return chosen(self.quality)
 
     @property
     def profile(self) -> Profile:
@@ -323,6 +334,11 @@ def _check(config: Config, given: Mapping[str, str]) -> None:
             f"{given['privacy.participant_id']} is hash, and there is no key: set privacy.hash_key "
             f"(--privacy.hash-key-file, {PREFIX}PRIVACY__HASH_KEY)"
         )
+    try:
+        config.thresholds  # noqa: B018 - they are checked where they are made
+    except ValueError as exc:
+        name = f"quality.{str(exc).partition(' ')[0]}"
+        raise ConfigError(f"{given.get(name, name)}: {exc}") from None
     if config.keys.is_empty and not listen.is_loopback and not config.ingest.allow_anonymous:
         raise ConfigError(
             f"{given['ingest.listen']} is {listen}, which others can reach, and nothing checks who sends: "

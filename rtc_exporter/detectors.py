@@ -11,34 +11,51 @@ there, and what was open has ended.
 """
 
 from collections.abc import Mapping, Sequence, Set
-from math import inf
+from math import inf, sqrt
+from typing import NamedTuple
 
 from rtc_exporter import quality, signals
 from rtc_exporter.delta import Fold, MonitoredObject
 from rtc_exporter.episodes import Bad, Change, Episode, Watch
+from rtc_exporter.marks import READS as MARKED
+from rtc_exporter.marks import Marker
 from rtc_exporter.model import Members, Report, Stats
-from rtc_exporter.probes import PROBES, READS, TYPES, Probe, Row
+from rtc_exporter.probes import BENCH, READS, TREND_ROWS, TYPES, Bench, Probe, Reading, Row
 from rtc_exporter.quality import INSTEAD_AFTER
 from rtc_exporter.rules import CAUSES, OUTAGE, RULES, Rule
+from rtc_exporter.scores import Scores
 from rtc_exporter.silence import Silence
+from rtc_exporter.trends import Trends
 
-#: With ``Change`` and ``Episode``, and the members to be followed (``READS``), all that is needed to use a ``Judge``.
-__all__ = ["READS", "Change", "Episode", "Judge"]
+#: With ``Change`` and ``Episode``, and the members to be followed (``READS`` and ``MARKED``), all that is needed to use
+#: a ``Judge``.
+__all__ = ["BENCH", "MARKED", "READS", "Bench", "Change", "Episode", "Judge"]
 
 NO_CHANGES: Sequence[Change] = ()
+NO_SCORES = Scores()
 
 _NOBODY: frozenset[str] = frozenset()
 
 
-class _Reading:
+class Flow(NamedTuple):
+    """A stream in the newest fold: its kind, packets that moved, its loudness where that is known, if it is muted."""
+
+    kind: str
+    packets: float
+    level: float | None
+    is_muted: bool = False
+
+
+class _Worst:
     """The worst stream of a fold for one rule, and how many were bad."""
 
-    __slots__ = ("is_bad", "streams", "thing", "value")
+    __slots__ = ("cause", "is_bad", "streams", "thing", "value")
 
     def __init__(self) -> None:
         self.value = -inf
         self.thing: MonitoredObject | None = None
         self.is_bad = False
+        self.cause = ""
         self.streams = 0
 
 
@@ -51,13 +68,22 @@ class Judge:
     """
 
     __slots__ = (
-        "_born", "_grade", "_judged", "_preferred", "_seen", "_silence", "_watches", "age", "is_disconnected",
-        "quality", "values",
+        "_bench", "_born", "_grade", "_judged", "_marker", "_preferred", "_seen", "_silence", "_trends", "_watched",
+        "_watches", "age", "is_disconnected", "quality", "received", "score", "scores", "sent", "shares_screen",
+        "values",
     )  # fmt: skip
 
-    def __init__(self) -> None:
-        #: The class of the newest fold, one of ``quality.CLASSES``.
+    def __init__(self, bench: Bench = BENCH) -> None:
+        #: The class of the newest fold, one of ``quality.CLASSES``, and the score that goes with it, 1 to 4.5.
         self.quality = "unclassified"
+        self.score: float | None = None
+        #: The scores by direction and kind.
+        self.scores = NO_SCORES
+        #: Streams in the newest fold by SSRC, for who looks across participants.
+        self.received: dict[int, Flow] = {}
+        self.sent: dict[int, Flow] = {}
+        self._bench = bench
+        self._marker = Marker(bench.scoring)
         #: The values that it was made of, worst stream each, by measure; what was not measured is absent.
         self.values: dict[str, float] = {}
         #: Set by whoever follows ICE: a connection that is disconnected is bad, whatever else is measured.
@@ -65,10 +91,14 @@ class Judge:
         self._grade = quality.UNCLASSIFIED
         #: The rules that could judge, one bit each, and those that have something to say; by place in ``RULES``.
         self._judged = 0
+        self._watched = 0
         self._watches: dict[int, Watch] = {}
         #: The worst value in this fold of each signal that may be a cause.
         self._seen: dict[tuple[str, str], float] = {}
         self._silence = Silence()
+        self._trends = Trends()
+        #: Set by whoever follows the page: what is captured may be a screen.
+        self.shares_screen = False
         self._born: float | None = None
         #: Seconds from the first fold to the newest.
         self.age = 0.0
@@ -95,92 +125,163 @@ class Judge:
             self.quality = "bad"
         return (change,)
 
-    def fold(self, fold: Fold) -> Sequence[Change]:
-        """Judge a fold."""
+    def fold(self, fold: Fold, is_short: bool = False) -> Sequence[Change]:
+        """
+        Judge a fold.
+
+        One that ``is_short`` was made before its time, because something ended: what half a second of a stream shows
+        whose sender has gone is no judgement over a call.
+        """
         changes = self._forget() if fold.gap else []
+        if is_short:
+            self._follow(fold)
+            return changes
         if self._born is None:
             self._born = fold.time
         self.age = fold.time - self._born
         self._grade = quality.UNCLASSIFIED
         self.values = {}
         self._seen = {}
-        readings: dict[int, _Reading] = {}
+        readings: dict[int, _Worst] = {}
         later: list[tuple[Probe, MonitoredObject]] = []
-        received: list[str] = []
-        sent: list[str] = []
+        self._follow(fold)
         for thing in fold.changed:
             stats = thing.type
             if stats not in TYPES or thing.elapsed is None:
                 continue
-            members = thing.members
-            kind = members.get("kind", "")
-            if stats == "inbound-rtp":
-                if thing.increments.get("packetsReceived"):
-                    received.append(str(members.get("trackIdentifier", thing.id)))
-            elif stats == "outbound-rtp" and thing.increments.get("packetsSent"):
-                sent.append(str(kind))
-            for probe in PROBES.get((stats, kind), ()):
-                if probe.stands_in:
-                    later.append((probe, thing))
-                else:
-                    self._read(probe, thing, fold, readings)
-        for probe, thing in later:
-            if fold.time - self._preferred > INSTEAD_AFTER:
-                self._read(probe, thing, fold, readings)
-        self._silence.learn(frozenset(received), frozenset(sent), fold.selected, fold.time)
+            probes = self._bench.probes.get((stats, thing.members.get("kind", "")))
+            if probes is not None and (stats != "candidate-pair" or thing.id == fold.selected):
+                self._read(probes, thing, fold, readings, later)
+        if later and fold.time - self._preferred > INSTEAD_AFTER:
+            for probe, thing in later:
+                self._read((probe.reading,), thing, fold, readings, None)
+        for value in self._trends.read(fold, self._seen, self.shares_screen):
+            for row in TREND_ROWS.get(value.name, ()):
+                self._take(row, value.value, value.thing, fold, readings, value.cause)
         if readings or self._watches:
             changes += self._conclude(readings, fold)
         is_bad = self.is_disconnected or self._silence.episode is not None
-        self.quality = "bad" if is_bad else quality.CLASSES[self._grade]
+        self.scores = self._marker.fold(fold)
+        grade, self.score = self._bench.scoring.verdict(quality.BAD if is_bad else self._grade, self.scores.overall)
+        self.quality = quality.CLASSES[grade]
         return changes
 
-    def _read(self, probe: Probe, thing: MonitoredObject, fold: Fold, readings: dict[int, _Reading]) -> None:
-        """Take one signal of one object."""
-        value = probe.formula(thing, fold)
-        if value is None or (probe.guard is not None and not probe.guard(thing, fold)):
-            return
+    def _follow(self, fold: Fold) -> None:
+        """What flows: for who asks whether anything should, and for who looks across participants."""
+        tracks: list[str] = []
+        kinds: list[str] = []
+        self.received, self.sent = {}, {}
+        for thing in fold.changed:
+            members, increments = thing.members, thing.increments
+            if thing.elapsed is None:
+                continue
+            if thing.type == "inbound-rtp":
+                if increments.get("packetsReceived"):
+                    tracks.append(str(members.get("trackIdentifier", thing.id)))
+                self._flow(self.received, thing, thing, "packetsReceived", fold)
+            elif thing.type == "outbound-rtp":
+                if increments.get("packetsSent"):
+                    kinds.append(str(members.get("kind", "")))
+                source = fold.objects.get(str(members.get("mediaSourceId", "")), thing)
+                self._flow(self.sent, thing, source, "packetsSent", fold)
+        self._silence.learn(frozenset(tracks), frozenset(kinds), fold.selected, fold.time)
+
+    @staticmethod
+    def _flow(flows: dict[int, Flow], thing: MonitoredObject, loud: MonitoredObject, counter: str, fold: Fold) -> None:
+        """Keep what others of the session may want to know of a stream."""
+        ssrc, packets = thing.members.get("ssrc"), thing.increments.get(counter)
+        if isinstance(ssrc, int) and packets is not None:
+            energy, seconds = loud.increments.get("totalAudioEnergy"), loud.increments.get("totalSamplesDuration")
+            level = sqrt(energy / seconds) if energy is not None and seconds else None
+            is_muted = bool(fold.muted) and loud.members.get("trackIdentifier") in fold.muted
+            flows[ssrc] = Flow(str(thing.members.get("kind", "")), packets, level, is_muted)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the path works, as far as is known."""
+        return self._silence.episode is None and not self.is_disconnected
+
+    @property
+    def is_dry(self) -> bool:
+        """Whether a stream brought nothing in the newest fold, or only silence."""
+        return any(not flow.packets or flow.level == 0.0 for flow in self.received.values())
+
+    def _read(
+        self, probes: Sequence[Reading], thing: MonitoredObject, fold: Fold, readings: dict[int, _Worst],
+        later: list[tuple[Probe, MonitoredObject]] | None,
+    ) -> None:  # fmt: skip
+        """Take the signals of one object; those that stand in for others wait, where there is a list for them."""
+        age, watched, judged = self._age_before(fold), self._watched, 0
+        for probe, formula, guard, is_special, most, settle, bits in probes:
+            if is_special and probe.stands_in and later is not None:
+                later.append((probe, thing))
+                continue
+            value = formula(thing, fold)
+            if value is None or (guard is not None and not guard(thing, fold)):
+                continue
+            if is_special:
+                self._note(probe, value, fold)
+            if value <= most and age >= settle and not bits & watched:
+                judged |= bits
+                continue
+            for row in probe.about(signals.codec_of(thing, fold.stats)) if probe.depends_on_codec else probe.rows:
+                self._take(row, value, thing, fold, readings)
+        self._judged |= judged
+
+    def _note(self, probe: Probe, value: float, fold: Fold) -> None:
+        """What a value means beside rules: to causes and trends, to the measures and the class of the fold."""
+        kept, level = probe.kept, probe.level
         if probe.takes_over:
             self._preferred = fold.time
-        kept = probe.kept
-        if kept is not None and value > self._seen.get(kept, 0.0):
+        if kept is not None and value > self._seen.get(kept, -inf):
             self._seen[kept] = value
-        level = probe.level
         if level is not None:
-            values = self.values
-            before = values.get(level.measure)
+            before = self.values.get(level.measure)
             if before is None or (value < before if level.is_rate else value > before):
-                values[level.measure] = value
+                self.values[level.measure] = value
             if level.bounds is not None:
                 self._grade = max(self._grade, level.grade(value))
-        for row in probe.about(signals.codec_of(thing, fold.stats)) if probe.depends_on_codec else probe.rows:
-            if row.rule.settle and fold.time - (thing.elapsed or 0.0) < (self._born or 0.0) + row.rule.settle:
-                continue
-            self._judged |= row.bit
-            if value > row.on or row.place in self._watches:
-                self._weigh(row, value, thing, readings)
 
-    def _weigh(self, row: Row, value: float, thing: MonitoredObject, readings: dict[int, _Reading]) -> None:
+    def _age_before(self, fold: Fold) -> float:
+        """Seconds from the first fold to the beginning of this interval."""
+        return fold.time - (fold.elapsed or 0.0) - (self._born or 0.0)
+
+    def _take(
+        self, row: Row, value: float, thing: MonitoredObject | None, fold: Fold, readings: dict[int, _Worst],
+        cause: str = "",
+    ) -> None:  # fmt: skip
+        """One value of what a rule reads."""
+        if row.settle and self._age_before(fold) < row.settle:
+            return
+        self._judged |= row.bit
+        if value > row.on or row.place in self._watches:
+            self._weigh(row, value, thing, readings, cause)
+
+    def _weigh(
+        self, row: Row, value: float, thing: MonitoredObject | None, readings: dict[int, _Worst], cause: str
+    ) -> None:
         """What a value means to a rule that has something to say: the worst stream counts, and how many are bad."""
         watch, least = self._watches.get(row.place), row.rule.least
         is_bad = value > (row.on if watch is None else watch.bound) and (
-            least is None or thing.increments.get(least[0], 0.0) >= least[1]
+            least is None or thing is None or thing.increments.get(least[0], 0.0) >= least[1]
         )
         if watch is None and not is_bad:
             return
         reading = readings.get(row.place)
         if reading is None:
-            reading = readings[row.place] = _Reading()
+            reading = readings[row.place] = _Worst()
         reading.streams += is_bad
         if (is_bad, value) > (reading.is_bad, reading.value):
-            reading.value, reading.thing, reading.is_bad = value, thing, is_bad
+            reading.value, reading.thing, reading.is_bad, reading.cause = value, thing, is_bad, cause
 
-    def _conclude(self, readings: Mapping[int, _Reading], fold: Fold) -> list[Change]:
+    def _conclude(self, readings: Mapping[int, _Worst], fold: Fold) -> list[Change]:
         """Bring the watches up to date, and forget those that have nothing left to say."""
         changes: list[Change] = []
         for place, reading in readings.items():
             watch = self._watches.get(place)
             if watch is None:
                 watch = self._watches[place] = Watch(RULES[place])
+                self._watched |= 1 << place
             change = watch.judge(self._bad(RULES[place], reading, fold) if reading.is_bad else None)
             changes += [change] if change else []
         for place, watch in list(self._watches.items()):
@@ -188,17 +289,18 @@ class Judge:
             changes += [change] if change else []
             if watch.is_over:
                 del self._watches[place]
+                self._watched &= ~(1 << place)
         return changes
 
-    def _bad(self, rule: Rule, reading: _Reading, fold: Fold) -> Bad:
-        assert reading.thing is not None, "what is bad is of some stream"
-        members = _stream(reading.thing, fold.stats)
+    def _bad(self, rule: Rule, reading: _Worst, fold: Fold) -> Bad:
+        members = {} if reading.thing is None else _stream(reading.thing, fold.stats)
         mid, ssrc = members.get("mid"), members.get("ssrc")
         elapsed = fold.elapsed or 0.0
         return Bad(
-            fold.time - elapsed, fold.time, reading.value, self._cause(rule, fold.time - 2 * elapsed), reading.streams,
+            fold.time - elapsed, fold.time, reading.value,
+            reading.cause or self._cause(rule, fold.time - 2 * elapsed), reading.streams,
             mid if isinstance(mid, str) else None, ssrc if isinstance(ssrc, int) else None,
-            signals.codec_of(reading.thing, fold.stats), self.values,
+            None if reading.thing is None else signals.codec_of(reading.thing, fold.stats), self.values,
         )  # fmt: skip
 
     def _cause(self, rule: Rule, since: float) -> str:
@@ -220,7 +322,7 @@ class Judge:
     def reset(self) -> Sequence[Change]:
         """Reports were missing: what was open ended when it was last seen, and everything is judged anew."""
         change = self._silence.reset()
-        self.quality, self.values = "unclassified", {}
+        self.quality, self.values, self.score, self.scores = "unclassified", {}, None, NO_SCORES
         return [*self._forget(), *([change] if change else [])]
 
     def close(self, time: float) -> Sequence[Change]:
@@ -230,7 +332,9 @@ class Judge:
 
     def _forget(self) -> list[Change]:
         """Bad intervals before a gap and after it do not add up."""
+        self._trends.forget()
         ended = [watch.end() for watch in self._watches.values()]
+        self._watched = 0
         self._watches = {}
         return [change for change in ended if change is not None]
 

@@ -14,7 +14,7 @@ from itertools import groupby
 from math import inf
 from pathlib import Path
 
-from rtc_exporter import config, conventions, rules, spans, wire
+from rtc_exporter import config, conventions, coverage, rules, spans, wire
 from rtc_exporter.attributes import ATTRIBUTES
 from rtc_exporter.catalog import METRICS
 from rtc_exporter.errors import ConfigError, Reason
@@ -205,8 +205,27 @@ def _span_attributes() -> Iterator[str]:
 
 
 def _formats() -> Iterator[str]:
-    rows = ((_code(form.name), _code(form.subprotocol), form.media, form.help) for form in wire.FORMATS)
-    return _table(("Format", "Subprotocol", "Comes as", "What it is"), *rows)
+    rows = (
+        (_code(form.name), _code(form.subprotocol), form.media, _code(form.address), form.help) for form in wire.FORMATS
+    )
+    return _table(("Format", "Subprotocol", "Comes as", "Address", "What it is"), *rows)
+
+
+def _browsers() -> Iterator[str]:
+    """Metrics made of statistics, with what each is read from, and a column for each browser."""
+    known = coverage.browsers()
+    rows = (
+        (_code(row.prometheus), _code(str(source)), *("yes" if (row.name, source) in held else "" for _, held in known))
+        for row in METRICS
+        if row.tier is Tier.COHORT
+        for source in row.sources
+    )
+    return _table(("Metric", "From", *(name for name, _ in known)), *rows)
+
+
+def _spellings() -> Iterator[str]:
+    rows = ((_code(written), _code(meant)) for written, meant in wire.SPELLINGS.items())
+    return _table(("Written", "Taken as"), *rows)
 
 
 def _settings() -> Iterator[str]:
@@ -232,17 +251,22 @@ def _severities(issue: Issue) -> str:
 
 def _rules() -> Iterator[str]:
     rows = (
-        (_code(rule.id), _bounds(rule), rule.help, _code(*rule.causes), rule.origin) for rule in rules.RULES
-    )  # fmt: skip
-    return _table(("Rule", "Opens", "When", "Causes looked for", "Where the bounds come from"), *rows)
+        (_code(rule.id), rule.severity, rule.side, _bounds(rule), rule.help, _code(*rule.causes), rule.origin)
+        for rule in rules.RULES
+    )
+    columns = ("Rule", "Begins as", "Side", "Opens", "When", "Causes looked for", "Where the bounds come from")
+    return _table(columns, *rows)
 
 
 def _bounds(rule: Rule) -> str:
     """When a rule opens and closes, in words."""
-    if rule.source not in ("fold", "trend"):
-        return {"report": "with a report", "event": "with an event", "session": "across participants"}[rule.source]
-    k, n = rule.of
     unit = "" if rule.unit == "1" else f" {rule.unit}"
+    if rule.source == "event":
+        text = f"above {rule.on:g}{unit} between events" if rule.on else "with an event"
+        return text if rule.critical == inf else f"{text}, critical after {rule.critical:g}{unit}"
+    if rule.source not in ("fold", "trend"):
+        return {"report": "with a report", "session": "across participants"}[rule.source]
+    k, n = rule.of
     text = f"above {rule.on:g}{unit} in {k} of {n} folds"
     if rule.at_once < inf:
         text += f", at once above {rule.at_once:g}"
@@ -272,6 +296,8 @@ TABLES: dict[str, Callable[[], Iterator[str]]] = {
     "span-events": _span_events,
     "span-attributes": _span_attributes,
     "formats": _formats,
+    "browsers": _browsers,
+    "spellings": _spellings,
     "settings": _settings,
     "issues": _issues,
     "rules": _rules,

@@ -2,6 +2,7 @@
 What spans say of a participant: attributes from what is known when a span ends.
 """
 
+import re
 from collections.abc import Mapping
 
 from rtc_exporter import spans
@@ -11,7 +12,7 @@ from rtc_exporter.labels import Labels
 from rtc_exporter.model import Event, Member
 from rtc_exporter.phases import candidate_error
 from rtc_exporter.rules.rule import CRITICAL
-from rtc_exporter.segments import times
+from rtc_exporter.segments import Tally, times
 from rtc_exporter.sessions import Participant, PeerConnection
 from rtc_exporter.story import OpenEpisode, Story
 from rtc_exporter.tracing import Draft
@@ -20,12 +21,14 @@ from rtc_exporter.tracing import Draft
 SHOWN = {
     "mute": "rtc.mute", "unmute": "rtc.unmute", "ended": "rtc.track_ended", "devicechange": "rtc.device_change",
     "networkchange": "rtc.network_change", "visibilitychange": "rtc.visibility_change",
-    "icecandidateerror": "rtc.candidate_error", "feedback": "rtc.feedback",
+    "icecandidateerror": "rtc.candidate_error", "feedback": "rtc.feedback", "issue": "rtc.client_issue",
 }  # fmt: skip
 
 #: Sums on segments and summaries.
 SUMS = ("rtc.bytes.received", "rtc.bytes.sent", "rtc.freezes", "rtc.freeze.time")
 _NOTHING: Mapping[str, float] = {}
+#: A token (RFC 5888), as browsers make them: a number, a word, or a UUID.  Anything else is not ours to pass on.
+_MID = re.compile(r"[\w-]{1,36}", re.ASCII)
 
 
 def announcement(participant: Participant, story: Story, time: float) -> Draft:
@@ -44,10 +47,23 @@ def announcement(participant: Participant, story: Story, time: float) -> Draft:
     return draft
 
 
-def summary(participant: Participant, story: Story, reason: str) -> Draft:
-    """The whole stay."""
-    draft = story.trace.draft(spans.SUMMARY, story.begin(participant.sent), participant.sent)
+def segment(participant: Participant, story: Story, tally: Tally, reason: str) -> Draft:
+    """A stretch of the stay, and over which path it went in the end."""
+    draft = story.draw(tally, reason)
+    open_ones = (connection for connection in reversed(participant.peer_connections.values()) if connection.path)
+    connection = next(open_ones, None)
+    if connection is not None:
+        told = path_of(connection)
+        draft.attributes |= {name: told[name] for name in spans.PATH if name in told}
+    return draft
+
+
+def summary(participant: Participant, story: Story, reason: str, end: float) -> Draft:
+    """The whole stay, which ends at ``end`` on the client's clock."""
+    draft = story.trace.draft(spans.SUMMARY, story.begin(end), end)
     told: dict[str, Member] = {"rtc.leave.reason": reason, **_client(participant)}
+    if story.outcome:
+        told["rtc.outcome"] = story.outcome
     if story.classes:
         told["rtc.quality"] = max(story.classes, key=lambda name: (name != "unclassified", story.classes[name]))
         told |= times(story.classes)
@@ -64,10 +80,11 @@ def summary(participant: Participant, story: Story, reason: str) -> Draft:
 
 def capture(story: Story, method: str, event: Event, labels: Labels, now: float) -> Draft:
     """A call of getUserMedia or getDisplayMedia that has settled."""
-    seconds = story.calls.settle(method, str(event.facts.get("call", "")), event.time) or 0.0
-    start = event.time - seconds
-    draft = story.trace.draft(spans.CAPTURES[method], start, event.time, str(int(start * 1000)))
-    asked = story.asked.get(method, event.facts)
+    call = str(event.facts.get("call", ""))
+    start = event.time - (story.calls.settle(method, call, event.time) or 0.0)
+    # Camera and microphone are asked for in the same millisecond, by two calls.
+    draft = story.trace.draft(spans.CAPTURES[method], start, event.time, str(int(start * 1000)), call)
+    asked = story.asked.pop((method, call), event.facts)
     draft.attributes |= {f"rtc.capture.{kind}": asked.get(kind) is True for kind in ("audio", "video")}
     if event.name.endswith("OnFailure"):
         draft.attributes["error.type"] = labels.admit("error.type", str(event.facts.get("error", "_OTHER")), now)
@@ -88,6 +105,9 @@ def shown(participant: Participant, event: Event, labels: Labels, now: float) ->
             return {"network.connection.type": labels.admit("network.connection.type", str(facts["type"]), now)}
         case "visibilitychange":
             return {"rtc.page.hidden": facts.get("flag") is True}
+        case "issue":
+            found = labels.admit("rtc.client.issue", str(facts.get("issue", "")), now)
+            return {"rtc.client.issue": found, "rtc.client.issue_begins": facts.get("flag", True) is True}
         case "feedback":
             issue = labels.admit("rtc.feedback.issue", str(facts.get("issue", "")), now)
             told: dict[str, Member] = {"rtc.feedback.issue": issue} if issue else {}
@@ -97,26 +117,35 @@ def shown(participant: Participant, event: Event, labels: Labels, now: float) ->
 
 
 def episode(
-    story: Story, connection: PeerConnection, episode: Episode, known: OpenEpisode, end: float, shift: float,
+    story: Story, connection: PeerConnection | None, episode: Episode, known: OpenEpisode, end: float, shift: float,
     labels: Labels, now: float,
 ) -> Draft:  # fmt: skip
-    """An episode, or a part of it, that ends at ``end``; ``shift`` leads from the stats clock to the event clock."""
-    rule, who = episode.rule, connection.key.peer_connection
+    """
+    An episode, or a part of it, that ends at ``end``; ``shift`` leads from its clock to the event clock.
+
+    One of the page has no ``connection``.
+    """
+    rule, who = episode.rule, "" if connection is None else connection.key.peer_connection
     start = known.began + shift
     draft = story.trace.draft(f"rtc.episode.{rule.name}", start, end + shift, who, rule.id, str(int(start * 1000)))
     told: dict[str, Member | None] = {
         "rtc.issue": rule.name, "rtc.severity": episode.severity, "rtc.side": episode.side,
         "rtc.cause": episode.cause or None,
-        "rtc.peer_connection.id": who,
+        "rtc.peer_connection.id": who or None,
         "rtc.media.kind": rule.kind or None, "rtc.media.direction": rule.direction or None,
-        "rtc.streams": episode.streams or None, "rtc.worst": _short(episode.worst), "rtc.threshold": rule.on,
-        "rtc.mid": episode.mid, "rtc.ssrc": episode.ssrc, "rtc.part": known.part,
+        "rtc.streams": episode.streams or None, "rtc.worst": _short(episode.worst) if rule.is_measured else None,
+        "rtc.threshold": rule.on if rule.is_measured else None,
+        "rtc.mid": episode.mid if _MID.fullmatch(episode.mid or "") else None, "rtc.ssrc": episode.ssrc,
+        "rtc.part": known.part,
         "rtc.codec": labels.admit("rtc.codec", episode.codec, now) or None,
     }  # fmt: skip
     draft.attributes |= {name: value for name, value in told.items() if value is not None}
-    draft.attributes |= {name: value for name, value in path_of(connection).items() if name in spans.PATH}
+    if connection is not None:
+        draft.attributes |= {name: value for name, value in path_of(connection).items() if name in spans.PATH}
     draft.attributes |= {f"{measure}.worst": _short(value) for measure, value in episode.evidence.items()}
-    draft.note("rtc.worst", episode.worst_time + shift, {"rtc.worst": _short(episode.worst)})
+    draft.attributes |= episode.words
+    if rule.source != "event":
+        draft.note("rtc.worst", episode.worst_time + shift, {"rtc.worst": _short(episode.worst)})
     if episode.severity == CRITICAL:
         draft.error, draft.is_bad = rule.help.removesuffix("."), True
     return draft

@@ -17,7 +17,9 @@ class Episode:
     """
     A stretch in which a rule held; times in seconds of the stats clock.
 
-    ``side`` is whose it is, as far as is known; ``evidence`` what was measured beside it when it was worst, by measure.
+    ``side`` is whose it is, as far as is known; ``evidence`` what was measured beside it when it was worst, by measure;
+    ``words`` what else is told of it, by attribute: a STUN code, a method, all from closed sets.  What events decide
+    has times of the event clock.
     """
 
     rule: Rule
@@ -35,7 +37,10 @@ class Episode:
     ssrc: int | None = None
     codec: str | None = None
     side: str = ""
+    #: Whether the side was found across participants: then what one stream shows does not change it.
+    is_settled: bool = False
     evidence: Mapping[str, float] = field(default_factory=dict)
+    words: Mapping[str, str] = field(default_factory=dict)
     #: None while it is open.
     end: float | None = None
 
@@ -146,9 +151,11 @@ class Watch:
         episode.streams = max(episode.streams, bad.streams)
         if bad.value <= episode.worst:
             return None
-        episode.worst, episode.worst_time, episode.cause = bad.value, bad.time, bad.cause
+        episode.worst, episode.worst_time, episode.evidence = bad.value, bad.time, bad.beside
         episode.mid, episode.ssrc, episode.codec = bad.mid, bad.ssrc, bad.codec
-        episode.side, episode.evidence = side_of(episode.rule, bad.cause), bad.beside
+        if not episode.is_settled:
+            episode.cause = bad.cause
+            episode.side = side_of(episode.rule, bad.cause)
         if episode.severity == CRITICAL or bad.value <= self._rule.critical:
             return None
         episode.severity = CRITICAL

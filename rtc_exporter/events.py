@@ -160,6 +160,11 @@ class Events:
         if issue:
             self._add(participant, "rtc.feedback.reports", 1, now, {"rtc.feedback.issue": str(issue)})
 
+    def _issue(self, participant: Participant, connection: PeerConnection | None, event: Event, now: float) -> None:
+        """What a library at the client has found; when it is over, that is told once more."""
+        if event.facts.get("flag", True):
+            self._add(participant, "rtc.client.issues", 1, now, {"rtc.client.issue": str(event.facts.get("issue", ""))})
+
     def _network(self, participant: Participant, connection: PeerConnection | None, event: Event, now: float) -> None:
         extra = {"network.connection.type": str(event.facts.get("type", "unknown"))}
         self._add(participant, "rtc.client.network.changes", 1, now, extra)
@@ -225,6 +230,7 @@ _ON: dict[str, _React] = {
     "iceconnectionstatechange": Events._ice_state,
     "devicechange": Events._device_change,
     "feedback": Events._feedback,
+    "issue": Events._issue,
     "networkchange": Events._network,
     "memory": Events._memory,
     "longtask": Events._long_task,

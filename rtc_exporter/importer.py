@@ -16,16 +16,17 @@ import shutil
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeAlias
 
 from rich.console import Console
 from rich.progress import Progress
 
 from rtc_exporter import auth, tree, useragent, wire
+from rtc_exporter.calls import Calls
 from rtc_exporter.errors import ClientError, Reason, RtcExporterError
 from rtc_exporter.export import prometheus
 from rtc_exporter.metric import Profile, Tier
@@ -42,6 +43,12 @@ HEAD = 1 << 16
 ENDINGS = (".gz", ".jsonl", ".json", ".txt", ".frames", ".rtcstats-dump", ".webrtc-internals", ".dump")
 #: Seconds between two samples of ``--openmetrics``; Prometheus' own default is 60.
 STEP = 15.0
+#: Seconds between two records that are lived through; a file may claim a year.
+LONGEST_PAUSE = 86_400.0
+
+
+#: Delivers spans, and returns how many it delivered and where to.
+Send: TypeAlias = Callable[[Sequence[Span]], tuple[int, str]]
 
 
 @dataclass
@@ -78,14 +85,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--profile", choices=[p.name.lower() for p in Profile], default="standard", help="families in --openmetrics"
     )
     parser.add_argument("--trace", action="store_true", help="print the span tree instead of the summary")
+    parser.add_argument(
+        "--otlp", action="store_true", help="also send the spans, with their own times, where OTEL_EXPORTER_OTLP_* say"
+    )
+    parser.add_argument("--no-epoch", action="store_true", help="for exporters with traces.epoch set to none")
     parser.add_argument("--openmetrics", metavar="FILE", help="also write OpenMetrics with timestamps, for promtool")
     parser.add_argument(
         "--step", type=float, default=STEP, metavar="SECONDS", help="time between two samples (default: 15)"
     )
 
 
-def run(args: argparse.Namespace) -> int:
-    """Read the files and print what the calls were like; 1 when a file could not be read."""
+def run(args: argparse.Namespace, send: Send | None = None) -> int:
+    """
+    Read the files and print what the calls were like; 1 when a file could not be read, or spans could not be sent.
+
+    ``send`` delivers the spans.
+    """
     console = Console(stderr=True)
     if args.participant and len(args.files) > 1:
         console.print("--participant names one participant, so it takes one file")
@@ -106,7 +121,13 @@ def run(args: argparse.Namespace) -> int:
         print_json(outcome)
     else:
         print_text(outcome)
-    return 0
+    return 0 if send is None else _send(send, outcome.spans, console)
+
+
+def _send(send: Send, spans: Sequence[Span], console: Console) -> int:
+    delivered, where = send(spans)
+    console.print(f"{delivered} of {len(spans)} spans sent by {where}", markup=False, soft_wrap=True, highlight=False)
+    return 0 if delivered == len(spans) else 1
 
 
 def _open(path: str, session: str, participant: str, stack: contextlib.ExitStack) -> Source:
@@ -144,7 +165,7 @@ def _stem(path: str) -> str:
 
 def _records(source: Source) -> Iterator[tuple[float, int, Record, Source]]:
     """The records of a file with their times; what the user agent says joins the first of them."""
-    records = iter(source.reader)
+    records = Calls().place(source.reader)
     for number in itertools.count():
         try:
             record = next(records)
@@ -177,16 +198,16 @@ def _play(sources: list[Source], args: argparse.Namespace, console: Console) -> 
                 limit = 1_000_000 if args.openmetrics else 0
                 settings = PipelineSettings(
                     profile=Profile[args.profile.upper()], participants_limit=limit, expiry=float("inf"),
-                    traces=TraceSettings() if args.trace else None,
+                    traces=TraceSettings(epoch="none" if args.no_epoch else "day") if args.trace or args.otlp else None,
                 )  # fmt: skip
                 pipeline, ticked = Pipeline(settings, now), now
                 samples = Samples(args.step, now) if args.openmetrics else None
             if samples is not None:
                 samples.take(pipeline, now)
-            if now - ticked >= 1:
-                pipeline.tick(now)
+            for tick in _ticks(ticked, now):
+                pipeline.tick(tick)
                 outcome.spans += pipeline.take_spans()
-                ticked = now
+                ticked = tick
                 progress.update(task, completed=sum(_position(source.stream) for source in sources))
             _remember(pipeline, record, participants)
             pipeline.feed(record, now)
@@ -206,6 +227,16 @@ def _play(sources: list[Source], args: argparse.Namespace, console: Console) -> 
         outcome.refused.update(source.reader.refused)
     outcome.summaries.sort(key=lambda summary: (summary.session, summary.start, summary.participant))
     return outcome
+
+
+def _ticks(last: float, now: float) -> Iterator[float]:
+    """The ticks between two records: each second at first, for what is due then, and each half minute after that."""
+    if now - last > LONGEST_PAUSE:
+        last = now - LONGEST_PAUSE
+    begin = last
+    while now - last >= 1:
+        last = min(last + (1.0 if last - begin < 60 else 30.0), now)
+        yield last
 
 
 def _remember(pipeline: Pipeline, record: Record, participants: dict[ParticipantKey, Participant]) -> None:
@@ -270,9 +301,9 @@ def print_text(outcome: Outcome) -> None:
         begin = min(summary.start for summary in summaries)
         length = max(summary.start + summary.duration for summary in summaries) - begin
         when = datetime.fromtimestamp(begin, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-        print(f"session {session}: {when}, {length:.0f} s, participants: {len(summaries)}")
+        print(tree.clean(f"session {session}: {when}, {length:.0f} s, participants: {len(summaries)}"))
         for summary in summaries:
-            print("\n".join(_lines(summary)))
+            print("\n".join(map(tree.clean, _lines(summary))))
         print()
     refused = ", ".join(f"{number} {reason}" for reason, number in outcome.refused.items())
     print(f"{outcome.reports} reports" + (f"; skipped: {refused}" if refused else ""))

@@ -15,7 +15,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from rtc_exporter import catalog, rules, spans, w3c
+from rtc_exporter import catalog, dialogue, gaps, rules, spans, w3c
+from rtc_exporter.clientissues import CLIENT_ISSUES
 
 #: A value that nobody used for this long makes room for another.
 IDLE = 3600.0
@@ -234,6 +235,16 @@ RULES: dict[str, Rule] = {
     "rtc.severity": Closed(names(rules.SEVERITIES)),
     "rtc.cause": Closed(names((*rules.CAUSES, rules.OUTAGE, *rules.ISSUES))),
     "rtc.judgement": Closed(names(("judged", "cannot_judge"))),
+    # ── voice agents
+    "gen_ai.agent.name": Capped(20),
+    "rtc.voice.framework": Closed(names(w3c.FRAMEWORKS)),
+    "rtc.voice.timing.source": Closed(names(w3c.TIMING_SOURCES)),
+    "rtc.voice.outcome": Closed(names(dialogue.OUTCOMES)),
+    "rtc.voice.stage": Closed(names(w3c.VOICE_STAGES)),
+    "rtc.voice.interruption": Closed(names(dialogue.INTERRUPTIONS)),
+    "rtc.voice.gap.cause": Closed(names(gaps.CAUSES)),
+    "rtc.feedback.stars": Closed(names(("1", "2", "3", "4", "5"))),
+    "rtc.client.issue": Closed(names(CLIENT_ISSUES)),
     "rtc.feedback.issue": Closed(names(("audio", "video", "echo", "delay", "disconnected"))),
 }
 

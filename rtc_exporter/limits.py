@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 #: What a stats object counts as, besides its members.
 OBJECT = 8
+#: How many times as much one connection may hold that speaks for several.
+SEVERAL = 4
 
 
 class Room:

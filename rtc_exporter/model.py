@@ -47,12 +47,14 @@ class Joined(NamedTuple):
 
     ``attributes`` are OpenTelemetry names with their values (``user_agent.original``,
     ``rtc.app.name``, ``rtc.app.version``, ``network.connection.type``, ...).  They are
-    still client text: the labels module admits them.
+    still client text: the labels module admits them.  ``is_past``: this is read from a file, and
+    over; its times are what they are.
     """
 
     key: ParticipantKey
     time: float
     attributes: Mapping[str, str]
+    is_past: bool = False
 
 
 class Report(NamedTuple):

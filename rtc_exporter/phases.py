@@ -1,5 +1,5 @@
 """
-How a peer connection comes about and changes, as spans: setup with its phases, negotiations, ICE restarts, outages.
+How a peer connection comes about and changes, as spans: setup with its phases, negotiations, ICE restarts.
 
 ``setup`` knows what happened and how long it took; here it gets a place in a trace.  All times are on the client's
 event clock.  A setup span waits a moment after its outcome for the report that tells the path, and for the first
@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 from rtc_exporter import spans, w3c
 from rtc_exporter.model import Member
-from rtc_exporter.setup import CONNECTED_ICE, NEGOTIATES, Calls, Outcome, Restart, Setup, Stage, Step
+from rtc_exporter.setup import DECISION, NEGOTIATES, Calls, Outcome, Restart, Setup, Stage, Step
 from rtc_exporter.tracing import Draft, ParticipantTrace
 
 #: API call -> phase of setup.
@@ -29,10 +29,10 @@ FAILED = {
 
 #: Seconds that a setup span waits for its path and its first media.
 LINGER = 5.0
-#: ICE consent expires after 30 s (RFC 7675); users hear 5 s.
-LONG_OUTAGE = 5.0
-#: Parts of an outage, as of every episode.
+#: Nothing is open for longer.
 PART = 300.0
+#: A negotiation that rests for so long has been given up, and a restart that nobody has negotiated has not begun.
+GIVEN_UP = DECISION
 
 Path = Callable[[], Mapping[str, Member]]
 
@@ -41,9 +41,9 @@ class Phases:
     """One peer connection's spans; ``path`` tells what is known of its selected path now."""
 
     __slots__ = (
-        "candidates", "decided", "is_drawn", "outage", "setup_span", "_added", "_before", "_calls", "_errors",
-        "_has_failed", "_negotiation", "_outcome", "_part", "_path", "_phases", "_relay_only", "_removed", "_restart",
-        "_set", "_setup", "_trace", "_trigger", "_who",
+        "candidates", "decided", "is_drawn", "setup_span", "_added", "_before", "_calls", "_errors", "_negotiation",
+        "_outcome", "_path", "_phases", "_relay_only", "_removed", "_restart", "_set", "_setup", "_touched", "_trace",
+        "_trigger", "_who",
     )  # fmt: skip
 
     def __init__(self, trace: ParticipantTrace, who: str, setup: Setup, path: Path) -> None:
@@ -62,15 +62,13 @@ class Phases:
         self.is_drawn = False
         self.setup_span: Draft | None = None
         self._negotiation: Draft | None = None
+        #: What was set in it, and when it was heard of last.
         self._set: set[str] = set()
+        self._touched = 0.0
         self._added = self._removed = 0
         self._restart: float | None = None
         self._trigger = ""
         self._before: Member | None = None
-        #: The outage that is under way.
-        self.outage: Draft | None = None
-        self._part = 0
-        self._has_failed = False
 
     # ── what happens
 
@@ -81,7 +79,7 @@ class Phases:
         elif name == "setConfiguration" and "relay_only" in facts:
             self._relay_only = facts["relay_only"] is True
         elif name in NEGOTIATES or name == "restartIce":
-            self._called(name, facts, time)
+            return self._called(name, facts, time)
         elif name.endswith(("OnSuccess", "OnFailure")):
             return self._settled(name, facts, time)
         elif name == "icecandidate" and facts.get("type") in self.candidates:
@@ -94,8 +92,6 @@ class Phases:
             self._added += 1
         elif name == "removeTrack":
             self._removed += 1
-        elif name in ("iceconnectionstatechange", "connectionstatechange"):
-            return self._state(str(facts.get("state", "")), time)
         return []
 
     def step(self, step: Step, time: float) -> list[Draft]:
@@ -104,7 +100,7 @@ class Phases:
             case Stage(name, seconds, end) if name in PHASE_OF_STAGE:
                 return self._phase(PHASE_OF_STAGE[name], end - seconds, end)
             case Outcome(value):
-                self._decide(value, time)
+                return self._decide(value, time)
             case Restart(outcome) if self._restart is not None:
                 draft = self._draft(spans.RESTART, self._restart, time, str(int(self._restart * 1000)))
                 draft.attributes |= {"rtc.ice.restart.trigger": self._trigger, "rtc.outcome": outcome}
@@ -120,23 +116,14 @@ class Phases:
         return []
 
     def tick(self, time: float) -> list[Draft]:
-        """Time passes: the setup span leaves when it has waited long enough, a long outage in parts."""
-        left: list[Draft] = []
-        if self.decided is not None and not self.is_drawn and self._is_complete(time):
-            left += self._draw()
-        if self.outage is not None and time - self.outage.start >= PART:
-            begun = self.outage
-            left += self._end_outage(time, "")
-            self.outage = self._draft("rtc.episode.disconnected", time, time, str(int(time * 1000)))
-            self._part = int(begun.attributes.get("rtc.part", 0)) + 1
-        return left
+        """Time passes: the setup span leaves when it has waited long enough."""
+        is_due = self.setup_span is not None and not self.is_drawn and self._is_complete(time)
+        return self._draw() if is_due else []
 
-    def close(self, time: float) -> list[Draft]:
+    def close(self) -> list[Draft]:
         """The peer connection ends, and with it all that is open."""
-        left = self._end_outage(time, "closed")
-        if self.setup_span is not None and not self.is_drawn:
-            left = self._draw() + left
-        return left
+        left = self._give_up()
+        return self._draw() + left if self.setup_span is not None and not self.is_drawn else left
 
     @property
     def is_bad(self) -> bool:
@@ -147,10 +134,6 @@ class Phases:
     def outcome(self) -> str:
         """How the attempt to connect ended; "" as long as it has not."""
         return self._outcome
-
-    def long_outage(self, time: float) -> bool:
-        """Whether ICE is disconnected for long enough to be bad."""
-        return self.outage is not None and time - self.outage.start >= LONG_OUTAGE
 
     # ── setup
 
@@ -163,9 +146,9 @@ class Phases:
         """A phase has ended; it leaves with its parent, or after it."""
         if self.setup_span is None:
             return []
-        draft = self._trace.draft(f"rtc.setup.{name}", start, end, self._who, parent=self.setup_span.id)
-        if any(known.id == draft.id for known in self._phases):
+        if any(known.name == f"rtc.setup.{name}" for known in self._phases):
             return []  # a phase is drawn once; what comes again is a negotiation
+        draft = self._trace.draft(f"rtc.setup.{name}", start, end, self._who, parent=self.setup_span.id)
         draft.trace = self.setup_span.trace
         draft.attributes["rtc.peer_connection.id"] = self._who
         if name == "ice_gathering":
@@ -176,13 +159,15 @@ class Phases:
         self._phases.append(draft)
         return [draft] if self.is_drawn else []
 
-    def _decide(self, outcome: str, time: float) -> None:
+    def _decide(self, outcome: str, time: float) -> list[Draft]:
+        """The outcome is known; gives the phase that failed where its setup has left without it."""
         self._outcome = outcome
         self.decided = time
         if outcome == "ice_failed" or (outcome == "timeout" and self._setup.ice_connected is None):
-            self._phase("ice_connecting", self._setup.checking_since or self._since(), time, outcome)
-        elif outcome in ("dtls_failed", "timeout"):
-            self._phase("dtls_connecting", self._setup.ice_connected or self._since(), time, outcome)
+            return self._phase("ice_connecting", self._setup.checking_since or self._since(), time, outcome)
+        if outcome in ("dtls_failed", "timeout"):
+            return self._phase("dtls_connecting", self._setup.ice_connected or self._since(), time, outcome)
+        return []
 
     def _since(self) -> float:
         """When the last phase ended: the next one may have no beginning of its own."""
@@ -190,6 +175,8 @@ class Phases:
         return max(ends, default=self.setup_span.start if self.setup_span is not None else 0.0)
 
     def _is_complete(self, time: float) -> bool:
+        if self.decided is None:  # it rings, or nobody negotiates
+            return self.setup_span is not None and time - self.setup_span.start >= PART
         is_whole = bool(self._path()) and not self._setup.awaits_media
         return self._outcome != "connected" or is_whole or time - (self.decided or 0.0) >= LINGER
 
@@ -217,19 +204,33 @@ class Phases:
 
     # ── calls: phases of setup at first, negotiations later
 
-    def _called(self, name: str, facts: Mapping[str, Member], time: float) -> None:
+    def _called(self, name: str, facts: Mapping[str, Member], time: float) -> list[Draft]:
         wants_restart = name == "restartIce" or facts.get("ice_restart") is True
         if wants_restart and self._setup.ice_connected is not None and self._restart is None:
             self._restart, self._trigger = time, name
             self._before = self._path().get("rtc.ice.candidate.type")
         if name not in NEGOTIATES:
-            return
+            return []
+        left = self._give_up() if time - self._touched > GIVEN_UP else []
+        if self._restart is not None and not self._set and time - self._restart > GIVEN_UP:
+            self._restart = time
+        self._touched = time
         self._calls.begin(name, str(facts.get("call", "")), time)
         if self._is_later() and self._negotiation is None:
             self._negotiation = self._draft(spans.NEGOTIATION, time, time, str(int(time * 1000)))
             offers = name == "createOffer" or (name == "setLocalDescription" and facts.get("type") != "answer")
             self._negotiation.attributes["rtc.negotiation.role"] = "offer" if offers else "answer"
             self._set.clear()
+        return left
+
+    def _give_up(self) -> list[Draft]:
+        """The negotiation that was begun and not ended, up to its last sign."""
+        draft, self._negotiation = self._negotiation, None
+        if draft is None:
+            return []
+        draft.end = max(draft.start, self._touched)
+        draft.attributes["rtc.outcome"] = "abandoned"
+        return [draft]
 
     def _is_later(self) -> bool:
         return self._setup.is_decided
@@ -239,10 +240,13 @@ class Phases:
         if method not in PHASE_OF_CALL:
             return []
         seconds = self._calls.settle(method, str(facts.get("call", "")), time)
+        # A clock was set, or the page slept: whatever this is the answer to lies behind it.
+        left = self._give_up() if abs(time - self._touched) > PART else []
+        self._touched = time
         error = str(facts.get("error", "_OTHER")) if has_failed else None
         if self._negotiation is None:
             start = time - (seconds or 0.0)
-            return [] if self._is_later() else self._phase(PHASE_OF_CALL[method], start, time, error)
+            return left if self._is_later() else self._phase(PHASE_OF_CALL[method], start, time, error)
         if not has_failed:
             self._set.add(method)
         if not has_failed and not self._set.issuperset(("setLocalDescription", "setRemoteDescription")):
@@ -254,39 +258,6 @@ class Phases:
         if error is not None:
             draft.error, draft.is_bad = f"{method} failed", True
             draft.attributes["error.type"] = error
-        return [draft]
-
-    # ── outages
-
-    def _state(self, state: str, time: float) -> list[Draft]:
-        if state in CONNECTED_ICE:
-            self._has_failed = False
-            return self._end_outage(time, "recovered")
-        # Chromium's ICE goes from checking to disconnected when it finds no path: that is setup, and no outage.
-        was_connected = self._outcome == "connected" or self._setup.created is None
-        if state in ("disconnected", "failed") and was_connected and not self._has_failed:
-            if self.outage is None:
-                self.outage = self._draft("rtc.episode.disconnected", time, time, str(int(time * 1000)))
-                self._part = 0
-            if state == "failed":
-                self._has_failed = True
-                return self._end_outage(time, "failed")
-        return []
-
-    def _end_outage(self, time: float, outcome: str) -> list[Draft]:
-        draft, self.outage = self.outage, None
-        if draft is None:
-            return []
-        draft.end = time
-        is_bad = outcome == "failed" or time - draft.start >= LONG_OUTAGE
-        draft.attributes |= {
-            "rtc.issue": "disconnected", "rtc.severity": "critical" if is_bad else "warning", "rtc.part": self._part,
-            **{name: value for name, value in self._path().items() if name in spans.PATH},
-        }  # fmt: skip
-        if outcome:
-            draft.attributes["rtc.outcome"] = outcome
-        if is_bad:
-            draft.error, draft.is_bad = "disconnected", True
         return [draft]
 
     def _draft(self, name: str, start: float, end: float, *parts: str) -> Draft:

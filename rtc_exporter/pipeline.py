@@ -1,19 +1,16 @@
-"""
-The order of things: the one place that calls the mechanisms, record by record.
+"""The order of things: the one place that calls the mechanisms, record by record.
 
-``feed`` takes records as they come, synchronously; ``tick`` is called once a second.  Merging a
-report is cheap and judging it is not, so a peer connection is *folded* once per fold interval of
-its own stats clock, and at once when an object is removed, it closes, or its participant leaves:
-fold before you forget.
+``feed`` takes records as they come, synchronously; ``tick`` is called once a second.  Merging a report is cheap and
+judging it is not, so a peer connection is *folded* once per fold interval of its own stats clock, and at once when an
+object is removed, it closes, or its participant leaves: fold before you forget.
 """
 
 from collections.abc import Sequence
 from math import inf
 
-from rtc_exporter import catalog, plans, routes
-from rtc_exporter.attributes import TENANT
-from rtc_exporter.choices import PipelineSettings, Status
-from rtc_exporter.detectors import READS
+from rtc_exporter import catalog, plans, routes, voice
+from rtc_exporter.choices import PipelineSettings, Status, store_of
+from rtc_exporter.detectors import BENCH, MARKED, READS, Bench, Change
 from rtc_exporter.errors import BusyError, LimitError, Reason
 from rtc_exporter.events import Events
 from rtc_exporter.labels import Labels
@@ -21,7 +18,6 @@ from rtc_exporter.limits import Room
 from rtc_exporter.live import Live
 from rtc_exporter.meter import Meter
 from rtc_exporter.model import NOTHING, Event, Joined, Left, ParticipantKey, PeerConnectionKey, Record, Report
-from rtc_exporter.series import SeriesStore
 from rtc_exporter.sessions import TOTALS, Participant, PeerConnection, Sessions
 from rtc_exporter.setup import Step
 from rtc_exporter.span import Span
@@ -44,27 +40,19 @@ class Pipeline:
     """Records in, series out."""
 
     def __init__(self, settings: PipelineSettings, now: float) -> None:
-        limits = settings.limits
-        self.store = SeriesStore(
-            catalog.METRICS,
-            profile=settings.profile,
-            budget=settings.budget,
-            total=limits.tenant_series if settings.tenant else limits.series,
-            room=settings.series_room,
-            constants=((TENANT, settings.tenant),) if settings.tenant else (),
-            native=settings.native,
-            now=now,
-        )
-        self._room = settings.room or Room(limits.participants)
+        self.store = store_of(settings, now)
+        self._room = settings.room or Room(settings.limits.participants)
         self._settings, self.limits = settings, settings.limits
         self._due = settings.fold_interval * DUE
+        self._bench = Bench(settings.thresholds) if settings.thresholds else BENCH
         self._labels = Labels()
         self._sessions = Sessions()
         self._meter = Meter(self.store, self._labels)
-        self._tracer = settings.traces and Tracer(settings.traces, self.store, self._labels, now)
-        self._plans = plans.compiled(routes.wanted(self.store, TOTALS, READS))
+        self._tracer = Tracer(settings.traces, self.store, self._labels, now) if settings.traces else None
+        self._plans = plans.compiled(routes.wanted(self.store, TOTALS, READS, MARKED, voice.READS))
         self._events = Events(self.store, self._labels)
-        self._verdicts = Verdicts(self.store, self._labels)
+        self._verdicts = Verdicts(self.store, self._labels, settings.fold_interval / 2)
+        self._voice = voice.Voice(self.store, self._labels, self._tracer)
         self._live = Live(
             self.store, settings.participants_series, settings.participants_limit, settings.pinned, settings.retention
         )
@@ -106,12 +94,11 @@ class Pipeline:
             return False
         participant.seen = connection.seen = now
         participant.sent = report.sent
-        connection.report = report
+        connection.report, connection.shift = report, report.sent - report.time
         if report.removed:
             connection.removed = {**connection.removed, **report.removed}
         changes = self._verdicts.report(participant, connection, report, now)
-        if changes and self._tracer:
-            self._tracer.change(participant, connection, changes, report.sent - report.time, now)
+        self._draw(participant, connection, changes, now)
         if connection.removed or report.time - connection.folded >= self._due:
             self._fold(participant, connection, now)
             self._live.publish(participant, now)
@@ -129,7 +116,9 @@ class Pipeline:
             if self._tracer:
                 participant.clock.update(event.time, now)
                 self._tracer.event(participant, None, event, now)
+            self._draw(participant, None, self._verdicts.event(participant, None, event, now), now)
             self._events.record(participant, None, event, now)
+            self._voice.event(participant, event, now)
             return
         created = event.time if event.name == "create" else None
         participant, connection = self._find(event.key, created, now)
@@ -137,8 +126,9 @@ class Pipeline:
         if self._tracer:
             participant.clock.update(event.time, now)
             self._tracer.event(participant, connection, event, now)
-        self._verdicts.event(participant, connection, event, now)
+        self._draw(participant, connection, self._verdicts.event(participant, connection, event, now), now)
         self._events.record(participant, connection, event, now)
+        self._voice.event(participant, event, now)
         self._steps(participant, connection, connection.setup.on(event.name, event.facts, event.time, now), now)
         if event.name == "connectionstatechange":
             self._show_state(participant, connection, now)
@@ -152,7 +142,7 @@ class Pipeline:
         if participant is None:
             self._join(joined.key, now, joined)
         else:
-            participant.seen = now
+            participant.touch(now)
             if self._tracer:
                 self._tracer.tell(participant, joined)
             if any(participant.attributes.get(name) != value for name, value in joined.attributes.items()):
@@ -173,7 +163,7 @@ class Pipeline:
         if participant is None:
             return 0
         participant.sockets = max(0, participant.sockets - 1)
-        participant.seen = now
+        participant.touch(now)
         return participant.sockets
 
     def is_connected(self, key: ParticipantKey) -> bool:
@@ -197,6 +187,7 @@ class Pipeline:
         participant.present = self.store.gauge("rtc.participants.active", participant.event, now)
         participant.present.add(1)
         self._events.prepare(participant, now)
+        self._verdicts.join(participant, now)
         if self._tracer:
             self._tracer.join(participant, session, joined, now)
         self._count_of(participant, "rtc.participant.joins", now)
@@ -211,6 +202,7 @@ class Pipeline:
         participant.present = self.store.gauge("rtc.participants.active", participant.event, now)
         participant.present.add(1)
         self._events.prepare(participant, now)
+        self._verdicts.prepare(participant, now)
 
     def _leave(self, participant: Participant, reason: str, now: float) -> None:
         connections = [connection for connection in participant.peer_connections.values() if connection.is_open]
@@ -221,7 +213,9 @@ class Pipeline:
         for connection in connections:
             self._close(participant, connection, now)
         self._events.finish(participant, now)
-        self._verdicts.leave(participant)
+        for found in self._verdicts.leave(participant, now):
+            self._draw(*found, now)
+        self._voice.leave(participant, now)
         present = self._sessions.session(participant.key.session)
         if self._tracer and present is not None:
             self._tracer.leave(participant, present, reason, now)
@@ -263,7 +257,7 @@ class Pipeline:
             if closed is None:
                 raise LimitError(Reason.TOO_MANY, "peer connections of one participant")
             del known[closed]
-        connection = known[key.peer_connection] = PeerConnection(key, created, now, self._plans)
+        connection = known[key.peer_connection] = PeerConnection(key, created, now, self._plans, self._bench)
         self._open += 1
         if created is not None:
             self._undecided.add(connection)
@@ -277,8 +271,8 @@ class Pipeline:
         self._steps(participant, connection, connection.setup.close(), now)
         time = connection.report.time if connection.report is not None else participant.sent
         changes = self._verdicts.close(participant, connection, time, now)
+        self._draw(participant, connection, changes, now)
         if self._tracer:
-            self._tracer.change(participant, connection, changes, participant.sent - time, now)
             self._tracer.close(participant, connection, now)
         connection.end()
         self._undecided.discard(connection)
@@ -297,6 +291,7 @@ class Pipeline:
         changes = self._verdicts.fold(participant, connection, fold, now)
         if self._tracer:
             self._tracer.gather(participant, fold)
+        self._voice.fold(participant, fold, now)
         self._meter.record(participant, connection, fold, now)
         if self._tracer:
             self._tracer.fold(participant, connection, fold, changes, now)
@@ -306,8 +301,16 @@ class Pipeline:
             if self._tracer:
                 self._tracer.step(participant, connection, step, now)
             self._events.step(participant, step, now)
+            self._draw(participant, connection, self._verdicts.step(participant, connection, step, now), now)
         if steps and connection.setup.is_decided:
             self._undecided.discard(connection)
+
+    def _draw(
+        self, participant: Participant, connection: PeerConnection | None, changes: Sequence[Change], now: float
+    ) -> None:
+        """Episodes become spans."""
+        if changes and self._tracer:
+            self._tracer.change(participant, connection, changes, now)
 
     def _show_state(self, participant: Participant, connection: PeerConnection, now: float) -> None:
         """Move the peer connection to the gauge of its state."""
@@ -334,8 +337,11 @@ class Pipeline:
             participant = self._sessions.get(ParticipantKey(connection.key.session, connection.key.participant))
             if participant is not None:
                 self._steps(participant, connection, connection.setup.tick(now), now)
+        for found in self._verdicts.tick(self._sessions, now):
+            self._draw(*found, now)
         if self._tracer:
             self._tracer.tick(now)
+        self._voice.tick(now)
         self._live.tick(self._sessions, now)
         if now >= self._next_sweep:
             self._next_sweep = now + SWEEP_INTERVAL

@@ -132,6 +132,8 @@ RANGES: dict[str, tuple[float, float]] = {
     **dict.fromkeys(("audioLevel", "fractionLost"), (0, 1)),
     **dict.fromkeys(("echoReturnLoss", "echoReturnLossEnhancement"), (-200, 200)),
     "framesPerSecond": (0, 1000),
+    # Milliseconds since 1900 (Chromium) or 1970 (Firefox).
+    "estimatedPlayoutTimestamp": (1e12, 1e13),
 }
 _ANY: tuple[float, float] = (0, LARGEST)
 

@@ -42,6 +42,7 @@ CASES = {
     "degraded-cr": "Two Chromium; from 10 s to 55 s a tenth of the packets is lost and each way takes 200 ms more; "
     "nothing passes from 30 s to 33 s.",
     "healthy-ff": "Two Firefox on a clean network: audio, video, a data channel.",
+    "degraded-ff": "Two Firefox; the same as degraded-cr.",
     "relay-cr": "Two Chromium through a TURN server.",
     "icefail-cr": "Two Chromium that find no path to each other: ICE fails.",
     "gumdenied-cr": "One of two Chromium is denied camera and microphone and only receives.",

@@ -4,20 +4,25 @@ What is read of each stats object to judge it, compiled once from the tables of 
 A signal that several rows use is computed once: a probe knows all that depends on it.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from math import inf
+from typing import NamedTuple, TypeAlias
 
-from rtc_exporter import signals, w3c
+from rtc_exporter import signals, trends, w3c
+from rtc_exporter.delta import Fold, MonitoredObject
+from rtc_exporter.formulas import Formula
 from rtc_exporter.model import Member
-from rtc_exporter.quality import GUARDS, INSTEAD, LEVELS, Level
+from rtc_exporter.quality import GUARDS, INSTEAD, LEVELS, Level, levels
 from rtc_exporter.rules import CAUSES, RULES, Rule
+from rtc_exporter.scores import Scoring
+from rtc_exporter.thresholds import Thresholds
 
 #: Codecs that are told apart by a probe; one who makes words up only makes us look them up again.
 CODECS = 100
 
 
 #: Signals whose worst value in a fold is remembered.
-KEPT = frozenset((cause.stats, cause.signal) for cause in CAUSES.values())
+KEPT = frozenset((cause.stats, cause.signal) for cause in CAUSES.values()) | trends.NEEDED
 
 
 class Row(NamedTuple):
@@ -26,29 +31,26 @@ class Row(NamedTuple):
     place: int
     bit: int
     on: float
+    settle: float
     rule: Rule
+
+
+#: What is looked at of every probe in every fold, in one piece: the probe, its formula and its guard, whether more
+#: than rules depend on it, the value up to which none of its rules is bad, from which age on all of them are judged,
+#: and their bits.
+Reading: TypeAlias = tuple["Probe", Formula, Callable[[MonitoredObject, Fold], bool] | None, bool, float, float, int]
 
 
 class Probe:
     """One signal of one stats type and media kind, and all that depends on it."""
 
     __slots__ = (
-        "_by_codec",
-        "depends_on_codec",
-        "formula",
-        "guard",
-        "kept",
-        "level",
-        "rows",
-        "stands_in",
-        "takes_over",
-    )
+        "_by_codec", "depends_on_codec", "kept", "level", "reading", "rows", "stands_in", "takes_over",
+    )  # fmt: skip
 
     def __init__(self, signal: signals.Signal, level: Level | None, rows: Sequence[Row]) -> None:
         key = (signal.stats, signal.name)
         guard = GUARDS.get(key)
-        self.formula = signal.formula
-        self.guard = guard.holds if guard else None
         self.level = level
         self.rows = tuple(rows)
         #: Under which name the worst value of a fold is remembered, because it may be a cause.
@@ -59,6 +61,12 @@ class Probe:
         #: Whether it is read only where another gives nothing, and whether it is such another.
         self.stands_in = key in INSTEAD
         self.takes_over = key in INSTEAD.values()
+        is_special = self.kept is not None or level is not None or self.stands_in or self.takes_over
+        most = -inf if self.depends_on_codec else min((row.on for row in rows), default=inf)
+        settle = max((row.settle for row in rows), default=0.0)
+        bits = sum(row.bit for row in rows)
+        holds = guard.holds if guard else None
+        self.reading: Reading = (self, signal.formula, holds, is_special, most, settle, bits)
 
     def about(self, codec: str | None) -> tuple[Row, ...]:
         """The rules about streams of a codec."""
@@ -70,39 +78,62 @@ class Probe:
         return rows
 
 
-def _compiled() -> dict[tuple[str, Member], tuple[Probe, ...]]:
+def _compiled(bounds: Sequence[Level]) -> dict[tuple[str, Member], tuple[Reading, ...]]:
     """(stats type, media kind) -> what is read of such an object."""
-    probes: dict[tuple[str, Member], tuple[Probe, ...]] = {}
+    probes: dict[tuple[str, Member], tuple[Reading, ...]] = {}
     for stats, rows in signals.BY_TYPE.items():
         for kind in ("", *w3c.MEDIA_KINDS):
             found = []
             for signal in rows:
                 key, kinds = (stats, signal.name), ("", kind)
-                level = next((row for row in LEVELS if (row.stats, row.signal) == key and row.kind in kinds), None)
+                level = next((row for row in bounds if (row.stats, row.signal) == key and row.kind in kinds), None)
                 about = [
-                    Row(place, 1 << place, rule.on, rule)
+                    Row(place, 1 << place, rule.on, rule.settle, rule)
                     for place, rule in enumerate(RULES)
                     if (rule.stats, rule.signal) == key and rule.kind in kinds
                 ]
                 if level is not None or about or key in KEPT:
-                    found.append(Probe(signal, level, about))
+                    found.append(Probe(signal, level, about).reading)
             if found:
                 probes[stats, kind] = tuple(found)
     return probes
 
 
-PROBES: Mapping[tuple[str, Member], tuple[Probe, ...]] = _compiled()
+class Bench:
+    """What all judges of one process share: the probes, and the scoring, of one set of thresholds."""
+
+    __slots__ = ("probes", "scoring")
+
+    def __init__(self, thresholds: Thresholds) -> None:
+        self.probes: Mapping[tuple[str, Member], tuple[Reading, ...]] = _compiled(levels(thresholds))
+        self.scoring = Scoring(thresholds)
+
+
+BENCH = Bench(Thresholds())
+PROBES = BENCH.probes
+#: The rules that read a trend.
+TREND_ROWS: Mapping[str, tuple[Row, ...]] = {
+    trend: tuple(
+        Row(place, 1 << place, rule.on, rule.settle, rule)
+        for place, rule in enumerate(RULES)
+        if rule.source == "trend" and rule.signal == trend
+    )
+    for trend in trends.TRENDS
+}
 #: Stats types of which anything is read.
 TYPES = frozenset(stats for stats, _ in PROBES) | {"inbound-rtp", "outbound-rtp"}
 
 
 def _reads() -> dict[str, tuple[str, ...]]:
     used = {(level.stats, level.signal) for level in LEVELS} | {(rule.stats, rule.signal) for rule in RULES} | KEPT
-    wanted = {("inbound-rtp", "packetsReceived"), ("outbound-rtp", "packetsSent")}
+    # What a judge tells of streams to who looks across participants.
+    wanted = {("outbound-rtp", "packetsSent")}
+    wanted |= {("inbound-rtp", name) for name in ("packetsReceived", "totalAudioEnergy", "totalSamplesDuration")}
     for signal in signals.SIGNALS:
         if (signal.stats, signal.name) in used:
             wanted |= {(signal.stats, name) for name in signal.reads}
     wanted |= {(stats, name) for (stats, _), guard in GUARDS.items() for name in guard.reads}
+    wanted |= {(stats, name) for stats, names in trends.READS.items() for name in names}
     wanted |= {(rule.stats, rule.least[0]) for rule in RULES if rule.least}
     members: dict[str, set[str]] = {}
     for stats, name in wanted:

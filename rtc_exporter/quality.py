@@ -4,16 +4,14 @@ What is measured of a call in each fold, and which quality class it makes: one r
 The detectors read the table; segments and summaries take the classes and the distributions from them.  To judge one
 more signal, add a row; a value without bounds is kept for distributions alone.
 
-Where the bounds come from: round trip time ObserveRTC (150 and 300 ms) and ITU-T G.114 (400 ms one way is the limit of
-what a network may plan for); jitter Twilio and Teams CQD (30 ms), rtcStats and Pexip (40 ms); audio loss Pexip (1 and
-3 %) and CQD (10 %); video loss LiveKit (2 and 6 %); audible concealment ObserveRTC (1 and 3 %) and CQD (7 %); frozen
-share rtcStats (5 %) and webrtc-issue-detector (30 %).
+The bounds are ``Thresholds``, and their sources stand there.
 """
 
 from collections.abc import Callable
 from typing import NamedTuple
 
 from rtc_exporter.delta import Fold, MonitoredObject
+from rtc_exporter.thresholds import Rising, Thresholds
 
 #: Quality classes, best first; ``unclassified`` where nothing could be measured, which is never counted as good.
 CLASSES = ("good", "fair", "poor", "bad", "unclassified")
@@ -58,12 +56,14 @@ def _was_sent(thing: MonitoredObject, fold: Fold) -> bool:
     return local is not None and local.increments.get("packetsSent", 0.0) >= PACKETS
 
 
-def _is_moving(thing: MonitoredObject, fold: Fold) -> bool:
-    gained = thing.increments.get
-    if gained("framesDecoded", 0.0) >= MOVING * (thing.elapsed or 0.0):
-        return True
-    jitter = thing.members.get("jitter", 0.0)
+def is_troubled(thing: MonitoredObject) -> bool:
+    """Whether there are signs that video does not come through."""
+    gained, jitter = thing.increments.get, thing.members.get("jitter", 0.0)
     return any(gained(member) for member in _TROUBLE) or (isinstance(jitter, float) and jitter > LATE)
+
+
+def _is_moving(thing: MonitoredObject, fold: Fold) -> bool:
+    return thing.increments.get("framesDecoded", 0.0) >= MOVING * (thing.elapsed or 0.0) or is_troubled(thing)
 
 
 #: Counters that move when video does not come through, and rest when none is sent.
@@ -79,6 +79,8 @@ GUARDS: dict[tuple[str, str], Guard] = {
         _was_received, ("packetsReceived", "packetsLost"), f"at least {PACKETS} packets received or lost"
     ),
     ("inbound-rtp", "frame_rate"): enough(1, "packetsReceived"),
+    ("inbound-rtp", "discarded_ratio"): enough(PACKETS, "packetsReceived"),
+    ("outbound-rtp", "retransmitted_ratio"): enough(PACKETS, "packetsSent"),
     ("inbound-rtp", "concealment_ratio"): enough(SAMPLES, "totalSamplesReceived"),
     ("inbound-rtp", "freeze_ratio"): Guard(
         _is_moving, ("framesDecoded", *_TROUBLE), f"{MOVING:g} frames a second, or a sign of trouble"
@@ -108,7 +110,7 @@ class Level(NamedTuple):
     signal: str
     kind: str
     measure: str
-    bounds: tuple[float, float, float | None] | None = None
+    bounds: Rising | None = None
     is_rate: bool = False
 
     def grade(self, value: float) -> int:
@@ -123,20 +125,25 @@ class Level(NamedTuple):
         return POOR if poor is None or value <= poor else BAD
 
 
-# fmt: off
-LEVELS: tuple[Level, ...] = (
-    #     stats type            signal                 kind     measure                         good   fair  poor
-    Level("inbound-rtp",        "loss_ratio",          "audio", "rtc.packet_loss.ratio",        (0.01, 0.03, 0.10)),
-    Level("inbound-rtp",        "loss_ratio",          "video", "rtc.packet_loss.ratio",        (0.02, 0.06, None)),
-    Level("remote-inbound-rtp", "loss_ratio",          "audio", "rtc.remote_packet_loss.ratio", (0.01, 0.03, 0.10)),
-    Level("remote-inbound-rtp", "loss_ratio",          "video", "rtc.remote_packet_loss.ratio", (0.02, 0.06, None)),
-    Level("inbound-rtp",        "jitter",              "audio", "rtc.jitter",                   (0.03, 0.04, None)),
-    Level("remote-inbound-rtp", "round_trip_time",     "",      "rtc.round_trip_time",          (0.15, 0.30, 0.80)),
-    Level("candidate-pair",     "round_trip_time",     "",      "rtc.round_trip_time",          (0.15, 0.30, 0.80)),
-    Level("inbound-rtp",        "jitter_buffer_delay", "",      "rtc.jitter_buffer.delay"),
-    Level("inbound-rtp",        "concealment_ratio",   "audio", "rtc.concealment.ratio",        (0.01, 0.03, 0.07)),
-    Level("inbound-rtp",        "freeze_ratio",        "video", "rtc.freeze.ratio",             (0.01, 0.05, 0.30)),
-    # No class: one frame a second is fine for a shared screen, and a receiver does not know what is sent to it.
-    Level("inbound-rtp",        "frame_rate",          "video", "rtc.frame_rate",               is_rate=True),
-)
-# fmt: on
+def levels(of: Thresholds) -> tuple[Level, ...]:
+    """The table, with bounds that somebody chose."""
+    # fmt: off
+    return (
+        #     stats type            signal                 kind     measure                         bounds
+        Level("inbound-rtp",        "loss_ratio",          "audio", "rtc.packet_loss.ratio",        of.audio_loss),
+        Level("inbound-rtp",        "loss_ratio",          "video", "rtc.packet_loss.ratio",        of.video_loss),
+        Level("remote-inbound-rtp", "loss_ratio",          "audio", "rtc.remote_packet_loss.ratio", of.audio_loss),
+        Level("remote-inbound-rtp", "loss_ratio",          "video", "rtc.remote_packet_loss.ratio", of.video_loss),
+        Level("inbound-rtp",        "jitter",              "audio", "rtc.jitter",                   of.jitter),
+        Level("remote-inbound-rtp", "round_trip_time",     "",      "rtc.round_trip_time",          of.round_trip),
+        Level("candidate-pair",     "round_trip_time",     "",      "rtc.round_trip_time",          of.round_trip),
+        Level("inbound-rtp",        "jitter_buffer_delay", "",      "rtc.jitter_buffer.delay"),
+        Level("inbound-rtp",        "concealment_ratio",   "audio", "rtc.concealment.ratio",        of.concealment),
+        Level("inbound-rtp",        "freeze_ratio",        "video", "rtc.freeze.ratio",             of.freeze),
+        # No level: one frame a second is fine for a shared screen, and a receiver does not know what is sent to it.
+        Level("inbound-rtp",        "frame_rate",          "video", "rtc.frame_rate",               is_rate=True),
+    )
+    # fmt: on
+
+
+LEVELS: tuple[Level, ...] = levels(Thresholds())

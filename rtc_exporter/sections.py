@@ -54,6 +54,10 @@ class Traces(Section):
         default="day", description="How often a session of the same name begins a new trace: each day of UTC, or never."
     )
     budget: Count = Field(default=500, description="Spans of one participant.")
+    pinned: Words = Field(
+        default=(),
+        description="Session and participant ids whose traces are always kept; so are those in `participants.pinned`.",
+    )
 
 
 class Participants(Section):

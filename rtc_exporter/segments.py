@@ -98,6 +98,8 @@ class Segments:
     CUTS, CUT_EVERY = 4.0, 600.0
     #: Reports further apart say nothing about the time between.
     PAUSE = 30.0
+    #: A clock that goes back, or on by a day, was set: nothing has lasted that long.
+    BACK, ON = 2.0, 86_400.0
 
     __slots__ = ("current", "window", "_cuts", "_cut_at", "_time")
 
@@ -110,35 +112,50 @@ class Segments:
 
     def fold(self, time: float, quality: str, values: Mapping[str, float]) -> list[tuple[Tally, str]]:
         """A fold at ``time`` (the client's event clock); gives segments that have ended, and why."""
+        passed = self._pass(time, quality)
+        self.window.observe(values)
+        # The next fold, which comes as late as this one, would be too late.
+        is_due = time + passed - self.current.start > self.LENGTH
+        return self._cut(time, is_due) if is_due or time - self.window.start >= self.WINDOW else []
+
+    def rest(self, time: float, quality: str) -> list[tuple[Tally, str]]:
+        """Five minutes are over by our clock, and no fold has come; ``quality`` is that of the last one."""
+        self._pass(time, quality)
+        return self._cut(time, is_due=True)
+
+    def _pass(self, time: float, quality: str) -> float:
+        """The seconds since the last time; a short step back is not gone."""
         passed = time - self._time
+        if not -self.BACK <= passed < self.ON:
+            for tally in (self.current, self.window):
+                tally.start += passed
+                tally.end += passed
+            self._cut_at += passed
+            self._time, passed = time, 0.0
         if passed > 0:
             self._time = time
             self.window.pass_time(passed, quality if passed <= self.PAUSE else "unclassified")
             self.window.end = time
-        self.window.observe(values)
-        return self._cut(time) if time - self.window.start >= self.WINDOW else []
+        return max(0.0, passed)
 
     def finish(self, time: float) -> Tally | None:
         """The participant leaves: the last segment, or None where nothing was seen."""
-        if time > self._time:
-            self.window.pass_time(time - self._time, "unclassified")
-            self.window.end = time
+        self._pass(time, "unclassified")
         self.current.absorb(self.window)
         return self.current if self.current.end > self.current.start else None
 
-    def _cut(self, time: float) -> list[tuple[Tally, str]]:
-        """The window is full: it continues the segment, or begins the next."""
+    def _cut(self, time: float, is_due: bool) -> list[tuple[Tally, str]]:
+        """The window is full: it continues the segment, or begins the next; or five minutes are over, and both end."""
         window, self.window = self.window, Tally(time)
-        done: list[tuple[Tally, str]] = []
-        if window.quality != self.current.quality and self.current.classes and self._may_cut(time):
-            done.append((self.current, "quality"))
-            self.current = window
-        else:
-            self.current.absorb(window)
-        if time - self.current.start >= self.LENGTH:
-            done.append((self.current, "interval"))
-            self.current = Tally(time)
-        return done
+        changed = window.quality != self.current.quality and bool(self.current.classes)
+        if changed and not is_due and self._may_cut(time):
+            done, self.current = self.current, window
+            return [(done, "quality")]
+        self.current.absorb(window)
+        if not is_due:
+            return []
+        done, self.current = self.current, Tally(time)
+        return [(done, "interval")]
 
     def _may_cut(self, time: float) -> bool:
         self._cuts = min(self.CUTS, self._cuts + (time - self._cut_at) / self.CUT_EVERY)

@@ -9,8 +9,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from math import inf
 
 from rtc_exporter import catalog
+from rtc_exporter.captures import Captures
+from rtc_exporter.conversation import Conversation
 from rtc_exporter.delta import Cadence, Deltas
-from rtc_exporter.detectors import Judge
+from rtc_exporter.detectors import BENCH, Bench, Judge
+from rtc_exporter.incidents import Incidents
 from rtc_exporter.labels import Labels
 from rtc_exporter.model import NOTHING, LiveKey, Member, ParticipantKey, PeerConnectionKey, Report, Stats
 from rtc_exporter.phases import Phases
@@ -19,7 +22,7 @@ from rtc_exporter.series import Gauge
 from rtc_exporter.setup import Calls, Setup
 from rtc_exporter.story import Story
 from rtc_exporter.tracing import SessionTrace
-from rtc_exporter.verdict import Verdict
+from rtc_exporter.verdict import Held, Verdict
 
 #: Attributes that a client may tell and that describe its cohort, or its info series.
 COHORT = (*catalog.EVENT, "user_agent.version", "geo.country.iso_code", "rtc.client.as")
@@ -49,11 +52,13 @@ CLOCK_WINDOW = 300.0
 class Clock:
     """How far a client's clock is behind ours: the least delay seen lately (the rest is the network)."""
 
-    __slots__ = ("shift", "_before", "_began", "_least")
+    __slots__ = ("is_trusted", "shift", "_before", "_began", "_least")
 
     def __init__(self) -> None:
         #: Seconds to add to the client's times to have ours.
         self.shift = 0.0
+        #: Whether what it says is taken as it is: of a call that is over nobody can say better.
+        self.is_trusted = False
         self._least = inf
         self._before = inf
         self._began = -inf
@@ -66,7 +71,7 @@ class Clock:
         elif behind < self._least:
             self._least = behind
         offset = min(self._before, self._least)
-        if abs(offset - self.shift) > (JUMP if self.shift else WRONG):
+        if not self.is_trusted and abs(offset - self.shift) > (JUMP if self.shift else WRONG):
             self.shift = offset if abs(offset) > WRONG else 0.0
         return offset, behind - offset
 
@@ -75,17 +80,21 @@ class PeerConnection:
     """One RTCPeerConnection: how it came about, what it counted last, what it shows now."""
 
     __slots__ = (
-        "active", "cadence", "certificates", "codecs", "deltas", "folded", "gap", "is_open", "is_plain", "judge",
-        "key", "live", "muted", "path", "phases", "removed", "report", "seen", "security", "setup", "streams", "tracks",
-        "words",
+        "active", "cadence", "certificates", "codecs", "deltas", "folded", "gap", "incidents", "is_open", "is_plain",
+        "judge", "key", "live", "muted", "path", "phases", "removed", "report", "seen", "security", "setup", "shift",
+        "streams", "tracks", "words",
     )  # fmt: skip
 
-    def __init__(self, key: PeerConnectionKey, created: float | None, now: float, plans: Plans = PLANS) -> None:
+    def __init__(
+        self, key: PeerConnectionKey, created: float | None, now: float, plans: Plans = PLANS, bench: Bench = BENCH
+    ) -> None:
         self.key = key
         self.setup = Setup(created)
         self.deltas = Deltas(created is not None, plans)
         self.cadence = Cadence()
         self.report: Report | None = None
+        #: What leads from the clock of its reports to that of its client's events, in seconds.
+        self.shift = 0.0
         #: Objects that were removed since the last fold, as they were.
         self.removed: Stats = NOTHING
         self.folded = -inf
@@ -103,8 +112,9 @@ class PeerConnection:
         self.security: Mapping[str, Member] = NOTHING_KNOWN
         #: Its spans, where there are any.
         self.phases: Phases | None = None
-        #: Its judge, and whether it was told what can be judged of it.
-        self.judge = Judge()
+        #: Its judge of what reports say, and whether it was told what can be judged of it; and that of events.
+        self.judge = Judge(bench)
+        self.incidents = Incidents()
         self.is_plain = False
         #: Newest value, and its time, of each live gauge.
         self.live: dict[LiveKey, tuple[float, float]] = {}
@@ -139,9 +149,10 @@ class Participant:
     """One person or agent in one session, from the first sign of a client to the last."""
 
     __slots__ = (
-        "attributes", "calls", "clock", "cohort", "cohort_key", "device", "errors", "event", "exemplar", "exported",
-        "has_values", "info", "info_of", "info_since", "joined", "key", "live", "pages", "peer_connections", "present",
-        "rtt", "seen", "sent", "since", "sockets", "story", "totals", "verdict", "worst",
+        "attributes", "calls", "captures", "clock", "cohort", "cohort_key", "connected", "device", "errors", "event",
+        "exemplar", "exported", "has_values", "info", "info_of", "info_since", "joined", "key", "live", "pages",
+        "peer_connections", "present", "rtt", "seen", "sent", "since", "sockets", "story", "talk", "totals", "verdict",
+        "worst",
     )  # fmt: skip
 
     def __init__(self, key: ParticipantKey, now: float) -> None:
@@ -175,6 +186,10 @@ class Participant:
         self.story: Story | None = None
         self.exemplar: tuple[tuple[str, str], ...] | None = None
         self.verdict = Verdict()
+        self.captures = Captures()
+        #: What it says to a voice agent, where there is one; and when media could flow first, on the event clock.
+        self.talk: Conversation | None = None
+        self.connected: float | None = None
         # Live gauges (see the live module).
         self.exported = False
         self.live: dict[LiveKey, Gauge] = {}
@@ -200,6 +215,10 @@ class Participant:
     def time(self, now: float) -> float:
         """What its client's event clock says ``now``: it goes on while the client says nothing."""
         return self.sent + max(0.0, now - self.seen)
+
+    def touch(self, now: float) -> None:
+        """It gave a sign, but no time: its clock goes on."""
+        self.sent, self.seen = self.time(now), now
 
     @property
     def path(self) -> Mapping[str, str]:
@@ -247,7 +266,7 @@ class Participant:
 class Session:
     """One call or room, while it has participants."""
 
-    __slots__ = ("active", "device", "name", "participants", "started", "trace")
+    __slots__ = ("active", "crowd", "device", "name", "participants", "started", "trace")
 
     def __init__(self, name: str, now: float, device: tuple[str, ...]) -> None:
         self.name = name
@@ -257,6 +276,8 @@ class Session:
         self.device = device
         self.active: Gauge | None = None
         self.trace: SessionTrace | None = None
+        #: What is found across participants, by rule and participant; see the crowd module.
+        self.crowd: dict[tuple[str, str], Held] = {}
 
 
 class Sessions:

@@ -84,6 +84,13 @@ Origins: TypeAlias = Annotated[
     BeforeValidator(origins),
     Wanted("list", "origins such as https://app.example, as browsers send them: small letters, no usual port, no path"),
 ]
+Marks: TypeAlias = Annotated[
+    tuple[float, ...],
+    NoDecode,
+    BeforeValidator(words),
+    Field(min_length=2, max_length=3),
+    Wanted("numbers", "two or three numbers, such as 0.15,0.3,0.8: where good, fair and poor end"),
+]
 Text: TypeAlias = Annotated[str, Field(min_length=1), Wanted("text", "a text that is not empty")]
 Secret: TypeAlias = Annotated[SecretStr, Wanted("secret", f"at least {SECRET_LENGTH} characters")]
 File: TypeAlias = Annotated[Path | None, Wanted("file", "a file that can be read")]
@@ -123,7 +130,7 @@ def show(value: object) -> str:
         case Address():
             return str(value)
         case tuple():
-            return ",".join(map(str, value))
+            return ",".join(f"{part:g}" if isinstance(part, float) else str(part) for part in value)
         case None:
             return ""
         case ByteSize():

@@ -284,6 +284,8 @@ class Setup:
         if stage in self._seen or self.created is None:
             return []
         self._seen.add(stage)
+        if time - self._connected > DECISION:
+            return []  # whoever joins an empty room waits for others, not for its setup
         return [Stage(stage, max(0.0, time - self._connected), time)]
 
 

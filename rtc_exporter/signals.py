@@ -11,7 +11,7 @@ Rates are in bytes a second, times in seconds, levels from 0 to 1.
 from math import sqrt
 from typing import NamedTuple
 
-from rtc_exporter import w3c
+from rtc_exporter import conditions, w3c
 from rtc_exporter.delta import Fold, MonitoredObject
 from rtc_exporter.formulas import Formula, Reading, by, combined, either, gauge, rate, ratio, selected
 from rtc_exporter.model import Stats
@@ -280,6 +280,14 @@ _ROWS: tuple[tuple[str, str, Reading, str], ...] = (
     ("inbound-rtp",        "concealment_ratio",          combined("concealedSamples", -1, "silentConcealedSamples", "totalSamplesReceived"), "Share of samples made up, silence not counted."),
     ("inbound-rtp",        "time_stretch_ratio",         combined("insertedSamplesForDeceleration", 1, "removedSamplesForAcceleration", "totalSamplesReceived"), "Share of samples inserted or removed to stretch time."),
     ("inbound-rtp",        "audio_level",                by(_audio_level, "totalAudioEnergy totalSamplesDuration audioLevel"),            "Root mean square of the audio."),
+    ("inbound-rtp",        "discarded_ratio",            ratio("packetsDiscarded", "packetsReceived"),                                    "Share of the packets received that came too late or too early to be played."),
+    ("inbound-rtp",        "stressed_buffer",            by(conditions.stressed_buffer, "jitterBufferTargetDelay jitterBufferEmittedCount totalSamplesReceived insertedSamplesForDeceleration removedSamplesForAcceleration"), "Delay that the jitter buffer aims for while it stretches time, else 0."),
+    ("inbound-rtp",        "decode_load",                by(conditions.decode_load, "totalDecodeTime framesReceived packetsReceived packetsLost"), "Share of its time that the decoder worked; not while packets are lost."),
+    ("inbound-rtp",        "dropped_ratio",              by(conditions.dropped_ratio, "framesDropped framesReceived packetsReceived packetsLost"), "Share of frames dropped after they came; not while packets are lost."),
+    ("inbound-rtp",        "key_frame_requests",         rate("pliCount"),                                                                "Key frames asked for."),
+    ("inbound-rtp",        "undecodable",                by(conditions.undecodable, "framesDecoded pliCount bytesReceived"),              "1 where video comes and none of it can be decoded."),
+    ("inbound-rtp",        "unanswered",                 by(conditions.unanswered, "framesDecoded pliCount bytesReceived"),               "1 where key frames are asked for and next to nothing comes."),
+    ("inbound-rtp",        "playout_offset",             by(conditions.playout_offset, "estimatedPlayoutTimestamp kind packetsReceived"), "Seconds between sound and picture, where there is one stream of each."),
     ("outbound-rtp",       "bitrate",                    BITRATE_SENT,                                                                    "Payload sent, this layer alone."),
     ("outbound-rtp",       "source_bitrate",             by(_source_bitrate, "bytesSent mediaSourceId active"),                           "Payload sent, over the active layers of the media source; told by its top layer."),
     ("outbound-rtp",       "source_target_bitrate",      by(_source_target, "targetBitrate mediaSourceId active"),                        "What the encoders aim for, over the active layers; told by the top one."),
@@ -288,6 +296,12 @@ _ROWS: tuple[tuple[str, str, Reading, str], ...] = (
     ("outbound-rtp",       "bitrate_attainment",         ratio("bytesSent", "totalEncodedBytesTarget", most=2.0),                         "Bytes sent for each byte aimed for."),
     ("outbound-rtp",       "encode_duration",            ratio("totalEncodeTime", "framesEncoded"),                                       "Mean time to encode a frame."),
     ("outbound-rtp",       "packet_send_delay",          ratio("totalPacketSendDelay", "packetsSent"),                                    "Mean time in the pacer."),
+    ("outbound-rtp",       "retransmitted_ratio",        ratio("retransmittedBytesSent", "bytesSent"),                                    "Share of bytes sent that were sent again."),
+    ("outbound-rtp",       "encode_load",                by(conditions.encode_load, "totalEncodeTime powerEfficientEncoder"),             "Share of its time that an encoder in software worked."),
+    ("outbound-rtp",       "encode_shortfall",           by(conditions.encode_shortfall, "framesEncoded totalEncodeTime qualityLimitationReason media-source.frames powerEfficientEncoder"), "Share of frames captured that a busy encoder did not encode."),
+    ("outbound-rtp",       "encodes_nothing",            by(conditions.encodes_nothing, "framesEncoded packetsSent media-source.frames mediaSourceId"), "1 where frames are captured and none are encoded."),
+    ("outbound-rtp",       "sends_nothing",              by(conditions.sends_nothing, "packetsSent media-source.frames media-source.totalSamplesDuration transport.packetsReceived mediaSourceId"), "1 where something is captured and no packet leaves."),
+    ("outbound-rtp",       "starves_top",                by(conditions.starves_top, "bytesSent encodingIndex rid mediaSourceId"),         "1 where the highest simulcast layer sends nothing and a lower one does."),
     ("outbound-rtp",       "qp",                         ratio("qpSum", "framesEncoded"),                                                 "Mean quantisation."),
     ("outbound-rtp",       "psnr_y",                     ratio("psnrSum.y", "psnrMeasurements"),                                          "Mean PSNR of luma."),
     ("outbound-rtp",       "psnr_u",                     ratio("psnrSum.u", "psnrMeasurements"),                                          "Mean PSNR of the blue difference."),
@@ -300,11 +314,14 @@ _ROWS: tuple[tuple[str, str, Reading, str], ...] = (
     ("remote-inbound-rtp", "loss_ratio",                 by(_remote_loss, "packetsLost localId outbound-rtp.packetsSent fractionLost"),   "Share of packets sent that the other side lost."),
     ("remote-inbound-rtp", "jitter",                     gauge("jitter"),                                                                 "Packet jitter at the other side."),
     ("remote-inbound-rtp", "reported_lost",              by(_reported_lost, "packetsReportedAsLost packetsReportedAsLostButRecovered"),   "Packets reported as lost that did not come after all (RFC 8888)."),
+    ("remote-inbound-rtp", "bleached",                   by(conditions.bleached, "packetsWithBleachedEct1Marking"),                       "1 where ECN marks were taken off packets."),
     ("remote-outbound-rtp", "round_trip_time",           RTCP_TIME,                                                                       "Mean round trip time by RTCP (RFC 3611)."),
     ("media-source",       "frame_rate",                 either(gauge("framesPerSecond"), rate("frames"), "framesPerSecond"),             "Frames captured."),
     ("media-source",       "frame_height",               by(_source_side, "height width"),                                                 "Shorter side of the picture captured."),
     ("media-source",       "audio_level",                by(_audio_level, "totalAudioEnergy totalSamplesDuration audioLevel"),            "Root mean square of the audio captured."),
     ("media-source",       "silence",                    by(_silence, "totalAudioEnergy totalSamplesDuration trackIdentifier"),           "Time in which an unmuted microphone captured digital silence."),
+    ("media-source",       "silent_microphone",          by(conditions.silent_microphone, "totalAudioEnergy totalSamplesDuration trackIdentifier"), "1 where only noise is captured."),
+    ("media-source",       "echoes",                     by(conditions.echoes, "echoReturnLoss echoReturnLossEnhancement"),               "1 where an echo is left."),
     ("media-source",       "echo_return_loss",           gauge("echoReturnLoss", above=NO_ESTIMATE),                                                          "Echo return loss."),
     ("media-source",       "echo_return_loss_enhancement", gauge("echoReturnLossEnhancement", above=NO_ESTIMATE),                                             "What the echo canceller adds to it."),
     ("media-playout",      "delay",                      ratio("totalPlayoutDelay", "totalSamplesCount"),                                 "Mean time from the jitter buffer to the speaker."),
@@ -313,6 +330,10 @@ _ROWS: tuple[tuple[str, str, Reading, str], ...] = (
     ("candidate-pair",     "available_outgoing_bitrate", selected(gauge("availableOutgoingBitrate"), scale=0.125),                        "Estimated bandwidth upwards."),
     ("candidate-pair",     "available_incoming_bitrate", selected(gauge("availableIncomingBitrate"), scale=0.125),                        "Estimated bandwidth downwards."),
     ("candidate-pair",     "silence_duration",           selected(by(_path_silence, "lastPacketReceivedTimestamp")),                      "Time since the last packet, when over a second."),
+    ("candidate-pair",     "starved",                    by(conditions.starved, "availableOutgoingBitrate outbound-rtp.packetsSent outbound-rtp.targetBitrate"), "1 where the estimate of bandwidth is too low for what is sent."),
+    ("candidate-pair",     "over_tcp",                   by(conditions.over_tcp, "localCandidateId"),                                     "1 where media goes over TCP or TLS."),
+    ("candidate-pair",     "over_vpn",                   by(conditions.over_vpn, "localCandidateId"),                                     "1 where media goes through a VPN."),
+    ("candidate-pair",     "stun_unanswered",            by(conditions.stun_unanswered, "requestsSent responsesReceived"),                "1 where STUN requests were sent and not answered."),
     ("compute-pressure",   "pressure",                   by(_pressure, "cpuState"),                                                       "0 nominal, 1 fair, 2 serious, 3 critical."),
 )
 # fmt: on

@@ -11,6 +11,7 @@ hold what is built against the rows.
 
 from dataclasses import dataclass
 
+from rtc_exporter import w3c
 from rtc_exporter.attributes import ATTRIBUTES, TENANT
 from rtc_exporter.rules import ISSUES
 
@@ -43,6 +44,7 @@ class SpanAttribute:
 
 SESSION, PARTICIPANT, SETUP = "rtc.session", "rtc.participant", "rtc.peer_connection.setup"
 NEGOTIATION, RESTART, SEGMENT = "rtc.negotiation", "rtc.ice.restart", "rtc.participant.segment"
+VOICE_TURN = "rtc.voice.turn"
 SUMMARY, SESSION_SUMMARY = "rtc.participant.summary", "rtc.session.summary"
 CAPTURES = {"getUserMedia": "rtc.get_user_media", "getDisplayMedia": "rtc.get_display_media"}
 
@@ -75,13 +77,15 @@ MEASURES = {
     "rtc.freeze.ratio": "share of time frozen",
     "rtc.frame_rate": "frames a second",
 }
+#: Seconds of a voice turn, and the parts of its way.
+LATENCIES = ("total", "transport", "pipeline", "unexplained", "agent", *w3c.VOICE_STAGES)
+WAY = ("send_delay", "round_trip_time", "jitter_buffer", "playout", "agent_round_trip_time")
 PERCENTILES = ("p50", "p95", "max")
 CLASSES = ("good", "fair", "poor", "bad", "unclassified")
 
 SPANS: tuple[SpanType, ...] = (
     SpanType(
         SESSION, "", "when the first participant is seen", "Marks a session; it has no length.",
-        ("rtc.room.name",),
     ),
     SpanType(
         PARTICIPANT, SESSION, "when setup is complete or has failed, at the latest 30 s after the join",
@@ -97,7 +101,7 @@ SPANS: tuple[SpanType, ...] = (
         for method, name in CAPTURES.items()
     ),
     SpanType(
-        SETUP, PARTICIPANT, "when connected and the path is known, or failed, or after 30 s",
+        SETUP, PARTICIPANT, "when connected and the path is known, or failed, at the latest after five minutes",
         "A peer connection comes about: from its creation to its outcome.",
         ("rtc.peer_connection.id", "rtc.ice.transport_policy", "rtc.outcome", "error.type", *PATH, *SECURITY,
          *CANDIDATES, "rtc.ice.candidate.errors"),
@@ -111,8 +115,9 @@ SPANS: tuple[SpanType, ...] = (
         for phase in PHASES
     ),
     SpanType(
-        NEGOTIATION, PARTICIPANT, "when both descriptions are set", "A later exchange of offer and answer.",
-        ("rtc.peer_connection.id", "rtc.negotiation.role", "rtc.tracks.added", "rtc.tracks.removed", "error.type"),
+        NEGOTIATION, PARTICIPANT, "when both descriptions are set, or it was given up", "A later exchange of offer and answer.",
+        ("rtc.peer_connection.id", "rtc.negotiation.role", "rtc.outcome", "rtc.tracks.added", "rtc.tracks.removed",
+         "error.type"),
     ),
     SpanType(
         RESTART, PARTICIPANT, "when connected again, or failed", "An ICE restart.",
@@ -126,21 +131,32 @@ SPANS: tuple[SpanType, ...] = (
          "rtc.bytes.received", "rtc.bytes.sent", "rtc.freezes", "rtc.freeze.time", "rtc.cpu_limited.time",
          "rtc.bandwidth_limited.time", "rtc.pressure.time", "rtc.frame.height", "rtc.hidden.time", "rtc.spans.over_budget", *PATH),
         ("rtc.mute", "rtc.unmute", "rtc.track_ended", "rtc.device_change", "rtc.network_change",
-         "rtc.visibility_change", "rtc.candidate_error", "rtc.report_gap", "rtc.feedback"),
+         "rtc.visibility_change", "rtc.candidate_error", "rtc.report_gap", "rtc.feedback", "rtc.voice.gap",
+         "rtc.voice.interruption", "rtc.client_issue"),
+    ),
+    SpanType(
+        VOICE_TURN, PARTICIPANT, "when the next turn is decided, at the latest 15 s after it",
+        "A turn with a voice agent: from the end of the user's speech to the first audio of the agent.",
+        ("rtc.voice.outcome", "gen_ai.agent.name", "gen_ai.conversation.id", "rtc.voice.framework",
+         "rtc.voice.timing.source", "rtc.voice.resolution", "rtc.voice.turn.number", "rtc.voice.speech.duration",
+         *(f"rtc.voice.latency.{name}" for name in LATENCIES), *(f"rtc.voice.transport.{part}" for part in WAY),
+         "rtc.transport.scope", "rtc.voice.interrupted", "rtc.severity"),
+        ("rtc.voice.thinking", "rtc.voice.synthesizing"),
     ),
     *(
         SpanType(
             f"rtc.episode.{name}", PARTICIPANT, "when it ends, and every five minutes as a part", help,
             ("rtc.issue", "rtc.severity", "rtc.side", "rtc.cause", "rtc.peer_connection.id", "rtc.media.kind",
              "rtc.media.direction", "rtc.streams", "rtc.worst", "rtc.threshold", "rtc.mid", "rtc.ssrc", "rtc.codec", "rtc.part",
-             "rtc.outcome", *PATH, *(f"{measure}.worst" for measure in MEASURES)),
+             "rtc.outcome", "error.type", "rtc.api.method", "rtc.setup.stage", "rtc.ice.server.scheme", *PATH,
+             *(f"{measure}.worst" for measure in MEASURES)),
             ("rtc.worst",),
         )
         for name, help in ((issue.name, issue.help) for issue in ISSUES.values())
     ),
     SpanType(
         SUMMARY, PARTICIPANT, "when the participant leaves", "The whole stay, from join to leave.",
-        (*CLIENT, "rtc.leave.reason", "rtc.quality", *(f"rtc.quality_time.{name}" for name in CLASSES),
+        (*CLIENT, "rtc.outcome", "rtc.leave.reason", "rtc.quality", *(f"rtc.quality_time.{name}" for name in CLASSES),
          "rtc.bytes.received", "rtc.bytes.sent", "rtc.freezes", "rtc.freeze.time",
          *(f"rtc.episodes.{name}" for name in EPISODES), "rtc.worst_segment.id", "rtc.feedback.rating",
          "rtc.feedback.issue", "rtc.spans.over_budget", *PATH),
@@ -164,8 +180,13 @@ EVENTS: dict[str, tuple[str, tuple[str, ...]]] = {
     "rtc.visibility_change": ("The page was hidden, or shown again.", ("rtc.page.hidden",)),
     "rtc.candidate_error": ("A STUN or TURN server refused, or was not reached.", ("error.type", "rtc.ice.server.scheme", "rtc.ice.transport")),
     "rtc.report_gap": ("No report came for a while: the page or the machine slept.", ()),
+    "rtc.client_issue": ("A library at the client found something wrong, or over.", ("rtc.client.issue", "rtc.client.issue_begins")),
     "rtc.feedback": ("The user gave a rating.", ("rtc.feedback.rating", "rtc.feedback.issue")),
     "rtc.worst": ("The worst report of an episode.", ("rtc.worst",)),
+    "rtc.voice.gap": ("The agent was silent in the middle of what it said.", ("rtc.voice.gap.cause", "rtc.voice.gap.duration")),
+    "rtc.voice.interruption": ("The user and the agent spoke at once.", ("rtc.voice.interruption",)),
+    "rtc.voice.thinking": ("The agent began to work on its answer.", ()),
+    "rtc.voice.synthesizing": ("The agent began to make speech of its answer.", ()),
 }  # fmt: skip
 
 #: Values that attributes have on spans alone: an episode ends with its peer connection.
@@ -174,7 +195,6 @@ VALUES: dict[str, tuple[str, ...]] = {"rtc.outcome": ("closed",)}
 #: Attributes that no metric has.
 SPAN_ATTRIBUTES: dict[str, SpanAttribute] = {
     "rtc.sampling.reason": SpanAttribute("string", "Why the span was kept: `ratio`, what went wrong, or `pinned`.", "ratio"),
-    "rtc.room.name": SpanAttribute("string", "The room, where it is not the session.", "daily"),
     "client.address": SpanAttribute("string", "The client's address, cut to /24 or /48; with `privacy.addresses` alone.", "192.0.2.0"),
     "rtc.participant.join": SpanAttribute("int", "How often the participant had joined the session before.", "0"),
     "rtc.client.clock_offset": SpanAttribute("double", "Seconds that were added to the client's times.", "0.0"),
@@ -216,8 +236,26 @@ SPAN_ATTRIBUTES: dict[str, SpanAttribute] = {
     "rtc.part": SpanAttribute("int", "Which part of a long episode this is, from 0.", "0"),
     **{f"rtc.episodes.{name}": SpanAttribute("int", f"Episodes of `{name}`.", "1") for name in EPISODES},
     "rtc.worst_segment.id": SpanAttribute("string", "Span id of the worst segment.", "00f067aa0ba902b7"),
+    "rtc.client.issue_begins": SpanAttribute("boolean", "Whether the issue begins, or is over.", "true"),
     "rtc.feedback.rating": SpanAttribute("double", "The user's rating, 1 to 5.", "4.0"),
     "rtc.participants": SpanAttribute("int", "Participants seen.", "2"),
+    "gen_ai.conversation.id": SpanAttribute("string", "The conversation, as the agent names it.", "conv-4711"),
+    "rtc.voice.resolution": SpanAttribute("string", "How fine the times are: `coarse` where they are those of reports.", "fine", ("fine", "coarse")),
+    "rtc.voice.turn.number": SpanAttribute("int", "The agent's number of the turn, else ours, from 1.", "3"),
+    "rtc.voice.speech.duration": SpanAttribute("double", "Seconds that the user spoke.", "2.4"),
+    **{f"rtc.voice.latency.{name}": SpanAttribute("double", f"Seconds: {what}.", "0.62") for name, what in zip(LATENCIES, (
+        "voice to voice", "the way, up and down", "what the way does not account for",
+        "what neither the way nor the agent accounts for", "the turn as the agent measured it",
+        "until the agent knew that the user had finished", "until the agent had the transcript",
+        "until the first token of the language model", "until the first byte of speech",
+    ), strict=True)},
+    **{f"rtc.voice.transport.{part}": SpanAttribute("double", f"Seconds of the way: {what}.", "0.04") for part, what in zip(WAY, (
+        "in the pacer", "the round trip by RTCP", "in the jitter buffer", "from there to the speaker",
+        "the round trip between media server and agent",
+    ), strict=True)},
+    "rtc.transport.scope": SpanAttribute("string", "How far the way reaches: to a media server in between, or to the agent.", "client_sfu", w3c.TRANSPORT_SCOPES),
+    "rtc.voice.interrupted": SpanAttribute("boolean", "Whether the user interrupted the answer.", "false"),
+    "rtc.voice.gap.duration": SpanAttribute("double", "Seconds of a gap.", "0.6"),
     "rtc.page.hidden": SpanAttribute("boolean", "Whether the page is hidden now.", "true"),
 }  # fmt: skip
 

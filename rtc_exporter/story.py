@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from rtc_exporter.model import Member
 from rtc_exporter.segments import Segments, Tally
-from rtc_exporter.setup import Calls
+from rtc_exporter.setup import PENDING_CALLS, Calls
 from rtc_exporter.span import Attributes, SpanEvent
 from rtc_exporter.tracing import MOST_EVENTS, Draft, ParticipantTrace
 
@@ -38,8 +38,8 @@ class Story:
         self.first: float | None = None
         self.since: float | None = None
         self.calls = Calls()
-        #: What getUserMedia and getDisplayMedia were asked for last.
-        self.asked: dict[str, Mapping[str, Member]] = {}
+        #: What getUserMedia and getDisplayMedia were asked for, by method and call.
+        self.asked: dict[tuple[str, str], Mapping[str, Member]] = {}
         self.segments: Segments | None = None
         #: What happened since the last segment, for the next.
         self.events: list[SpanEvent] = []
@@ -63,6 +63,14 @@ class Story:
             self.events.append(SpanEvent(name, time, attributes))
         else:
             self.dropped += 1
+
+    def ask(self, method: str, call: str, facts: Mapping[str, Member], time: float) -> None:
+        """A call of getUserMedia or getDisplayMedia; of those that get no answer the newest are remembered."""
+        self.calls.begin(method, call, time)
+        self.asked.pop((method, call), None)
+        self.asked[method, call] = facts
+        if len(self.asked) > PENDING_CALLS:
+            del self.asked[next(iter(self.asked))]
 
     def hear(self, time: float) -> None:
         """The client told a time."""
@@ -98,6 +106,7 @@ class Story:
         draft.events = [event for event in self.events if event.time <= tally.end or reason == "leave"]
         self.events = [event for event in self.events if event.time > tally.end and reason != "leave"]
         draft.dropped_events, self.dropped = self.dropped, 0
+        draft.is_bad = tally.quality == "bad"
         for quality, seconds in tally.classes.items():
             self.classes[quality] = self.classes.get(quality, 0.0) + seconds
         rank = RANK[tally.quality]

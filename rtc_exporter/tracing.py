@@ -6,6 +6,7 @@ Spans leave in an order in which every parent goes before its children, and they
 collector's tail sampling decides half a minute after the first span and a call may turn bad in minute twenty.
 """
 
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -22,8 +23,19 @@ BUFFERED, BUFFERED_BYTES = 64, 32 << 10
 PENDING = 64
 #: Characters of an exemplar's labels, names included (OpenMetrics 1.0.0).
 EXEMPLAR = 128
-#: Spans that carry others or stand for all others: the budget does not count against them.
-ALWAYS = frozenset((spans.PARTICIPANT, spans.SUMMARY, spans.SETUP))
+#: Spans of other traces that a participant's span points to.
+MOST_LINKS = 8
+#: Spans that stand for all others: the budget does not count against them.
+ALWAYS = frozenset((spans.PARTICIPANT, spans.SUMMARY))
+_PARENTS = ALWAYS | {spans.SETUP}
+#: Setup spans that were given up while phases of theirs may still come.
+LOST = 64
+#: Ids of a participant that are not given twice.
+TAKEN = 64
+#: Seconds for which a page may have kept what happened before it spoke to us.
+BEFORE = 300.0
+#: Participants of a session whose joins are counted, and participants of sessions that have ended.
+JOINS, REMEMBERED = 10_000, 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,19 +98,23 @@ class SessionTrace:
     """The trace that the participants of a session share, as far as this exporter sees it."""
 
     __slots__ = (
-        "by_ratio", "epoch", "is_kept", "joins", "quality", "root", "start", "state", "trace_id", "_session",
-        "_settings",
+        "by_ratio", "end", "epoch", "is_kept", "joins", "number", "quality", "root", "spent", "start", "state",
+        "trace_id", "_session", "_settings",
     )  # fmt: skip
 
     def __init__(self, settings: TraceSettings, session: str, start: float) -> None:
         self._settings = settings
         self._session = session
-        self.start = start
+        #: When it began, and when the last who has left did so.
+        self.start = self.end = start
         self.epoch = str(int(start // 86400)) if settings.epoch == "day" else ""
         self.trace_id = trace_id(settings.tenant, session, self.epoch)
         self.root = self.span_id(spans.SESSION)
-        #: Participant -> how often it joined.
+        #: Participant -> how often it joined, and the spans of its earlier stays.
         self.joins: dict[str, int] = {}
+        self.spent: dict[str, int] = {}
+        #: How often the session had ended before, as far as this exporter knows.
+        self.number = 0
         self.quality: dict[str, float] = {}
         self.by_ratio, self.state = sampled(self.trace_id, settings.ratio)
         #: Whether anything but its marker leaves.
@@ -119,9 +135,39 @@ class SessionTrace:
             self.joins[participant] = joins + 1
         return joins
 
+    def leave(self, participant: str, made: int) -> None:
+        """A participant has left, and made so many spans: who comes back has what is left of its budget."""
+        if participant in self.joins:
+            self.spent[participant] = made
 
-#: Participants of a session whose joins are counted.
-JOINS = 10_000
+
+class Ended:
+    """
+    Sessions that have ended, and may begin again in the same trace: a room is used twice a day, a page is loaded again.
+
+    Who was there before has joined before, so that nobody gets ids that are taken.  The oldest are forgotten.
+    """
+
+    def __init__(self) -> None:
+        self._sessions: dict[bytes, SessionTrace] = {}
+        self._size = 0
+
+    def begin(self, settings: TraceSettings, session: str, start: float) -> SessionTrace:
+        """The trace of a session that begins."""
+        trace = SessionTrace(settings, session, start)
+        before = self._sessions.pop(trace.trace_id, None)
+        if before is not None:
+            self._size -= 1 + len(before.joins)
+            trace.joins, trace.spent, trace.number = before.joins, before.spent, before.number + 1
+        return trace
+
+    def end(self, trace: SessionTrace) -> None:
+        """A session has ended."""
+        self._sessions[trace.trace_id] = trace
+        self._size += 1 + len(trace.joins)
+        while self._size > REMEMBERED:
+            oldest = next(iter(self._sessions))
+            self._size -= 1 + len(self._sessions.pop(oldest).joins)
 
 
 def sampled(trace: bytes, ratio: float) -> tuple[bool, str]:
@@ -141,8 +187,9 @@ class ParticipantTrace:
     """The spans of one participant: numbered, budgeted, sampled."""
 
     __slots__ = (
-        "began", "join", "key", "kept", "number", "over_budget", "own", "parent", "session", "settings", "span_id",
-        "state", "trace_id", "links", "is_announced", "made", "_buffer", "_buffered", "_pending",
+        "began", "is_told", "join", "key", "kept", "number", "over_budget", "own", "parent", "session", "settings",
+        "span_id", "state", "trace_id", "links", "is_announced", "made", "_buffer", "_buffered", "_lost", "_pending",
+        "_taken",
     )  # fmt: skip
 
     def __init__(self, settings: TraceSettings, session: SessionTrace, key: ParticipantKey, now: float) -> None:
@@ -150,6 +197,8 @@ class ParticipantTrace:
         self.session = session
         self.key = key
         self.join = session.join(key.participant)
+        #: Whether it has spans at all: not who has come back as often as it may have spans.
+        self.is_told = self.join < settings.budget
         #: Whether it has a trace of its own, and the how manieth that is.
         self.own = len(session.joins) > settings.together
         self.number = 0
@@ -162,8 +211,11 @@ class ParticipantTrace:
             session.is_kept = True
         self.links: tuple[Link, ...] = ()
         self.is_announced = False
-        self.made = self.over_budget = 0
+        self.made = session.spent.get(key.participant, 0)
+        self.over_budget = 0
         self._pending: list[Draft] = []
+        self._lost: deque[bytes] = deque(maxlen=LOST)
+        self._taken: dict[bytes, None] = {}
         self._buffer: list[Span] = []
         self._buffered = 0
         self._place()
@@ -187,7 +239,18 @@ class ParticipantTrace:
         """A span of this participant; it hangs on the participant's unless a ``parent`` is named."""
         if name == spans.PARTICIPANT:
             return Draft(name, self.trace_id, self.span_id, start, end, self.parent, links=self.links)
-        return Draft(name, self.trace_id, self.id_of(name, *parts), start, end, parent or self.span_id)
+        return Draft(name, self.trace_id, self._free(name, parts), start, end, parent or self.span_id)
+
+    def _free(self, name: str, parts: tuple[str, ...]) -> bytes:
+        """An id that none of its latest spans has: a peer connection's name is used again, a clock is set back."""
+        ident, number = self.id_of(name, *parts), 0
+        while ident in self._taken:
+            number += 1
+            ident = self.id_of(name, *parts, str(number))
+        self._taken[ident] = None
+        if len(self._taken) > TAKEN:
+            del self._taken[next(iter(self._taken))]
+        return ident
 
     def roll_over(self, now: float) -> Link:
         """Go on in a new trace; gives the link to it.  The participant has to be announced again."""
@@ -199,9 +262,16 @@ class ParticipantTrace:
         self.made = 0
         return Link(self.trace_id, self.span_id, {})
 
+    def link(self, link: Link) -> None:
+        """Its span points to one in another trace, if that is not too late, and not too many."""
+        if not self.is_announced and len(self.links) < MOST_LINKS and link not in self.links:
+            self.links = (*self.links, link)
+
     @property
-    def exemplar(self) -> tuple[tuple[str, str], ...]:
-        """Labels for exemplars; the participant's id is among them where it fits."""
+    def exemplar(self) -> tuple[tuple[str, str], ...] | None:
+        """Labels for exemplars, once it is kept; the participant's id is among them where it fits."""
+        if not (self.kept and self.is_told):
+            return None
         labels = (("trace_id", self.trace_id.hex()), ("span_id", self.span_id.hex()))
         who = ("rtc.participant.id", self.key.participant)
         length = sum(len(name) + len(value) for name, value in (*labels, who))
@@ -220,19 +290,21 @@ class ParticipantTrace:
         """
         if draft.name == spans.PARTICIPANT:
             self.is_announced = True
+        if not self.is_told or (self.made >= self.settings.budget and draft.name not in ALWAYS):
+            self.over_budget += 1
+            return self._give_up(draft, Fate.OVER_BUDGET, shift, now, common)
+        if draft.name == spans.PARTICIPANT:
             pending, self._pending = self._pending, []
             left = self._send(draft, shift, now, common)
             for waiting in pending:
                 left += self._send(waiting, shift, now, common)
             return left
-        if self.made >= self.settings.budget and draft.name not in ALWAYS:
-            self.over_budget += 1
-            return [(self._span(draft, shift, now, common), Fate.OVER_BUDGET)]
-        self.made += 1
+        if draft.name not in ALWAYS:
+            self.made += 1
         if self.is_announced:
             return self._send(draft, shift, now, common)
         if len(self._pending) >= PENDING:
-            return [(self._span(draft, shift, now, common), Fate.OVER_BUDGET)]
+            return self._give_up(draft, Fate.OVER_BUDGET, shift, now, common)
         self._pending.append(draft)
         return []
 
@@ -246,11 +318,14 @@ class ParticipantTrace:
         return [(self._marked(span), Fate.QUEUED) for span in past]
 
     def forget(self) -> list[tuple[Span, Fate]]:
-        """The participant is gone and nothing was bad."""
+        """The participant is gone, and what was not kept with it."""
+        self.session.leave(self.key.participant, self.made)
         past, self._buffer, self._buffered = self._buffer, [], 0
         return [(span, Fate.SAMPLED_OUT) for span in past]
 
     def _send(self, draft: Draft, shift: float, now: float, common: Mapping[str, Member]) -> list[tuple[Span, Fate]]:
+        if draft.parent in self._lost:
+            return self._give_up(draft, Fate.SAMPLED_OUT, shift, now, common)
         span = self._span(draft, shift, now, common)
         if self.kept:
             return [(self._marked(span), Fate.QUEUED)]
@@ -258,17 +333,30 @@ class ParticipantTrace:
         self._buffered += size(span)
         given_up: list[tuple[Span, Fate]] = []
         while len(self._buffer) > BUFFERED or self._buffered > BUFFERED_BYTES:
-            # A parent must outlive its children, or they would be orphans should they be kept after all.
-            index = next((i for i, span in enumerate(self._buffer) if span.name not in ALWAYS), None)
+            # A parent outlives its children, or they would be orphans should they be kept after all.
+            index = next((i for i, span in enumerate(self._buffer) if span.name not in _PARENTS), None)
+            if index is None:
+                index = next((i for i, span in enumerate(self._buffer) if span.name == spans.SETUP), None)
             if index is None:
                 break
             gone = self._buffer.pop(index)
             self._buffered -= size(gone)
+            if gone.name == spans.SETUP:
+                self._lost.append(gone.span_id)
             given_up.append((gone, Fate.SAMPLED_OUT))
         return given_up
 
+    def _give_up(
+        self, draft: Draft, fate: Fate, shift: float, now: float, common: Mapping[str, Member]
+    ) -> list[tuple[Span, Fate]]:
+        """This one does not leave, nor does what would hang on it."""
+        if draft.name == spans.SETUP:
+            self._lost.append(draft.id)
+        return [(self._span(draft, shift, now, common), fate)]
+
     def _span(self, draft: Draft, shift: float, now: float, common: Mapping[str, Member]) -> Span:
-        start = min(draft.start + shift, now)
+        # Nothing begins long before the participant came; a client's clock that is set may say so.
+        start = max(min(draft.start + shift, now), self.began - BEFORE)
         end = min(max(draft.end + shift, start), now)
         events = tuple(event._replace(time=min(max(event.time + shift, start), end)) for event in draft.events)
         return Span(

@@ -17,6 +17,13 @@ from rtc_exporter.span import Span
 UNSAID = frozenset((
     "session.id", "rtc.participant.id", "rtc.peer_connection.id", "rtc.sampling.reason", "rtc.app.name", "rtc.issue",
 ))  # fmt: skip
+#: What a reader looks for, and should not have to look for at the end of a line.
+FIRST = (
+    "rtc.outcome", "error.type", "rtc.quality", "rtc.severity", "rtc.side", "rtc.cause", "rtc.media.kind",
+    "rtc.media.direction", "rtc.worst", "rtc.threshold", "rtc.ice.candidate.type", "rtc.ice.remote_candidate.type",
+    "rtc.ice.transport",
+)  # fmt: skip
+_RANK = {name: place for place, name in enumerate(FIRST)}
 #: Not worth a word where they are 0.
 USUAL = frozenset(("rtc.part", "rtc.participant.join", "rtc.client.clock_offset", "rtc.freezes", "rtc.freeze.time"))
 #: Characters of a line's attributes; a back end shows them all.
@@ -29,8 +36,13 @@ def render(spans: Sequence[Span]) -> Iterator[str]:
     for span in spans:
         traces.setdefault(span.trace_id, []).append(span)
     for trace, members in traces.items():
-        yield from _trace(trace, members)
+        yield from map(clean, _trace(trace, members))
         yield ""
+
+
+def clean(line: str) -> str:
+    """A line without what a terminal might obey: names in it are what a client made up."""
+    return line if line.isprintable() else "".join(char if char.isprintable() else "\ufffd" for char in line)
 
 
 def _trace(trace: bytes, members: Sequence[Span]) -> Iterator[str]:
@@ -70,7 +82,7 @@ def _line(span: Span, begin: float, stem: str) -> str:
 
 
 def _told(attributes: Iterable[tuple[str, Member]]) -> Iterator[str]:
-    for name, value in attributes:
+    for name, value in sorted(attributes, key=lambda pair: _RANK.get(pair[0], len(FIRST))):
         if name not in UNSAID and not name.endswith((".p50", ".p95")) and not (name in USUAL and not value):
             yield f"{name.removeprefix('rtc.')}={_value(value)}"
 

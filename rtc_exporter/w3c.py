@@ -65,10 +65,10 @@ STATS: dict[str, StatsType] = {
             "totalAudioEnergy", "totalSamplesDuration",
         ),
         signed=("packetsLost",),
-        gauges=("jitter", "framesPerSecond", "frameWidth", "frameHeight", "audioLevel"),
+        gauges=("jitter", "framesPerSecond", "frameWidth", "frameHeight", "audioLevel", "estimatedPlayoutTimestamp"),
         words=(
             "kind", "codecId", "remoteId", "transportId", "playoutId", "trackIdentifier", "mid",
-            "decoderImplementation", "powerEfficientDecoder",
+            "decoderImplementation", "powerEfficientDecoder", "contentType",
         ),
     ),
     "outbound-rtp": StatsType(
@@ -89,7 +89,7 @@ STATS: dict[str, StatsType] = {
         gauges=("targetBitrate", "framesPerSecond", "frameWidth", "frameHeight", "encodingIndex"),
         words=(
             "kind", "codecId", "remoteId", "transportId", "mediaSourceId", "mid", "rid", "active",
-            "qualityLimitationReason", "scalabilityMode", "encoderImplementation", "powerEfficientEncoder",
+            "qualityLimitationReason", "scalabilityMode", "encoderImplementation", "powerEfficientEncoder", "contentType",
         ),
     ),
     "remote-inbound-rtp": StatsType(
@@ -175,6 +175,28 @@ CALLS = (
     "setParameters", "setCodecPreferences", "setHeaderExtensionsToNegotiate", "enumerateDevices", "applyConstraints",
 )  # fmt: skip
 
+#: What a voice agent and the person who talks with it do, in one set of names whatever the framework (``wire.voice``).
+VOICE_EVENTS = (
+    "voice.agent",  # who answers, and how the times that follow are known
+    "voice.user_speech_started", "voice.user_speech_stopped", "voice.user_away", "voice.user_muted",
+    "voice.user_unmuted", "voice.agent_speech_started", "voice.agent_speech_stopped", "voice.agent_thinking",
+    "voice.agent_synthesizing", "voice.metrics",
+)  # fmt: skip
+
+#: How the beginning and the end of speech are known, the best first: a detector on the audio in the page; the levels
+#: of ``getSynchronizationSources()``, every 50 ms; what an application or its framework says; getStats, each second.
+TIMING_SOURCES = ("audio", "sync_source", "framework", "stats")
+#: What agents are made with.
+FRAMEWORKS = (
+    "livekit", "pipecat", "openai_realtime", "gemini_live", "elevenlabs", "vapi", "retell", "ultravox", "deepgram",
+    "own",
+)  # fmt: skip
+#: What an agent says of its own part of a turn: until it knew that the user had finished, until the transcript, until
+#: the first token of the language model, until the first byte of speech.
+VOICE_STAGES = ("eou", "stt", "llm_ttft", "tts_ttfb")
+#: How far the client's round trip reaches: to a media server in between, or to the agent itself.
+TRANSPORT_SCOPES = ("client_sfu", "end_to_end")
+
 #: Every event name.  Clients' own spellings (``navigator.mediaDevices.getUserMedia``, ``connectionstatechange``)
 #: become these at the wire; what is not listed becomes ``other``.
 EVENTS = frozenset({
@@ -182,11 +204,15 @@ EVENTS = frozenset({
     *CALLS, "addTrackOnSuccess", "addTransceiverOnSuccess",
     # the page, with what the client tells about itself
     "createPage", "visibilitychange", "networkchange", "memory", "longtask", "battery", "devicechange", "feedback",
+    "issue",
     # the peer connection
     "create", "close", "connectionstatechange", "iceconnectionstatechange", "icegatheringstatechange",
     "signalingstatechange", "negotiationneeded", "icecandidate", "icecandidateerror", "track", "datachannel",
     # tracks and elements
     "mute", "unmute", "ended", "stop", "enabled", "resize",
+    *VOICE_EVENTS,
+    # calls, of which a page may have many: the application says where one begins and ends
+    "callstart", "callend",
     # the connection to us
     "websocket", "other",
 })  # fmt: skip
@@ -204,16 +230,39 @@ FACTS: dict[str, type] = {
     "protocol": str,  # udp or tcp; for a relay, the protocol to the TURN server
     "scheme": str,  # stun, turn or turns
     "relay_only": bool,  # iceTransportPolicy
+    "stun": int,  # how many URLs of ICE servers a configuration names, by what leads there
+    "turn_udp": int,
+    "turn_tcp": int,
+    "turn_tls": int,
+    "microphone": str,  # the id of the track that getUserMedia gave, random per page load
+    "camera": str,
     "ice_restart": bool,  # asked for with createOffer
     "reloads": int,  # how often the page was loaded before
     "value": float,  # one number: a rating, bytes, seconds
     "downlink": float,  # bytes per second
     "rtt": float,  # seconds
-    "flag": bool,  # hidden, muted, charging
-    "issue": str,  # what the user complains about
+    "flag": bool,  # hidden, muted, charging; of an issue, that it begins
+    "session": str,  # the application's id of a call
+    "issue": str,  # what the user complains about, or what the client's own library has found
+    # of voice agents
+    "source": str,  # one of TIMING_SOURCES
+    "hangover": float,  # seconds that the detector waited before it said so
+    "agent": str,  # the agent's name
+    "framework": str,  # one of FRAMEWORKS
+    "conversation": str,  # gen_ai.conversation.id
+    "turn": int,  # the agent's number of the turn
+    "traceparent": str,  # W3C Trace Context of the agent's own span
+    "interrupted": bool,  # whether the agent stopped because the user spoke
+    "scope": str,  # one of TRANSPORT_SCOPES
+    "agent_rtt": float,  # seconds, between the media server and the agent
+    "e2e": float,  # seconds, of the whole turn as the agent measured it
+    "eou": float,  # seconds, VOICE_STAGES
+    "stt": float,
+    "llm_ttft": float,
+    "tts_ttfb": float,
 }
 
-LEAVE_REASONS = ("left", "closed", "page_hide", "timeout", "error")
+LEAVE_REASONS = ("left", "closed", "page_hide", "timeout", "idle", "error")
 
 CONNECTION_STATES = ("new", "connecting", "connected", "disconnected", "failed", "closed")
 ICE_STATES = ("new", "checking", "connected", "completed", "disconnected", "failed", "closed")

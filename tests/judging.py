@@ -16,6 +16,9 @@ Interval = Mapping[str, Mapping[str, Member]]
 #: Members that are set and not added to.
 SET = frozenset({
     "jitter", "framesPerSecond", "fractionLost", "roundTripTime", "qualityLimitationReason", "codecId", "ssrc",
+    "targetBitrate", "availableOutgoingBitrate", "echoReturnLoss", "echoReturnLossEnhancement", "audioLevel",
+    "cpuState", "estimatedPlayoutTimestamp", "frameWidth", "frameHeight", "encodingIndex", "active", "selected",
+    "powerEfficientDecoder", "powerEfficientEncoder",
 })  # fmt: skip
 
 CODECS: dict[str, Members] = {
@@ -27,12 +30,25 @@ CODECS: dict[str, Members] = {
 OBJECTS: dict[str, Members] = {
     "audio": {"type": "inbound-rtp", "kind": "audio", "ssrc": 1, "mid": "0", "trackIdentifier": "a", "codecId": "opus"},
     "video": {"type": "inbound-rtp", "kind": "video", "ssrc": 2, "mid": "1", "trackIdentifier": "v", "codecId": "vp8"},
-    "sent audio": {"type": "outbound-rtp", "kind": "audio", "ssrc": 3, "mid": "0", "codecId": "opus"},
-    "sent video": {"type": "outbound-rtp", "kind": "video", "ssrc": 4, "mid": "1", "codecId": "vp8"},
+    "sent audio": {
+        "type": "outbound-rtp", "kind": "audio", "ssrc": 3, "mid": "0", "codecId": "opus",
+        "mediaSourceId": "source audio",
+    },
+    "sent video": {
+        "type": "outbound-rtp", "kind": "video", "ssrc": 4, "mid": "1", "codecId": "vp8",
+        "mediaSourceId": "source video",
+    },
+    "source audio": {"type": "media-source", "kind": "audio", "trackIdentifier": "la"},
+    "source video": {"type": "media-source", "kind": "video", "trackIdentifier": "lv"},
     "told audio": {"type": "remote-inbound-rtp", "kind": "audio", "ssrc": 3, "localId": "sent audio"},
     "told video": {"type": "remote-inbound-rtp", "kind": "video", "ssrc": 4, "localId": "sent video"},
-    "pair": {"type": "candidate-pair", "selected": True},
-}
+    "pair": {"type": "candidate-pair", "selected": True, "localCandidateId": "host"},
+    "host": {"type": "local-candidate"},
+    "relay": {"type": "local-candidate"},
+    "transport": {"type": "transport"},
+    "playout": {"type": "media-playout", "kind": "audio"},
+    "pressure": {"type": "compute-pressure"},
+}  # fmt: skip
 
 
 class Call:
@@ -57,6 +73,10 @@ class Call:
                 members["timestamp"] = self.time
         stats: Stats = {**CODECS, **{ident: dict(members) for ident, members in self._stats.items()}}
         return self.judge.fold(self._deltas.fold(Report(KEY, self.time, self.time, stats, {}), gap=gap))
+
+    def empty(self) -> None:
+        """All objects are gone from the reports that follow."""
+        self._stats = {}
 
     def play(self, intervals: Sequence[Interval]) -> list[Change]:
         """One fold after the other; all that changed."""

@@ -17,6 +17,8 @@ from rtc_exporter.config import Config
 #: Longer than anything here takes, shorter than anybody waits.
 PATIENCE = 10.0
 RTCSTATS = "rtcstats#5.0"
+#: What the exporter's clock says at first, Unix seconds.
+START = 1_795_171_686.0
 CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36"
 
 
@@ -115,11 +117,13 @@ async def closed(client: ClientConnection) -> tuple[int, str]:
 
 
 @contextlib.asynccontextmanager
-async def running(environ: Mapping[str, str] | None = None, **settings: str) -> AsyncIterator[Running]:
-    """Start an exporter and stop it; settings are written ``ingest__resume="1"``."""
+async def running(
+    environ: Mapping[str, str] | None = None, *, start: float = START, **settings: str
+) -> AsyncIterator[Running]:
+    """Start an exporter, whose clock says ``start``, and stop it; settings are written ``ingest__resume="1"``."""
     args = {name.replace("__", "."): value for name, value in settings.items()}
     config = Config.load({"ingest.listen": "127.0.0.1:0", "admin.listen": "127.0.0.1:0", **args}, environ or {})
-    now = [1_795_171_686.0]
+    now = [start]
     server = Server(config, lambda: now[0], shared=0.0)
     ready = asyncio.Event()
     task = asyncio.create_task(server.run(ready.set))
@@ -142,7 +146,7 @@ def with_exporter(**settings: str) -> Callable[[Test], Callable[[], None]]:
 
     def decorate(test: Test) -> Callable[[], None]:
         async def run() -> None:
-            async with running(None, **settings) as exporter:
+            async with running(None, start=START, **settings) as exporter:
                 await test(exporter)
 
         @functools.wraps(test)

@@ -191,3 +191,48 @@ def test_a_recorded_token_that_says_nothing_is_no_error(text: str) -> None:
 def test_a_recorded_token_names_session_and_participant() -> None:
     """Unverified: whoever has the file could have written it."""
     assert auth.claimed_names(token()) == ("room", "ann")
+
+
+@pytest.mark.parametrize(
+    ("names", "query", "claimed"),
+    [
+        ({}, "", False), ({}, "session=room&participant=ann", True), ({}, "session=room", True),
+        ({"conference": "room"}, "", True), ({"user": "ann"}, "", True), ({"session": "tab"}, "", False),
+    ],
+)  # fmt: skip
+def test_a_token_that_names_nobody_leaves_it_to_the_client(names: dict[str, str], query: str, claimed: bool) -> None:
+    """It lets in, as a proxy's does; one that names anybody names them alone."""
+    identity = resolve(query=f"rtcstats-token={token({'rtcStats': names})}&{query}", config=SIGNED)
+
+    assert identity.claimed is claimed
+
+
+def basic(password: str) -> str:
+    """The header of clients that know user and password."""
+    return "Basic " + base64.b64encode(f"user:{password}".encode()).decode()
+
+
+@pytest.mark.parametrize("header", ["Basic !", "Basic", basic("secret"), basic("a.b.c"), basic("x" * 9000)])
+def test_a_password_that_is_no_token_lets_nobody_in(header: str) -> None:
+    """Where tokens are wanted."""
+    with pytest.raises(AuthError) as error:
+        resolve(config=SIGNED, authorization=header)
+    assert error.value.reason is Reason.BAD_TOKEN
+
+
+def test_a_password_may_be_the_token() -> None:
+    """And where none is wanted, another program's password is no matter."""
+    assert resolve(config=SIGNED, authorization=basic(token())).key == ("room", "ann")
+    assert not resolve(authorization=basic("secret")).claimed
+
+
+@pytest.mark.parametrize(
+    ("query", "stream"),
+    [
+        ("statsSessionId=a8bba65e-2719_X&isReconnect=false", "a8bba65e-2719_X"), ("statsSessionId=../x", ""),
+        ("statsSessionId=", ""), (f"statsSessionId={'x' * 129}", ""), ("", ""),
+    ],
+)  # fmt: skip
+def test_the_stream_is_an_id(query: str, stream: str) -> None:
+    """What is none is nobody's."""
+    assert resolve(query=query).stream == stream

@@ -59,6 +59,8 @@ VALUES = [
     ("metrics.native_histograms", "true", "true"),
     ("traces.ratio", "0.25", "0.25"),
     ("traces.epoch", "none", "none"),
+    ("quality.round_trip", "0.1, 0.2, 0.5", "0.1,0.2,0.5"),
+    ("quality.jitter", "0.02,0.05", "0.02,0.05"),
 ]
 
 
@@ -96,6 +98,13 @@ MISTAKES = [
     ({"traces.epoch": "week"}, {}, "--traces.epoch is 'week', wanted day or none"),
     ({"traces.budget": "0"}, {}, "--traces.budget is '0', wanted a whole number, 1 or more"),
     ({"metrics.native_histograms": "perhaps"}, {}, "is 'perhaps', wanted true or false"),
+    ({"quality.freeze": "much"}, {}, "--quality.freeze is 'much', wanted two or three numbers, such as"),
+    ({"quality.freeze": "0.1"}, {}, "--quality.freeze is '0.1', wanted two or three numbers, such as"),
+    (
+        {},
+        {"RTC_EXPORTER_QUALITY__FREEZE": "0.3,0.1"},
+        "RTC_EXPORTER_QUALITY__FREEZE: freeze is (0.3, 0.1, None), wanted bounds of good, fair and poor: each more",
+    ),
     ({"claims.session": ""}, {}, "--claims.session is '', wanted a text that is not empty"),
     (
         {"ingest.listen": "127.0.0.1:9", "admin.listen": "127.0.0.1:9"},

@@ -295,7 +295,13 @@ def test_every_attribute_is_there() -> None:
         ("rtc.ice.transport", ["udp", "tcp", "tls", "other"]),
         ("rtc.severity", ["info", "warning", "critical", "other"]),
         ("rtc.signal", ["traces", "metrics"]),
-        ("rtc.transport.protocol", ["rtcstats", "dump", "internals", "json"]),
+        (
+            "rtc.transport.protocol",
+            [
+                "rtcstats", "rtcstats-legacy", "jitsi", "jitsi-service", "observertc", "peermetrics", "pushgateway",
+                "json", "dump", "internals",
+            ],
+        ),
         (
             "rtc.outcome",
             [

@@ -116,9 +116,13 @@ def event(name: str, facts: Mapping[str, Any] | None = None, key: PeerConnection
     return Event(key, NOW + 10, name, facts or {})
 
 
-# What happens -> the metric that gets an exemplar, and its value; None where nothing does.
+# What happens -> the metrics that get an exemplar, and their value; None where nothing does.
 EVENTS: dict[str, tuple[Record, str | None, float]] = {
-    "a call of the API fails": (event("createOfferOnFailure", {"error": "InvalidStateError"}), "rtc.api.errors", 1.0),
+    "a call of the API fails": (
+        event("createOfferOnFailure", {"error": "InvalidStateError"}),
+        "rtc.api.errors rtc.issue.onsets",
+        1.0,
+    ),
     "getUserMedia fails": (event("getUserMediaOnFailure", {"error": "NotAllowedError"}), "rtc.api.errors", 1.0),
     "a call of the API": (event("createOffer"), None, 0.0),
     "a candidate error": (
@@ -136,12 +140,12 @@ EVENTS: dict[str, tuple[Record, str | None, float]] = {
 @pytest.mark.parametrize("case", EVENTS)
 def test_what_goes_wrong_points_to_a_trace(case: str) -> None:
     """Errors and ratings; nothing that just happens."""
-    record, metric, value = EVENTS[case]
+    record, metrics, value = EVENTS[case]
     pipeline = make()
     join(pipeline, LABELS)
     pipeline.feed(record, NOW + 11)
 
-    assert kept(pipeline) == ({metric: [Exemplar(LABELS, value, NOW + 11)]} if metric else {})
+    assert kept(pipeline) == {metric: [Exemplar(LABELS, value, NOW + 11)] for metric in (metrics or "").split()}
 
 
 STEPS: dict[str, tuple[Any, str | None, float]] = {

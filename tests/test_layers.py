@@ -17,30 +17,36 @@ PACKAGE = Path(__file__).parent.parent / "rtc_exporter"
 #: Lowest floor first.  ``wire.*`` stands for the modules of a room that have no line of their own; the
 #: modules of one room and floor may import one another, but not in a circle.
 FLOORS = (
-    ("errors", "model", "w3c", "metric", "limits", "attributes", "slots", "rules.*"),
-    ("rules",),
+    ("errors", "model", "w3c", "metric", "limits", "attributes", "slots", "thresholds", "emodel", "rules.*"),
+    ("rules", "dialogue", "clientissues"),
+    ("gaps",),
     ("catalog", "plans", "span", "spans"),
     ("wire.decoder",),
     ("wire.*",),
     ("wire",),
-    ("delta", "series", "labels", "setup", "segments", "tracing"),
-    ("formulas", "story", "phases", "choices"),
+    ("calls", "delta", "series", "labels", "setup", "segments", "tracing", "turns"),
+    ("formulas", "story", "phases", "choices", "trends"),
+    ("conditions",),
     ("signals", "transitions"),
-    ("quality",),
+    ("quality", "conversation"),
+    ("scores",),
     ("episodes", "probes"),
-    ("silence",),
-    ("detectors", "verdict"),
+    ("silence", "marks", "ledger"),
+    ("attribution", "detectors", "verdict", "gathering", "captures"),
+    ("incidents",),
     ("sessions", "routes"),
+    ("crowd",),
     ("meter", "events", "live", "summary", "drafts", "verdicts"),
     ("tracer", "choices"),
+    ("voice",),
     ("pipeline",),
     ("tenants",),
     ("export.*", "export", "conventions"),
     # The shell: from here on the world may be touched.
     ("settings", "useragent", "otel", "tree", "logs", "clock", "webconfig", "geo", "privacy"),
-    ("sections", "keys", "sources"),
+    ("sections", "keys", "sources", "grades"),
     ("config",),
-    ("auth",),
+    ("auth", "coverage"),
     ("app.*", "app", "importer", "player", "docs"),
     ("cli",),
     ("__main__",),
@@ -48,7 +54,7 @@ FLOORS = (
 SHELL = next(number for number, floor in enumerate(FLOORS) if "settings" in floor)
 
 #: Rooms with a door: who, besides the room itself, may come in.
-DOORS = {"wire": {"app", "importer", "docs"}, "export": {"app", "importer"}}
+DOORS = {"wire": {"app", "coverage", "importer", "docs"}, "export": {"app", "importer"}}
 
 #: The libraries a module or room may use; who is not named has the standard library alone.
 LIBRARIES = {
@@ -56,6 +62,7 @@ LIBRARIES = {
     "export": {"opentelemetry", "prometheus_client"},
     "settings": {"pydantic", "pydantic_settings"},
     "sections": {"pydantic"},
+    "grades": {"pydantic"},
     "config": {"pydantic", "pydantic_settings"},
     "webconfig": {"yaml"},
     "keys": {"jwt"},

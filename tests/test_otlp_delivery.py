@@ -16,6 +16,7 @@ from google.rpc.status_pb2 import Status
 
 from rtc_exporter.app import senders
 from rtc_exporter.app.delivery import Answer, Counts, Delivery, Part, Queue, Sender
+from rtc_exporter.app.parts import trace_settings
 from rtc_exporter.app.queues import SnapshotQueue, SpanQueue
 from rtc_exporter.config import Config
 from rtc_exporter.errors import ConfigError
@@ -706,3 +707,12 @@ def test_a_wrong_variable_refuses_the_start() -> None:
     """Before a port is opened."""
     with pytest.raises(ConfigError, match="OTEL_EXPORTER_OTLP_PROTOCOL is 'http/json', wanted grpc or http/protobuf"):
         Config.load({}, environ("http/json", 1))
+
+
+def test_what_is_pinned_is_kept_whatever_the_ratio() -> None:
+    """Sessions and participants by their own setting, and participants that have series of their own."""
+    args = {"traces.pinned": "standup, alice", "participants.pinned": "bob", "traces.ratio": "0"}
+    settings = trace_settings(Config.load(args, environ("grpc", 1)))
+
+    assert settings.pinned == {"standup", "alice", "bob"}
+    assert settings.ratio == 0.0

@@ -20,6 +20,7 @@ from opentelemetry.trace import Link as SdkLink
 from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags, TraceState
 
 from rtc_exporter import __version__, catalog
+from rtc_exporter.export import otlp_metrics
 from rtc_exporter.export.otlp import MAX_BYTES, MAX_POINTS, MAX_SPANS, MetricsEncoder, batches, encode_spans
 from rtc_exporter.export.otlp_values import nanoseconds
 from rtc_exporter.metric import Kind, Metric, Profile, Tier
@@ -626,9 +627,46 @@ def test_a_series_that_is_gone_gets_one_last_point() -> None:
             "gauge": {"data_points": [{"attributes": text(a="a", b="x"), "time_unix_nano": NOW_NS, "flags": 1}]},
         },
     )
+    encoder.confirm()
     store.remove("t.live", ("b",))
     assert [len(points_of(metric)) for metric in metrics_of(export(encoder, store))] == [1]
+    encoder.confirm()
     assert list(encoder.encode(store.families(), NOW)) == []
+
+
+def test_last_points_come_again_until_they_were_received() -> None:
+    """A snapshot that a newer one replaced, or that was refused, has told nobody; who is back has not ended."""
+    store, encoder = store_of(LIVE), MetricsEncoder(RESOURCE)
+    for participant in "abc":
+        store.set("t.live", (participant,), 0.5, START)
+    export(encoder, store)
+    for participant in "ab":
+        store.remove("t.live", (participant,))
+
+    def told() -> list[tuple[str, int]]:
+        """Participants and flags."""
+        metrics = metrics_of(export(encoder, store))
+        points = [point for metric in metrics for point in points_of(metric)]
+        return sorted((point.attributes[0].value.string_value, point.flags) for point in points)
+
+    assert told() == told() == [("a", 1), ("b", 1), ("c", 0)]
+    store.set("t.live", ("a",), 0.5, START)
+    assert told() == [("a", 0), ("b", 1), ("c", 0)]
+    encoder.confirm()
+    assert told() == [("a", 0), ("c", 0)]
+
+
+def test_last_points_that_nobody_receives_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """During a long outage many come and go: the oldest are forgotten."""
+    monkeypatch.setattr(otlp_metrics, "MOST_GONE", 10)
+    store, encoder = store_of(LIVE), MetricsEncoder(RESOURCE)
+    for number in range(50):
+        store.set("t.live", (str(number),), 0.5, START)
+        list(encoder.encode(store.families(), NOW))
+        store.remove("t.live", (str(number),))
+
+    points = [point for metric in metrics_of(export(encoder, store)) for point in points_of(metric)]
+    assert [point.attributes[0].value.string_value for point in points] == [str(number) for number in range(40, 50)]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from rtc_exporter.errors import ConfigError
 from rtc_exporter.model import ParticipantKey
 from rtc_exporter.privacy import Privacy, pseudonym, truncate
 from tests import databases
-from tests.running import Running, running
+from tests.running import START, Running, running
 
 KEY = "0123456789abcdef0123456789abcdef"
 T0 = 1_795_171_685_556
@@ -117,7 +117,10 @@ def test_clients_have_a_country_and_no_address(country: Path, network: Path) -> 
 
     async def scenario() -> None:
         settings = {"privacy__country_database": str(country), "privacy__network_database": str(network)}
-        async with running(None, **settings) as exporter, exporter.client("/v1/rtcstats/room/ann") as client:
+        async with (
+            running(None, start=START, **settings) as exporter,
+            exporter.client("/v1/rtcstats/room/ann") as client,
+        ):
             await client.send(CREATE)
             await exporter.until(lambda: exporter.participants)
             (participant,) = exporter.server.pipeline.sessions.participants.values()
@@ -138,7 +141,7 @@ def test_a_participant_is_known_by_its_hash_alone() -> None:
 
     async def scenario() -> None:
         settings = {"privacy__participant_id": "hash", "privacy__hash_key": KEY, "participants__pinned": "ann"}
-        async with running(None, **settings) as exporter:
+        async with running(None, start=START, **settings) as exporter:
             async with exporter.client("/v1/rtcstats/room/ann") as client:
                 await client.send(CREATE)
                 await exporter.until(lambda: exporter.participants == {hashed})

@@ -24,9 +24,12 @@ from websockets.typing import Subprotocol
 from rtc_exporter import catalog, signals
 from rtc_exporter.delta import Deltas
 from rtc_exporter.model import ParticipantKey, Report
+from rtc_exporter.tracing import SessionTrace, TraceSettings
 from rtc_exporter.wire.rtcstats import Decoder
+from tests import replayed
 from tests.captures import frames, names, oracle, rows
 from tests.peers import peer
+from tests.receivers import OK, http_receiver
 from tests.running import Running, running
 
 #: Longer than Prometheus takes for anything here, its start included.
@@ -470,3 +473,65 @@ def test_exemplars_of_native_histograms_can_be_asked_for(native: Rich) -> None:
     assert native.exemplars["rtc_api_errors_total"] == [("d" * 32, 1.0)]
     assert {(trace, value) for trace, value, _ in OFFERED} >= set(native.exemplars["rtc_inbound_jitter_seconds"])
     assert native.exemplars["rtc_inbound_jitter_seconds"]
+
+
+# ── a call whose trace is kept
+
+
+class Traced(NamedTuple):
+    """What Prometheus knows of a degraded call, and what was sent of its trace."""
+
+    exemplars: list[dict[str, Any]]
+    #: Trace and span ids that left, in hexadecimal.
+    spans: set[tuple[str, str]]
+
+
+async def traced_scenario(folder: Path, native: bool) -> Traced:
+    """A recorded call plays while its spans go to a receiver of OTLP, and its metrics to Prometheus."""
+    with http_receiver([OK]) as receiver:
+        environ = {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": f"http://127.0.0.1:{receiver.port}/v1/traces"}
+        settings = {"metrics__native_histograms": "true" if native else "false"}
+        async with (
+            running(environ, start=replayed.start(CALL), **settings) as exporter,
+            prometheus(exporter, folder, NATIVE if native else EXEMPLARS) as (server, _),
+        ):
+            await replayed.play(exporter, CALL)
+            target = f"{exporter.server.admin_address} rtc-exporter"
+            await server.until("up", {f"up {target}": 1})
+            seen = len(await server.times("up[5m]"))
+            await server.until(f"count_over_time(up[5m]) > bool {seen + 1}", {target: 1})
+            began = replayed.start(CALL)
+            found = await server.get(
+                "/api/v1/query_exemplars",
+                query='{__name__=~"rtc_.*"}',
+                start=str(began - 60),
+                end=str(began + 600),
+            )
+        spans = {
+            (span.trace_id.hex(), span.span_id.hex())
+            for request in receiver.requests
+            for part in request.message.resource_spans
+            for scope in part.scope_spans
+            for span in scope.spans
+        }
+    return Traced([{**row["seriesLabels"], **one} for row in found for one in row["exemplars"]], spans)
+
+
+@pytest.mark.parametrize("native", [False, True])
+def test_the_bad_bucket_leads_to_the_trace_of_the_call(native: bool, tmp_path: Path) -> None:
+    """Who asks Prometheus for exemplars of a round trip over 0.4 s gets the trace, and the participant's span in it."""
+    peer("prometheus")
+    traced = asyncio.run(traced_scenario(tmp_path, native))
+    room = SessionTrace(TraceSettings(), "lab-degraded-0705d0", replayed.start(CALL)).trace_id.hex()
+    found = [(row["labels"]["trace_id"], row["labels"]["span_id"]) for row in traced.exemplars]
+    slow = [
+        row for row in traced.exemplars
+        if row["__name__"].startswith("rtc_remote_inbound_round_trip_time") and float(row["value"]) > 0.4
+    ]  # fmt: skip
+
+    assert {trace for trace, _ in found} == {room}
+    assert set(found) <= traced.spans
+    assert len({row["__name__"] for row in traced.exemplars}) > 20
+    assert {row["labels"]["rtc_participant_id"] for row in slow} <= {"p1", "p2"}
+    # Of the exemplars of a native histogram Prometheus 2.42 takes the first alone, be it of a good bucket.
+    assert slow or native

@@ -4,6 +4,7 @@ import pytest
 
 from rtc_exporter import quality, signals, spans
 from rtc_exporter.quality import BAD, CLASSES, FAIR, GOOD, GUARDS, INSTEAD, LEVELS, POOR, Level
+from rtc_exporter.thresholds import Rising, Thresholds
 from tests.judging import SECONDS, Call, Interval
 
 GRADED = [level for level in LEVELS if level.bounds is not None]
@@ -139,6 +140,13 @@ def test_a_freeze_with_signs_of_trouble_counts_at_any_frame_rate() -> None:
 
 
 # ── the table
+
+
+def test_other_thresholds_make_other_classes() -> None:
+    """The table is made of what somebody chose."""
+    loss = next(level for level in quality.levels(Thresholds(audio_loss=Rising(0.05, 0.1))) if level.kind == "audio")
+
+    assert (loss.signal, loss.grade(0.05), loss.grade(0.5)) == ("loss_ratio", GOOD, POOR)
 
 
 def test_measures_and_classes_are_those_of_the_spans() -> None:

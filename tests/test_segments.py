@@ -29,6 +29,17 @@ CASES: dict[str, tuple[list[tuple[float, str]], list[Cut]]] = {
     "a change that does not last half a minute does not cut": (
         steady("good", 0, 60) + steady("bad", 60, 70) + steady("good", 70, 330), [(0, 300, "good", "interval")],
     ),
+    "folds that come a bit later each time": (
+        [(5.2 * number, "good") for number in range(1, 116)],
+        [(0, 5.2 * 57, "good", "interval"), (5.2 * 57, 5.2 * 114, "good", "interval")],
+    ),
+    "a change of class that has not lasted when five minutes are over": (
+        steady("good", 0, 290) + steady("bad", 290, 330),
+        [(0, 300, "good", "interval")],
+    ),
+    "reports every minute and a half": (
+        steady("good", 0, 630, 90), [(0, 270, "unclassified", "interval"), (270, 540, "unclassified", "interval")],
+    ),
     "reports every ten seconds": (steady("fair", 0, 300, 10), [(0, 300, "fair", "interval")]),
     "the first class is no change": (
         steady("unclassified", 0, 10) + steady("good", 10, 300), [(0, 300, "good", "interval")],
@@ -71,13 +82,38 @@ def test_a_sleeping_page_is_not_classified() -> None:
     assert Segments(0.0).finish(0.0) is None
 
 
-def test_a_clock_that_jumps_back_adds_nothing() -> None:
+def test_a_clock_that_steps_back_adds_nothing() -> None:
     """The event clock follows NTP."""
     _, segments = play([(5, "good"), (3, "good"), (6, "good")])
     rest = segments.finish(6.0)
 
     assert rest is not None
     assert rest.classes == {"good": 6.0}
+
+
+@pytest.mark.parametrize("jump", [-1e9, -3600.0, -10.0, 86_400.0, 1e9])
+def test_a_clock_that_is_set_neither_lasts_nor_stops(jump: float) -> None:
+    """What has passed stays passed, and the five minutes go on."""
+    done, segments = play(steady("good", 0, 100) + [(time + jump, q) for time, q in steady("good", 100, 400)])
+
+    assert [(end - start, reason) for start, end, _, reason in done] == [(300, "interval")]
+    rest = segments.finish(400.0 + jump)
+    assert rest is not None
+    assert rest.end - rest.start == pytest.approx(95)
+
+
+def test_a_segment_ends_where_nothing_is_told_any_more() -> None:
+    """When it is told that five minutes are over; what comes then belongs to the next."""
+    segments = Segments(0.0)
+    segments.fold(5.0, "good", {})
+    late = segments.rest(299.9, "good")
+    rest = segments.finish(310.0)
+
+    assert [(tally.start, tally.end, tally.classes, reason) for tally, reason in late] == [
+        (0.0, 299.9, {"good": 5.0, "unclassified": 294.9}, "interval"),
+    ]  # fmt: skip
+    assert rest is not None
+    assert (rest.start, rest.end) == (299.9, 310.0)
 
 
 @pytest.mark.parametrize(

@@ -170,7 +170,7 @@ def test_t11_clients_decide_neither_ids_nor_sampling() -> None:
 MAY_OPEN = {
     "keys", "sources", "config", "webconfig", "geo", "otel", "docs", "importer", "player", "useragent", "logs",
     "app.memory", "app.notify", "app.listener", "app.process", "app.senders", "app.watch", "app.server", "app.guard",
-    "conventions", "cli",
+    "conventions", "cli", "coverage",
 }  # fmt: skip
 OPENS = {
     "open", "urlopen", "create_connection", "open_connection", "getaddrinfo", "gethostbyname", "connect", "system",
@@ -311,6 +311,25 @@ def test_t22_whole_reports_are_bounded_as_well() -> None:
         assert decoder._room.taken <= most
         assert taken + len(decoder.refused) == 40
         assert {error.reason for error in decoder.refused} == {Reason.TOO_MANY}
+
+
+@with_exporter()
+async def test_t22_what_is_given_back_is_counted_first(exporter: Running) -> None:
+    """The end of a peer connection frees its room, and the reports since the last fold are still read."""
+    async with exporter.client("/v1/rtcstats/room/ann") as client:
+        await client.send(PAGE)
+        await client.send('[39,"PC_0",{},1]')
+        report = '["g","PC_0",{"IT0":{%s"14":%d},"t":%d},1]'
+        for n in range(4):
+            first = '"type":1,"ssrc":1,"kind":"audio",' if not n else ""
+            await client.send(report % (first, 100 * (n + 1), 1_795_171_685_000 + 1000 * n))
+        await client.send('[36,"PC_0",null,1]')
+        await exporter.until(
+            lambda: exporter.server.pipeline.status().peer_connections == 0 and exporter.accepted() == 4
+        )
+        samples = await exporter.samples()
+
+    assert sum(value for name, value in samples.items() if name.startswith("rtc_inbound_packets_total")) == 400
 
 
 @with_exporter(limits__stats="50", limits__frames_per_second="10000")

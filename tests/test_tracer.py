@@ -143,6 +143,16 @@ def test_the_path_is_on_the_setup(case: str, local: str) -> None:
     )
 
 
+@pytest.mark.parametrize(("case", "local"), [("relay-cr", "relay"), ("healthy-cr", "host")])
+def test_the_path_is_on_what_is_searched(case: str, local: str) -> None:
+    """Back ends join no spans: segments and summaries say it too."""
+    for name in (table.SEGMENT, table.SUMMARY):
+        found = named(traced.spans(case), name)
+        assert [span.attributes["rtc.ice.candidate.type"] for span in found] == [local, local]
+    segments = named(traced.spans(case), table.SEGMENT)
+    assert [span.attributes["rtc.ice.remote_candidate.type"] for span in segments] == [local, local]
+
+
 @pytest.mark.parametrize("case", [case for case in CASES if case.startswith(("healthy", "relay", "mesh", "simulcast"))])
 def test_a_healthy_call_has_all_phases_and_no_error(case: str) -> None:
     """From the offer to the first frame; nothing is bad."""
@@ -469,7 +479,8 @@ def test_an_ice_restart_and_the_outage_that_made_it() -> None:
     assert (restart.end - restart.start, restart.attributes["rtc.outcome"]) == (2.0, "recovered")
     assert restart.attributes["rtc.ice.restart.trigger"] == "restartIce"
     assert (outage.end - outage.start, outage.attributes["rtc.outcome"]) == (8.0, "recovered")
-    assert (outage.attributes["rtc.severity"], outage.error) == ("critical", "disconnected")
+    assert (outage.attributes["rtc.severity"], outage.attributes["rtc.worst"]) == ("critical", 8.0)
+    assert outage.error == "ICE is disconnected, as the peer connection says itself"
 
 
 def test_a_connection_that_dies_is_one_episode() -> None:
@@ -511,6 +522,23 @@ def test_a_bad_rating_keeps_a_trace() -> None:
 
     assert {span.attributes.get("rtc.sampling.reason") for span in spans[1:-1]} == {"rtc.feedback"}
     assert named(spans, table.SUMMARY)[0].attributes["rtc.feedback.rating"] == 2.0
+
+
+def test_what_a_library_of_the_client_finds_is_shown() -> None:
+    """When it begins and when it is over; a word that nobody knows is not repeated."""
+    call = Made()
+    call.connect()
+    call.event("issue", pc="", issue="congestion", flag=True)
+    call.event("issue", pc="", issue="congestion", flag=False)
+    call.event("issue", pc="", issue="the-cat", flag=True)
+    spans = call.leave()
+
+    shown = [event for span in named(spans, table.SEGMENT) for event in span.events if event.name == "rtc.client_issue"]
+    assert [dict(event.attributes) for event in shown] == [
+        {"rtc.client.issue": "congestion", "rtc.client.issue_begins": True},
+        {"rtc.client.issue": "congestion", "rtc.client.issue_begins": False},
+        {"rtc.client.issue": "other", "rtc.client.issue_begins": True},
+    ]
 
 
 def test_a_client_with_a_wrong_clock_has_spans_on_ours() -> None:

@@ -4,8 +4,18 @@ import pytest
 
 from rtc_exporter import spans
 from rtc_exporter.model import ParticipantKey
-from rtc_exporter.span import Span, SpanEvent, size, span_id, trace_id
-from rtc_exporter.tracing import Draft, Fate, ParticipantTrace, SessionTrace, TraceSettings, sampled
+from rtc_exporter.span import Link, Span, SpanEvent, size, span_id, trace_id
+from rtc_exporter.tracing import (
+    MOST_LINKS,
+    REMEMBERED,
+    Draft,
+    Ended,
+    Fate,
+    ParticipantTrace,
+    SessionTrace,
+    TraceSettings,
+    sampled,
+)
 
 #: 20 November 2026, 10:15 UTC.
 NOW = 1_795_169_700.0
@@ -141,6 +151,33 @@ def test_a_budget_ends_the_spans_of_a_participant_but_not_its_summary() -> None:
     assert finish(who, who.draft(spans.SUMMARY, NOW, NOW)) == [(spans.SUMMARY, Fate.QUEUED)]
 
 
+def test_setups_fill_budget_and_buffer_like_everything_else() -> None:
+    """Who makes peer connections without end has no more spans than others, and none without its parent."""
+    who = announced(TraceSettings(ratio=0.0, budget=80))
+    fates: list[Fate] = []
+    for number in range(100):
+        setup = who.draft(spans.SETUP, NOW, NOW, str(number))
+        phase = who.draft("rtc.setup.set_local", NOW, NOW, str(number), parent=setup.id)
+        fates += [fate for draft in (setup, *([phase] if number % 10 == 0 else [])) for _, fate in finish(who, draft)]
+
+    assert who.buffered == 64
+    assert fates.count(Fate.OVER_BUDGET) == 110 - 80
+    kept = [span for span, _ in who.keep("x")]
+    assert {span.parent_id for span in kept} <= {b"", who.session.root, *(span.span_id for span in kept)}
+
+
+def test_a_phase_that_comes_after_its_setup_was_given_up_does_not_leave() -> None:
+    """The setup made room for others; the trace is kept after all, and the late phase would be an orphan."""
+    who = announced()
+    setups = [who.draft(spans.SETUP, NOW, NOW, str(number)) for number in range(100)]
+    for setup in setups:
+        finish(who, setup)
+    who.keep("x")
+
+    late = [who.draft("rtc.setup.first_frame", NOW, NOW, parent=setups[number].id) for number in (0, 99)]
+    assert [finish(who, draft)[0][1] for draft in late] == [Fate.SAMPLED_OUT, Fate.QUEUED]
+
+
 def test_times_are_shifted_and_never_in_the_future_or_backwards() -> None:
     """A client whose clock is an hour ahead, and one whose clock jumps back within a span."""
     who = announced(TraceSettings(ratio=1.0))
@@ -207,6 +244,60 @@ def test_who_joins_again_has_spans_of_its_own() -> None:
     assert first.span_id != second.span_id
 
 
+def test_who_joins_again_and_again_has_one_budget() -> None:
+    """A page that is loaded again each second has what is left; at last it has no spans, and no exemplars either."""
+    settings = TraceSettings(budget=3)
+    session = SessionTrace(settings, "s", NOW)
+    left: list[list[tuple[str, Fate]]] = []
+    exemplars = []
+    for _ in range(4):
+        who = trace(settings, session=session)
+        exemplars.append(who.exemplar is not None)
+        drafts = [who.draft(spans.PARTICIPANT, NOW, NOW), *(who.draft(spans.SEGMENT, NOW, NOW, str(n)) for n in "ab")]
+        left.append([row for draft in drafts for row in finish(who, draft)])
+        who.forget()
+
+    assert [[fate for _, fate in rows] for rows in left] == [
+        [Fate.QUEUED] * 3, [Fate.QUEUED] * 2 + [Fate.OVER_BUDGET], [Fate.QUEUED] + [Fate.OVER_BUDGET] * 2,
+        [Fate.OVER_BUDGET] * 3,
+    ]  # fmt: skip
+    assert exemplars == [True, True, True, False]
+
+
+def test_a_session_that_begins_again_knows_who_was_there() -> None:
+    """The room is used again the same day: one trace, and no id of the first time."""
+    ended, settings = Ended(), TraceSettings()
+    first = ended.begin(settings, "s", NOW)
+    before = trace(settings, session=first)
+    before.forget()
+    ended.end(first)
+    again = ended.begin(settings, "s", NOW + 3600)
+
+    assert (first.number, again.number) == (0, 1)
+    assert again.trace_id == first.trace_id
+    assert trace(settings, session=again).span_id != before.span_id
+    assert ended.begin(settings, "other", NOW).number == 0
+
+
+def test_few_of_the_sessions_that_ended_are_remembered() -> None:
+    """As many as their participants are few."""
+    ended, settings = Ended(), TraceSettings()
+    for number in range(REMEMBERED):
+        ended.end(ended.begin(settings, str(number), NOW))
+    ended.end(ended.begin(settings, "one more", NOW))
+
+    assert [ended.begin(settings, name, NOW).number for name in ("0", "1", "one more")] == [0, 1, 1]
+
+
+def test_links_are_bounded() -> None:
+    """A client may name many traces of its own, each time that it tells about itself."""
+    who = trace()
+    for number in range(1, 1000):
+        who.link(Link(number.to_bytes(16, "big"), b"s" * 8, {}))
+
+    assert len(who.links) == MOST_LINKS
+
+
 def test_a_day_long_stay_rolls_over_with_links_both_ways() -> None:
     """The new trace starts with a participant span that points back."""
     who = announced(TraceSettings(ratio=1.0))
@@ -234,8 +325,9 @@ def test_pinned_sessions_and_participants_are_kept() -> None:
 )  # fmt: skip
 def test_exemplars_fit_into_128_characters(participant: str, names: list[str]) -> None:
     """The ids always do; the participant's does where it is short."""
-    labels = trace(participant=participant).exemplar
+    labels = trace(TraceSettings(), participant).exemplar
 
+    assert labels is not None
     assert [name for name, _ in labels] == names
     assert sum(len(name) + len(value) for name, value in labels) <= 128
 

@@ -20,8 +20,8 @@ from rtc_exporter.model import Event, Joined, Left, Member, ParticipantKey, Reco
 from rtc_exporter.w3c import EVENTS, FACTS, LEAVE_REASONS, OWN_CLOCK, STATS
 from rtc_exporter.wire import plain, rtcstats
 from rtc_exporter.wire.compact import MEMBERS, TYPES, Base
-from rtc_exporter.wire.decoder import Decoder
-from tests import captures
+from rtc_exporter.wire.decoder import Decoder, Request
+from tests import captures, clients
 
 KEY = ParticipantKey("call", "ada")
 NOW = 1_795_171_690.0
@@ -52,6 +52,17 @@ def whole_report(index: int) -> dict[str, Any]:
     return objects
 
 
+def requests(*rows: tuple[str, str, Any]) -> list[str]:
+    """Requests of a format that is an API, as frames; a body is a document, or text."""
+    bodies = [body if isinstance(body, str) else json.dumps(body) for _, _, body in rows]
+    return [Request(row[0], row[1], body.encode()).frame().decode() for row, body in zip(rows, bodies, strict=True)]
+
+
+_GROUP = "/job/j/peerConnectionId/p"
+_AT = {"connectionId": "c", "peerId": "p"}
+_SERVICE = {"statsSessionId": "b1"}
+
+#: Sound frames of each format that is a stream.
 FRAMES: dict[str, list[str]] = {
     "rtcstats": [frame.text for frame in captures.frames("healthy-cr.p1.frames")[:60]],
     "json": [
@@ -65,11 +76,35 @@ FRAMES: dict[str, list[str]] = {
         )
         for n in range(20)
     ],
+    "rtcstats-legacy": clients.frames("healthy-legacy-ff.p1")[:60],
+    "jitsi": clients.frames("healthy-jitsi-cr.p1")[:60],
+    "jitsi-service": [json.dumps({**_SERVICE, "type": "stats-entry", "data": "{}"})] * 20,
+    "observertc": clients.frames("healthy-monitor-cr.p1"),
+    "peermetrics": requests(
+        ("POST", "/initialize", {"conferenceId": "c", "userId": "u", "apiKey": "k"}),
+        ("POST", "/sessions", {"platform": {"browser": {"name": "Chrome"}}, "appVersion": "1"}),
+        ("POST", "/events/get-user-media", {"eventName": "getUserMedia", "data": {"constraints": {"audio": True}}}),
+        ("POST", "/connection", {"eventName": "addConnection", "peerId": "p", "delta": 5}),
+        ("POST", "/connection", {**_AT, "eventName": "onconnectionstatechange", "data": {"connectionState": "failed"}}),
+        ("PUT", "/tracks", {**_AT, "event": "mute", "trackId": "t", "data": {"kind": "audio"}}),
+        *(("POST", "/stats", {**_AT, "data": row["data"]}) for row in clients.parsed()[2:8]),
+        ("POST", "/events/browser", {"eventName": "tabFocus", "focus": True}),
+    ),
+    "pushgateway": requests(
+        *(
+            ("POST", _GROUP, f'inbound_rtp_packetsLost{{id="I",kind="audio",mid="0"}} {n}\noutbound_rtp_active{{}} 1\n')
+            for n in range(20)
+        ),
+        ("DELETE", _GROUP, ""),
+    ),
 }  # fmt: skip
+STREAMS = {form.name: form for form in wire.FORMATS if form.stream is not None}
 DECODERS: dict[str, Callable[[], Decoder]] = {
-    "rtcstats": lambda: rtcstats.Decoder(KEY),
-    "json": lambda: plain.Decoder(KEY, claimed=False),
+    name: lambda form=form: form.decoder(KEY, claimed=not form.names_itself)  # type: ignore[misc]  # bound now
+    for name, form in STREAMS.items()
 }
+#: Formats whose frames are JSON and nothing else.
+DOCUMENTS = sorted(DECODERS.keys() - {"peermetrics", "pushgateway"})
 
 
 def sound(record: Record) -> None:
@@ -126,6 +161,16 @@ def replaced(value: Any, path: tuple[Any, ...], new: Any) -> Any:
     return copy
 
 
+def test_every_format_is_tried() -> None:
+    """A format that is new has sound frames here, and each of them is sound."""
+    assert FRAMES.keys() == DECODERS.keys()
+    for name, frames in FRAMES.items():
+        decoder = DECODERS[name]()
+        for frame in frames:
+            for record in decoder.receive(frame, NOW):
+                sound(record)
+
+
 @pytest.mark.parametrize("name", DECODERS)
 def test_raw_garbage_is_refused(name: str) -> None:
     """What is no JSON, or too deep, or too large."""
@@ -156,12 +201,15 @@ def test_a_wrong_value_in_any_place_is_refused_or_dropped(name: str) -> None:
     """Every place of every kind of frame is given a value of another type; sound frames in between still work."""
     rng = random.Random(4711)
     decoder = DECODERS[name]()
-    for frame in FRAMES[name][:40:2]:
-        document = json.loads(frame)
+    for frame in FRAMES[name][: 40 if name in DOCUMENTS else 14 : 2]:
+        head, _, body = ("", "", frame) if name in DOCUMENTS else frame.partition("\n")
+        head = f"{head}\n" if head else ""
+        document = json.loads(body) if name != "pushgateway" else body.splitlines()
         places = list(positions(document))
         for place in places if len(places) < 60 else rng.sample(places, 60):
             for wrong in rng.sample(WRONG, 4):
-                feed(decoder, json.dumps(replaced(document, place, wrong)))
+                bent = replaced(document, place, wrong)
+                feed(decoder, head + (json.dumps(bent) if name != "pushgateway" else _lines(bent)))
         feed(decoder, frame)
 
 
@@ -201,13 +249,58 @@ def random_json(rng: random.Random, depth: int = 0) -> JSON:
     return {rng.choice(words): random_json(rng, depth + 1) for _ in range(rng.randrange(6))}
 
 
+def _lines(bent: Any) -> str:
+    return "\n".join(map(str, bent)) if isinstance(bent, list) else str(bent)
+
+
+def random_frame(rng: random.Random, name: str) -> str:
+    """A frame of a format's own words with anything in their places."""
+    row: list[JSON] = [rng.choice(("getstats", "create", "identity", "addTrack", "close", random_json(rng, 4)))]
+    row += [rng.choice((None, "PC_0", random_json(rng, 4))), random_json(rng), rng.choice((NOW * 1000, None, -1))]
+    match name:
+        case "rtcstats-legacy":
+            return json.dumps(row)
+        case "jitsi" | "jitsi-service":
+            kind = rng.choice(("identity", "stats-entry", "keepalive", "close", random_json(rng, 4)))
+            data = rng.choice((json.dumps([*row, rng.randrange(9)]), [*row, 5], random_json(rng)))
+            return json.dumps(
+                {"statsSessionId": rng.choice(("a", "b", random_json(rng, 4))), "type": kind, "data": data}
+            )
+        case "observertc":
+            arrays = ("peerConnections", "clientEvents", "clientIssues", "clientMetaItems", "extensionStats", "sample")
+            items = [[{"peerConnectionId": "p", "type": "congestion", "payload": random_json(rng),
+                       rng.choice(("inboundRtps", "iceCandidatePairs")): random_json(rng)}], random_json(rng)]  # fmt: skip
+            return json.dumps({"callId": "c", **{array: rng.choice(items) for array in rng.sample(arrays, 3)}})
+        case "peermetrics":
+            path = rng.choice(("/initialize", "/sessions", "/connection", "/stats", "/tracks", "/events/browser"))
+            names = (
+                "eventName",
+                "data",
+                "peerId",
+                "connectionId",
+                "event",
+                "token",
+                "delta",
+                "conferenceId",
+                "platform",
+            )
+            return f"{rng.choice(('POST', 'PUT'))} {path}\n" + json.dumps({n: random_json(rng) for n in names})
+    lines = (
+        f'{rng.choice(("inbound_rtp_jitter", "x"))}{{id="{random_json(rng, 4)}"}} {random_json(rng, 4)}'
+        for _ in range(3)
+    )
+    return f"POST {_GROUP}\n" + "\n".join(lines)
+
+
 @pytest.mark.parametrize("name", DECODERS)
 def test_random_documents_are_refused_or_understood(name: str) -> None:
     """Documents of the formats' own words in random order."""
     rng = random.Random(1)
     decoder = DECODERS[name]()
     for _ in range(3000):
-        if name == "rtcstats":
+        if name not in ("rtcstats", "json"):
+            feed(decoder, random_frame(rng, name))
+        elif name == "rtcstats":
             method = rng.choice(("g", 1, *range(2, 82), ":userRating", random_json(rng, 4)))
             peer = rng.choice((None, "PC_0", "PC_1", random_json(rng, 4)))
             value = random_json(rng)
@@ -397,7 +490,7 @@ RTC_CONFIGURATION = {
 }  # fmt: skip
 PRIVATE_MEMBERS = (
     "address", "ip", "relatedAddress", "url", "usernameFragment", "foundation", "label", "sdpFmtpLine", "fingerprint",
-    "base64Certificate", "issuerCertificateId", "iceLocalUsernameFragment", "contentType", "googTimingFrameInfo", "canary",
+    "base64Certificate", "issuerCertificateId", "iceLocalUsernameFragment", "googTimingFrameInfo", "canary",
     "134", "138", "141", "143", "140", "115", "9", "163", "165", "122", "66", "67", "ada",
 )  # fmt: skip
 STATS_OBJECT = {"type": "local-candidate", "timestamp": NOW * 1000, **dict.fromkeys(PRIVATE_MEMBERS, C)}
@@ -499,9 +592,84 @@ def test_nothing_private_leaves_the_other_parsers() -> None:
     assert C not in _all_text(records)
 
 
+def test_nothing_private_leaves_the_parsers_of_other_clients() -> None:
+    """The same for the old clients and Jitsi, for samples, for peermetrics and for what is pushed."""
+    rows = [
+        [rtcstats.METHODS.get(method, str(method)), peer, value, NOW * 1000]
+        for method, peer, value, *_ in PRIVATE
+        if method != "g"
+    ]
+    rows += [["addTrack", "PC_0", f"audio:t1 stream:{C} canary"], ["onaddstream", "PC_0", f"{C} audio:{C}"],
+             ["logs", None, [{"text": C}]], ["userfeedback", None, {"score": 2, "comment": C, "issue": f"{C}!"}],
+             ["addTransceiver", "PC_0", f"video {C}"], ["identity", None, {"displayName": C, "config": {C: C}}],
+             ["publicIP", None, [C]], ["tags", None, {C: C}]]  # fmt: skip
+    rows = [[*row[:3], NOW * 1000] for row in rows]
+    rows.append(["getstats", "PC_0", {"A": STATS_OBJECT, "timestamp": NOW * 1000}, NOW * 1000])
+    for name in ("rtcstats-legacy", "jitsi"):
+        decoder = STREAMS[name].decoder(KEY)
+        records = [record for row in rows for record in decoder.receive(json.dumps(row), NOW)]
+        assert len(records) > 20
+        assert C not in _all_text(records), name
+
+    types = (
+        "PEER_CONNECTION_STATE_CHANGED",
+        "ICE_CANDIDATE",
+        "ICE_CANDIDATE_ERROR",
+        "MEDIA_TRACK_ADDED",
+        "userRating",
+        C,
+    )
+    payload = {
+        "peerConnectionId": "pc",
+        **dict.fromkeys(("connectionState", "candidate", "url", "kind", "score", "ua"), C),
+    }
+    metas = ("USER_AGENT_DATA", "BROWSER", "OPERATION_SYSTEM", "MEDIA_DEVICE", "LOCAL_SDP", "MEDIA_CONSTRAINT")
+    sample = {
+        "callId": "c", "attachments": {C: C}, "score": 5, "scoreReasons": {C: C}, "extensionStats": [{"type": C, "payload": C}],
+        "peerConnections": [{"peerConnectionId": "pc", "attachments": C, "iceCandidates": [{"id": "A", **STATS_OBJECT}]}],
+        "clientEvents": [{"type": type, "payload": payload} for type in types],
+        "clientIssues": [{"type": f"{C} said", "payload": {**payload, "message": C}}],
+        "clientMetaItems": [{"type": type, "payload": {"name": f"{C}@x", "label": C, "browser": {"name": f"{C}@x"}}} for type in metas],
+    }  # fmt: skip
+    records = STREAMS["observertc"].decoder(KEY).receive(json.dumps(sample), NOW)
+    assert len(records) > 6
+    assert C not in _all_text(records)
+
+    stream = {"id": "I", "type": "inbound-rtp", "timestamp": NOW * 1000, **dict.fromkeys(PRIVATE_MEMBERS, C)}
+    pair = {"id": "P", "timestamp": NOW * 1000, "localCandidateId": "L", "local": STATS_OBJECT, "url": C}
+    asked = requests(
+        ("POST", "/initialize", {"conferenceName": C, "userName": C, "conferenceId": "c", "userId": "u"}),
+        ("POST", "/sessions", {"platform": {"ua": C, "browser": {"name": f"{C}@x"}}, "devices": [{"label": C}], "meta": {C: C}}),
+        ("POST", "/stats", {**_AT, "data": {"audio": {"inbound": [stream]}, "connection": pair}}),
+        ("POST", "/connection", {**_AT, "eventName": "onicecandidateerror", "data": {"address": C, "url": f"turn:{C}", "errorText": C}}),
+        ("POST", "/events/get-user-media", {"data": {"error": {"name": C, "message": C}}}),
+        ("POST", "/events/browser", {"eventName": "custom", "data": C}),
+    )  # fmt: skip
+    decoder = STREAMS["peermetrics"].decoder(KEY)
+    records = [record for frame in asked for record in decoder.receive(frame, NOW)]
+    assert len(records) > 4
+    assert C not in _all_text(records)
+
+    labels = ",".join(f'{name}="{C}"' for name in ("pageUrl", "title", *PRIVATE_MEMBERS) if name.isalpha())
+    (frame,) = requests(
+        ("POST", _GROUP, f'inbound_rtp_jitter{{{labels},id="I",mid="0"}} 1\nlocal_candidate_port{{{labels},id="L"}} 1')
+    )
+    (report,) = STREAMS["pushgateway"].decoder(KEY).receive(frame, NOW)
+    assert C not in _all_text([report])
+
+
 def test_no_refusal_repeats_what_the_client_sent() -> None:
     """The text of an error is ours alone."""
     for name, make in DECODERS.items():
+        if name in ("peermetrics", "pushgateway"):
+            rows = [
+                (f"POST {path}\n" + body) for path in (f"/{C}", "/stats", _GROUP) for body in (f'{{"token":"{C}"}}', C)
+            ]
+            for frame in rows:
+                with pytest.raises(ClientError) as refusal:
+                    make().receive(frame, NOW)
+                assert C not in str(refusal.value), name
+            continue
         for frame in (f'["{C}"', f'["{C}",5,5,"{C}"]', f'{{"stats":"{C}"}}', f'{{"time":"{C}","left":true}}', f'"{C}"'):
             with pytest.raises(ClientError) as refusal:
                 make().receive(frame, NOW)

@@ -195,6 +195,7 @@ def test_records_are_in_the_order_of_time() -> None:
     assert records[0] == Joined(
         KEY, T0 / 1000,
         {"user_agent.name": "Chromium", "user_agent.version": "150", "user_agent.original": "Mozilla/5.0 (X11)"},
+        is_past=True,
     )  # fmt: skip
     assert records[-1] == Left(KEY, T0 / 1000 + 1, "closed")
     assert {record.key[2] for record in records if isinstance(record, Event)} == {"5-1", "5-2"}

@@ -286,7 +286,10 @@ def test_counts_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     ("offered", "name"),
     [
         (["rtcstats#5.0"], "rtcstats"), (["rtcstats#4.0", "x"], "rtcstats"), (["x", "rtcstats#5.0"], None),
-        ([], None), (["rtcstats#"], None), (["2.0"], None), ([""], None),
+        ([], None), (["rtcstats#"], None), ([""], None), (["2.0"], "rtcstats-legacy"), (["2.0_STANDARD"], "jitsi"),
+        (["3.0"], "jitsi"), (["3.1_STANDARD"], "jitsi"), (["3.1_LEGACY"], "jitsi"), (["3.0_JVB"], "jitsi-service"),
+        (["1.0_JICOFO"], "jitsi-service"), (["1.0_JIGASI"], "jitsi-service"), (["1.0_JIBRI"], "jitsi-service"),
+        (["3.0_OTHER"], None), (["clientsample"], "observertc"),
     ],
 )  # fmt: skip
 def test_the_first_subprotocol_chooses(offered: list[str], name: str | None) -> None:
@@ -300,8 +303,10 @@ def test_the_first_subprotocol_chooses(offered: list[str], name: str | None) -> 
     [
         ('[39,null,{},5]', "rtcstats"), ('["g","PC_0",{},5]', "rtcstats"), ('{"stats":[]}', "json"),
         ('[{"left":true}]', "json"), ('{"events":[]}', "json"),
-        ('["create","PC_0",{},5]', None), ('{"statsSessionId":"x"}', None), ("[true,null,{},5]", None), ("5", None),
-        ("[]", None), ("[39]", None),
+        ('["create","PC_0",{},5]', "rtcstats-legacy"), ('{"statsSessionId":"x"}', "jitsi"),
+        ('{"peerConnections":[]}', "observertc"), ('[{"clientEvents":[]}]', "observertc"),
+        ('{"clientMonitor":{},"sample":{"callId":"c"}}', "observertc"), ('{"sample":{"stats":[]}}', None),
+        ("[true,null,{},5]", None), ("5", None), ("[]", None), ("[39]", None), ('["create","PC_0",{}]', None),
     ],
 )  # fmt: skip
 def test_the_first_frame_tells_the_format(frame: str, name: str | None) -> None:

@@ -14,7 +14,7 @@ from rtc_exporter.errors import ClientError, FrameError, LimitError, Reason
 from rtc_exporter.limits import Limits
 from rtc_exporter.model import Event, Joined, Members, ParticipantKey, Record, Report
 from rtc_exporter.wire.compact import MEMBERS, NAMES, TYPES, Base
-from rtc_exporter.wire.events import CHECKS, event_name
+from rtc_exporter.wire.events import CHECKS, event_name, facts
 from rtc_exporter.wire.rtcstats import METHODS, Decoder
 from rtc_exporter.wire.stats import Names
 from tests import captures
@@ -237,13 +237,13 @@ def test_a_refused_report_leaves_the_base_as_it_was(delta: dict[str, object], re
 TRANSCRIPT: list[tuple[str, tuple[str, str, dict[str, object]]]] = [
     ('[39,null,{"hardwareConcurrency":8,"userAgentData":{"brands":[{"brand":"Not:A-Brand","version":"8"},{"brand":"Chromium","version":"150"}],"mobile":false,"platform":"Linux"},"deviceMemory":8,"screen":{"width":1920,"height":1080,"devicePixelRatio":2},"window":{"width":1280,"height":720},"reloadCount":0},1795171685556]', ("", "createPage", {"reloads": 0})),
     ('[60,null,{"audio":true},"60-0",14]', ("", "getUserMedia", {"audio": True, "video": False, "call": "60-0"})),
-    ('[61,null,[["audio","mic-1","Logitech BRIO (046d:085e)","stream-1"]],"60-0",0]', ("", "getUserMediaOnSuccess", {"audio": True, "video": False, "call": "60-0"})),
+    ('[61,null,[["audio","mic-1","Logitech BRIO (046d:085e)","stream-1"]],"60-0",0]', ("", "getUserMediaOnSuccess", {"audio": True, "video": False, "microphone": "mic-1", "call": "60-0"})),
     ('[60,null,{"video":true},"60-1",0]', ("", "getUserMedia", {"audio": False, "video": True, "call": "60-1"})),
     ('[65,null,"NotAllowedError: Permission denied","60-1",0]', ("", "getUserMediaOnFailure", {"error": "NotAllowedError", "call": "60-1"})),
     ('["navigator.mediaDevices.getDisplayMediaOnFailure",null,"NotAllowedError: denied","63-0",0]', ("", "getDisplayMediaOnFailure", {"error": "NotAllowedError", "call": "63-0"})),
     ('[68,null,"Denied by ada","63-0",0]', ("", "getDisplayMediaOnFailure", {"error": "_OTHER", "call": "63-0"})),
     ('[66,null,[{"deviceId":"d1","kind":"audioinput","label":"Mic","groupId":"g"}],0]', ("", "enumerateDevices", {"audio": True, "video": False})),
-    ('[39,"PC_0",{"iceServers":[{"urls":"turn:t.example:3478?transport=udp","username":"u"}],"bundlePolicy":"max-bundle"},1]', ("PC_0", "create", {"relay_only": False})),
+    ('[39,"PC_0",{"iceServers":[{"urls":"turn:t.example:3478?transport=udp","username":"u"}],"bundlePolicy":"max-bundle"},1]', ("PC_0", "create", {"relay_only": False, "stun": 0, "turn_udp": 1, "turn_tcp": 0, "turn_tls": 0})),
     ('[30,"PC_0",["audio","mic-1","Logitech BRIO (046d:085e)","stream-1"],5]', ("PC_0", "addTrack", {"kind": "audio", "track": "mic-1"})),
     ('[31,"PC_0",null,"recv-track-1",0]', ("PC_0", "addTrackOnSuccess", {})),
     ('[32,"PC_0",[["audio","mic-1","Logitech BRIO (046d:085e)"]],0]', ("PC_0", "addTransceiver", {"kind": "audio", "track": "mic-1"})),
@@ -297,6 +297,37 @@ def test_the_transcript_is_understood_event_by_event() -> None:
     for frame, expected in TRANSCRIPT:
         found = events(decoder.receive(frame, NOW))
         assert [(event.key.peer_connection, event.name, dict(event.facts)) for event in found] == [expected], frame
+
+
+SERVERS: dict[str, tuple[list[object], tuple[int, int, int, int]]] = {
+    "none": ([], (0, 0, 0, 0)),
+    "one URL": ([{"urls": "stun:s.example"}], (1, 0, 0, 0)),
+    "several, each way": (
+        [{"urls": ["turn:t.example", "turn:t.example?transport=tcp", "turns:t.example:443?transport=tcp"]}],
+        (0, 1, 1, 1),
+    ),
+    "upper case, and stuns": ([{"urls": ["STUNS:s.example", "TURN:t.example?transport=UDP"]}], (1, 1, 0, 0)),
+    "the old member": ([{"url": "turn:t.example"}], (0, 1, 0, 0)),
+    "Chrome's dumps": (["turn:t.example?transport=tcp", "stun:s.example"], (1, 0, 1, 0)),
+    "nonsense": ([7, None, {"urls": {"turn:": 1}}, {"urls": ["http://t.example", 5]}], (0, 0, 0, 0)),
+    "too many": ([{"urls": ["turn:t.example"] * 100}] * 100, (0, 64 * 64, 0, 0)),
+}
+
+
+@pytest.mark.parametrize("case", SERVERS)
+def test_servers_are_counted_and_not_named(case: str) -> None:
+    """How many lead to STUN and TURN, by protocol: of their URLs, users and credentials nothing is kept."""
+    servers, counts = SERVERS[case]
+
+    told = facts("create", {"iceServers": servers, "iceTransportPolicy": "relay"})
+
+    assert told == dict(zip(("relay_only", "stun", "turn_udp", "turn_tcp", "turn_tls"), (True, *counts), strict=True))
+
+
+def test_a_configuration_without_servers_says_nothing_of_them() -> None:
+    """Not told is not none."""
+    assert facts("setConfiguration", {"bundlePolicy": "balanced"}) == {"relay_only": False}
+    assert facts("create", {"iceServers": "turn:t.example"}) == {"relay_only": False}
 
 
 def test_a_page_tells_its_browser() -> None:

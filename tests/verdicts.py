@@ -7,6 +7,7 @@ judging a fold costs beside folding it, and a pulse.
 """
 
 import argparse
+import gc
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -15,7 +16,8 @@ from dataclasses import dataclass, field
 from rich.console import Console
 
 from rtc_exporter.delta import Cadence, Deltas, Fold
-from rtc_exporter.detectors import Change, Judge
+from rtc_exporter.detectors import BENCH, Change, Judge
+from rtc_exporter.marks import Marker
 from rtc_exporter.model import Event, ParticipantKey, Report
 from rtc_exporter.pipeline import DUE
 from rtc_exporter.wire.rtcstats import Decoder
@@ -140,13 +142,20 @@ def folded(name: str, interval: float) -> Iterator[tuple[Judge, Fold, float]]:
 
 def cost(name: str, interval: float, times: int, console: Console) -> None:
     """Print what judging costs beside the fold that it judges."""
-    folding, judging, pulsing = [], [], []
+    folding, judging, marking, pulsing = [], [], [], []
+    # The exporter collects seldom (see ``app.server``); here it would be once in a few folds.
+    gc.collect()
+    gc.disable()
+    marker = Marker(BENCH.scoring)
     for _ in range(times):
         for judge_, fold, took in folded(name, interval):
             began = time.process_time_ns()
             judge_.fold(fold)
             folding.append(took)
             judging.append((time.process_time_ns() - began) / 1e3)
+            began = time.process_time_ns()
+            marker.fold(fold)
+            marking.append((time.process_time_ns() - began) / 1e3)
     decoder, report = Decoder(ParticipantKey("s", name)), None
     for text in texts(name):
         report = next((one for one in decoder.receive(text, 0.0) if isinstance(one, Report)), report)
@@ -157,9 +166,12 @@ def cost(name: str, interval: float, times: int, console: Console) -> None:
         for _ in range(100_000):
             judge_.pulse(report)
         pulsing.append((time.process_time_ns() - began) / 1e8)
-    fold_, judged = (sum(sorted(row)[: len(row) * 9 // 10]) / (len(row) * 9 // 10) for row in (folding, judging))
+    fold_, judged, marked = (
+        sum(sorted(row)[: len(row) * 9 // 10]) / (len(row) * 9 // 10) for row in (folding, judging, marking)
+    )
     console.print(
-        f"{name}: fold {fold_:.1f} µs, judging {judged:.1f} µs ({judged / fold_:.0%}), pulse {min(pulsing):.3f} µs"
+        f"{name}: fold {fold_:.1f} µs, rules {judged - marked:.1f} µs ({(judged - marked) / fold_:.0%}), "
+        f"scores {marked:.1f} µs ({marked / fold_:.0%}), pulse {min(pulsing):.3f} µs"
     )
 
 

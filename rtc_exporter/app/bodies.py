@@ -57,6 +57,17 @@ async def text(request: Request, limit: int, hold: Callable[[int], None]) -> tup
     charset = options.get("charset", "utf-8").lower()
     if charset not in CHARSETS:
         raise UnsupportedError(Reason.BAD_ENCODING, "wanted UTF-8")
+    body = await content(request, limit, hold)
+    if charset not in ("utf-8", "utf8"):
+        try:
+            body = body.decode(charset).encode()
+        except UnicodeError:
+            raise FrameError(Reason.BAD_ENCODING, "not the charset that the header names") from None
+    return body, not is_json
+
+
+async def content(request: Request, limit: int, hold: Callable[[int], None]) -> bytes:
+    """A body of whatever type, unpacked."""
     encoding = request.headers.get("content-encoding", "identity").lower()
     if encoding not in ("identity", "gzip"):
         raise UnsupportedError(Reason.BAD_ENCODING, "wanted gzip, or no content encoding")
@@ -64,12 +75,7 @@ async def text(request: Request, limit: int, hold: Callable[[int], None]) -> tup
     if encoding == "gzip":
         body = unpack(body, limit)
         hold(len(body))
-    if charset not in ("utf-8", "utf8"):
-        try:
-            body = body.decode(charset).encode()
-        except UnicodeError:
-            raise FrameError(Reason.BAD_ENCODING, "not the charset that the header names") from None
-    return body, not is_json
+    return body
 
 
 def unpack(body: bytes, limit: int) -> bytes:

@@ -167,6 +167,13 @@ class Delivery:
             self._faults.clear()
             return result
 
+    def flush(self, seconds: float) -> None:
+        """Wait until nothing waits any more, for so long at most.  Blocks."""
+        with self._changed:
+            end = self._clock() + seconds
+            while self._queue.waiting + self._taken and (left := end - self._clock()) > 0:
+                self._changed.wait(left)
+
     def close(self, seconds: float) -> None:
         """Try everything that waits once more, for so long at most; then it is dropped.  Blocks."""
         with self._changed:
@@ -267,6 +274,7 @@ class Delivery:
         self._taken -= part.items
         self._delivered += part.items - lost
         self._dropped[answer.reason] += lost
+        self._changed.notify_all()
 
     def _rest(self, seconds: float, parts: list[Part]) -> None:
         """Leave the receiver alone for so long, or until we are to close; drop parts that something newer replaces."""
@@ -283,6 +291,7 @@ class Delivery:
                 lost = sum(part.items for part in parts)
                 self._taken -= lost
                 self._dropped[reason] += lost
+                self._changed.notify_all()
             parts.clear()
 
     def _fault(self, error: BaseException, items: int) -> None:
@@ -292,6 +301,7 @@ class Delivery:
             if not self._is_over:
                 self._taken -= items
                 self._dropped["refused"] += items
+                self._changed.notify_all()
 
     def _finish(self) -> None:
         """Nothing is sent any more; with the lock held."""

@@ -20,6 +20,10 @@ from rtc_exporter.errors import BusyError, ClientError, FrameError, OriginError,
 
 #: The answer where the library could not read the request, such as one of 200 headers.
 REFUSED = b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+#: Close codes for what is refused before the first frame; others have their own.
+CODES = {
+    Reason.UNKNOWN_FORMAT: 1003, Reason.BAD_IDENTITY: 1008, Reason.TOO_SLOW: 1008, Reason.TOO_FAST: 1013,
+}  # fmt: skip
 #: Seconds after which whoever there was no room for may come back; not all at once.
 RETRY = (5, 30)
 

@@ -1,5 +1,5 @@
 """
-The listener for clients, as far as it is HTTP: ``POST /v1/reports`` and ``POST /v1/dumps``.
+The listener for clients, as far as it is HTTP: bodies of reports, dump files, and the APIs that some clients expect.
 
 WebSockets go another way, see ``sockets``.  It answers nothing else: metrics, health and the start page are on
 the other listener.
@@ -7,6 +7,7 @@ the other listener.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import BinaryIO
 
 from starlette.applications import Starlette
@@ -22,7 +23,7 @@ from rtc_exporter.app import bodies
 from rtc_exporter.app.gate import Gate
 from rtc_exporter.app.intake import Intake
 from rtc_exporter.auth import Identity
-from rtc_exporter.errors import BusyError, ClientError, LimitError, Reason
+from rtc_exporter.errors import BusyError, ClientError, FrameError, LimitError, Reason
 from rtc_exporter.model import Event, ParticipantKey, Report
 from rtc_exporter.wire.decoder import Description
 
@@ -34,6 +35,11 @@ UPLOADS = 4
 TURN = 0.010
 #: Seconds after which who there was no room for may come again.
 RETRY = 10
+#: Where the API of a format begins: what follows, its decoder reads.
+APIS = {"peermetrics": "/v1/peermetrics", "pushgateway": "/metrics"}
+API_METHODS = ("POST", "PUT", "DELETE")
+#: Why a request was refused, in the words at which the client of peermetrics gives up.
+ERROR_CODES = {Reason.BAD_TOKEN: "invalid_api_key", Reason.BAD_ORIGIN: "domain_not_allowed"}
 #: Bytes of a file that say what it is.
 HEAD = 64 << 10
 
@@ -46,19 +52,30 @@ class Ingest:
         self._gate = gate
         self._clock = clock
         self._uploads = 0
-        self._plain = next(form for form in wire.FORMATS if "post" in form.media)
         self.configure()
 
     def configure(self) -> None:
         """Take over what the settings say now."""
-        paths = (("/v1/reports", self._reports), ("/v1/dumps", self._dumps))
+        posts = {"reports" if form.name == "json" else form.name: form for form in wire.FORMATS if "post" in form.media}
+        takers = {f"/v1/{name}": partial(self._reports, form=form) for name, form in posts.items()}
+        paths: dict[str, Callable[[Request], Awaitable[Response]]] = {**takers, "/v1/dumps": self._dumps}
         routes = [
-            Route(path + rest, answer, methods=["POST"]) for path, answer in paths for rest in ("", "/{rest:path}")
+            Route(path + rest, answer, methods=["POST"])
+            for path, answer in paths.items()
+            for rest in ("", "/{rest:path}")
+        ]
+        forms = {form.name: form for form in wire.FORMATS if form.media == "api"}
+        peermetrics, pushgateway = (partial(self._api, form=forms[name]) for name in APIS)
+        methods = list(API_METHODS)
+        routes += [
+            Route("/v1/peermetrics/{rest:path}", peermetrics, methods=methods),
+            Route("/v1/pushgateway/{rest:path}", pushgateway, methods=methods),
+            Route("/metrics/job/{rest:path}", pushgateway, methods=methods),
         ]
         cors = Middleware(
             CORSMiddleware,
             allow_origins=sorted(self._intake.config.ingest.allowed_origins) or ["*"],
-            allow_methods=["POST"],
+            allow_methods=methods,
             allow_headers=["authorization", "content-type", "content-encoding"],
             max_age=3600,
         )
@@ -75,33 +92,37 @@ class Ingest:
                 return await work(request)
         except ClientError as exc:
             self._intake.refuse(exc, self._clock(), format)
-            return _refusal(exc)
+            return _refusal(exc, format)
         except ClientDisconnect:
             return Response(status_code=400)
         except Exception as exc:
             self._intake.fault(exc, self._clock())
             return JSONResponse({"error": "internal", "detail": ""}, 500)
 
-    def _identity(self, request: Request) -> Identity:
-        scope = request.scope
+    def _identity(self, request: Request, credential: str | None = None) -> Identity:
+        """``credential``: the token in a body, for formats that have it there, and no names in their path."""
+        scope, config = request.scope, self._intake.config
         query = auth.parameters(scope["query_string"].decode("latin-1"))
-        path = scope["raw_path"].decode("latin-1")
-        authorization = request.headers.get("authorization", "")
-        return auth.resolve(path, query, authorization, self._intake.config, self._intake.wall())
+        path = scope["raw_path"].decode("latin-1") if credential is None else ""
+        if credential and (not config.keys.is_empty or auth.looks_like_token(credential)):
+            query[auth.TOKEN_PARAMETERS[0]] = credential
+        return auth.resolve(path, query, request.headers.get("authorization", ""), config, self._intake.wall())
 
     # ── reports
 
-    async def _reports(self, request: Request) -> Response:
-        return await self._answer(request, "json", self._take_reports)
+    async def _reports(self, request: Request, form: wire.Format) -> Response:
+        return await self._answer(request, form.name, partial(self._take_reports, form=form))
 
-    async def _take_reports(self, request: Request) -> Response:
+    async def _take_reports(self, request: Request, form: wire.Format) -> Response:
         identity = self._identity(request)
         with self._gate.body() as hold:
             body, is_lines = await bodies.text(request, self._intake.limits.body_bytes, hold)
-            return await self._take_documents(request, identity, body, is_lines)
+            documents = [line for line in body.splitlines() if line.strip()] if is_lines else [body]
+            return await self._take_documents(request, identity, form, documents)
 
-    async def _take_documents(self, request: Request, identity: Identity, body: bytes, is_lines: bool) -> Response:
-        documents = [line for line in body.splitlines() if line.strip()] if is_lines else [body]
+    async def _take_documents(
+        self, request: Request, identity: Identity, form: wire.Format, documents: list[bytes]
+    ) -> Response:
         if len(documents) > DOCUMENTS:
             raise LimitError(Reason.TOO_LARGE, f"a body has at most {DOCUMENTS} lines")
         agent, address = request.headers.get("user-agent", ""), self._gate.address(*_source(request))
@@ -110,16 +131,45 @@ class Ingest:
         for index, document in enumerate(documents):
             now = self._clock()
             try:
-                accepted += self._intake.post(identity, self._plain, agent, document, now, address)
+                accepted += self._intake.post(identity, form, agent, document, now, address).reports
             except ClientError as exc:
-                self._intake.refuse(exc, now, "json", identity.tenant)
+                self._intake.refuse(exc, now, form.name, identity.tenant)
                 rejected.append({"index": index, "reason": exc.reason.value})
                 if len(documents) == 1:
-                    return _refusal(exc)
+                    return _refusal(exc, form.name)
             if now - turn > TURN:
                 await asyncio.sleep(0)
                 turn = self._clock()
         return JSONResponse({"accepted": accepted, "rejected": rejected}, 202)
+
+    # ── formats that are an API
+
+    async def _api(self, request: Request, form: wire.Format) -> Response:
+        return await self._answer(request, form.name, partial(self._take_request, form=form))
+
+    async def _take_request(self, request: Request, form: wire.Format) -> Response:
+        """What the decoder leaves as a reply is the answer; who waits for none is told that it was taken."""
+        with self._gate.body() as hold:
+            body = await bodies.content(request, self._intake.limits.body_bytes, hold)
+            return await self._take_api(request, form, body)
+
+    async def _take_api(self, request: Request, form: wire.Format, body: bytes) -> Response:
+        limits = self._intake.limits
+        begin = APIS[form.name]
+        path = request.scope["raw_path"].decode("latin-1")
+        # Names may stand in front: /v1/pushgateway/SESSION/PARTICIPANT/metrics/job/...
+        start = path.find(f"{begin}/job/") if form.name == "pushgateway" else path.find(begin)
+        if start < 0:
+            raise FrameError(Reason.BAD_FRAME, f"wanted {begin}/...")
+        frame = wire.Request(request.method, path[start + len(begin) :], body).frame()
+        credential = None if form.credential is None else form.credential(frame, limits)
+        identity = self._identity(request, credential)
+        agent = request.headers.get("user-agent", "")
+        address = self._gate.address(*_source(request))
+        posted = self._intake.post(identity, form, agent, frame, self._clock(), address)
+        if posted.replies:
+            return Response(posted.replies[-1], media_type="application/json")
+        return Response(status_code=202)
 
     # ── dumps
 
@@ -177,10 +227,14 @@ class Ingest:
         )
 
 
-def _refusal(error: ClientError) -> Response:
-    """What is wrong, in one shape; a client that is told to wait can send the same again."""
+def _refusal(error: ClientError, format: str) -> Response:
+    """What is wrong, in the shape that the format's clients read; who is told to wait can send the same again."""
     headers = {"retry-after": str(RETRY), "connection": "close"} if isinstance(error, BusyError) else None
-    return JSONResponse({"error": error.reason.value, "detail": error.detail}, error.status, headers)
+    if format == "peermetrics":
+        told = {"error_code": ERROR_CODES.get(error.reason, error.reason.value), "message": error.detail}
+    else:
+        told = {"error": error.reason.value, "detail": error.detail}
+    return JSONResponse(told, error.status, headers)
 
 
 def _source(request: Request) -> tuple[str, list[str]]:

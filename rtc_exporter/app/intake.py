@@ -11,17 +11,18 @@ import time
 import traceback
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 from rtc_exporter import useragent, wire
 from rtc_exporter.app.memory import Stage
 from rtc_exporter.app.tally import Books
+from rtc_exporter.app.waiting import Parked, Posted, Poster
 from rtc_exporter.auth import Identity
+from rtc_exporter.calls import Calls
 from rtc_exporter.config import Config
 from rtc_exporter.errors import BusyError, ClientError, FrameError, OriginError, Reason
 from rtc_exporter.model import Joined, Left, ParticipantKey, PeerConnectionKey, Record, Report
 from rtc_exporter.tenants import Tenants
-from rtc_exporter.wire import plain
 from rtc_exporter.wire.decoder import Decoder
 
 logger = logging.getLogger("rtc_exporter")
@@ -41,24 +42,18 @@ POSTERS = 10_000
 #: About what a stats object takes with all that hangs on it: 45 kB for the 35 objects of a call of two.
 OBJECT_BYTES = 1300
 
-#: Where a connection goes on: the same participant, of the same tenant, in the same format.
-Place: TypeAlias = tuple[str, ParticipantKey, str]
-
-
-class Parked(NamedTuple):
-    """The decoder of a connection that was lost."""
-
-    decoder: Decoder
-    until: float
-    reason: str
+#: Where a connection goes on: the same participant of the same tenant in the same format, or the same stream by the
+#: name its client has for it; where nobody vouched for the participant, that name alone counts.
+Place: TypeAlias = tuple[str, ParticipantKey, str, str]
+NOBODY = ParticipantKey("", "")
 
 
 class Connection:
     """One client's connection: frames in, records on to the pipeline."""
 
     __slots__ = (
-        "_intake", "_pipeline", "_renames", "_seen", "attributes", "decoder", "excess", "format", "is_open", "keys",
-        "place", "refused", "tenant",
+        "_intake", "_pipeline", "_renames", "_seen", "attributes", "calls", "decoder", "excess", "format", "is_open",
+        "keys", "place", "refused", "tenant",
     )  # fmt: skip
 
     def __init__(
@@ -78,6 +73,8 @@ class Connection:
         self.tenant = tenant
         self.format = format
         self.attributes = attributes
+        #: Which of its client's calls the records belong to.
+        self.calls = Calls(intake.config.ingest.call_idle)
         #: Whether its participants are here as long as it is, or only heard of, as those that post.
         self.is_open = is_open
         #: What reads the frames; who only posts brings records.
@@ -113,6 +110,13 @@ class Connection:
             self.refused = 0
         return self.refused < PATIENCE
 
+    def replies(self) -> list[str]:
+        """What the client is to be told now."""
+        if self.decoder is None or not self.decoder.replies:
+            return []
+        replies, self.decoder.replies = self.decoder.replies, []
+        return replies
+
     def settle(self, now: float) -> bool:
         """Count frames that were taken unread and turned out to be of no use; False when there were none."""
         if self.decoder is None or not self.decoder.refused:
@@ -129,13 +133,15 @@ class Connection:
         sheds = self._intake.stage >= Stage.SHED
         if self._renames:
             records = [record._replace(key=self._intake.name(record.key)) for record in records]
-        for record in records:
+        for record in self.calls.place(records):
             if sheds and isinstance(record, Report):
                 self._intake.shed("report", now)
                 continue
             if isinstance(record, Joined):
                 # What the handshake said stands: clients tell the same in other words.
                 record = record._replace(attributes={**useragent.refine(record.attributes), **self.attributes})
+                if self.is_open and record.key not in self._seen:
+                    self.speak_for(record.key, now)
             elif isinstance(record, Left):
                 self._forget(record.key)
             elif record.key not in self._seen:
@@ -149,6 +155,9 @@ class Connection:
                 dropped += 1
             elif isinstance(record, Report):
                 accepted += 1
+        if self.calls.skipped:
+            self._pipeline.count("rtc.exporter.reports.dropped", ("between_calls",), self.calls.skipped, now=now)
+            self.calls.skipped = 0
         if accepted or dropped:
             self._intake.books.count_reports(self.tenant, self.format, accepted, dropped)
         return accepted + dropped
@@ -189,7 +198,7 @@ class Intake:
         self.is_closing = False
         self._parked: OrderedDict[Place, Parked] = OrderedDict()
         self._newest: dict[Place, Connection] = {}
-        self._posters: OrderedDict[tuple[str, ParticipantKey], tuple[Decoder, float]] = OrderedDict()
+        self._posters: OrderedDict[tuple[str, ParticipantKey, str], Poster] = OrderedDict()
 
     def configure(self, config: Config) -> None:
         """Take over settings; they may be others than before."""
@@ -209,23 +218,23 @@ class Intake:
         renames = format.names_itself and not claimed
         key = identity.key if renames else self.people.name(identity.key)
         connection = Connection(self, tenant, format.name, attributes, renames=renames)
+        stream = identity.stream if format.names_stream else ""
+        place: Place = (tenant, NOBODY if stream and not claimed else key, format.name, stream)
+        last = self._parked.pop(place, None) or self._newest.get(place)
+        if last is not None:
+            connection.calls = last.calls
         # Nobody has come yet where the payload may say who it is.
-        page = connection.speak_for(key, now) if claimed or not format.names_itself else 1
+        present = connection.calls.current(key)
+        is_known = format.of_people and (claimed or not format.names_itself)
+        page = connection.speak_for(present, now) if is_known else 1
         decoder = format.decoder(key, page=page, claimed=claimed, limits=self.limits)
-        self._resume(connection, decoder, (tenant, key, format.name))
-        self.books.opened(tenant, format.name, now)
-        return connection
-
-    def _resume(self, connection: Connection, decoder: Decoder, place: Place) -> None:
-        """Hand over what is known of this client's last connection: lost, or not yet known to be lost."""
-        parked = self._parked.pop(place, None)
-        last = self._newest.get(place)
-        if parked is not None:
-            decoder.adopt(parked.decoder)
-        elif last is not None and last.decoder is not None:
+        if last is not None and last.decoder is not None:
+            # Hand over what is known of the last connection: lost, or not yet known to be lost.
             decoder.adopt(last.decoder)
         connection.decoder, connection.place = decoder, place
         self._newest[place] = connection
+        self.books.opened(tenant, format.name, now)
+        return connection
 
     def close(self, connection: Connection, code: int, now: float) -> None:
         """The connection is gone: its participants leave, or may still come back."""
@@ -233,6 +242,7 @@ class Intake:
         pipeline = self.tenants[connection.tenant]
         if connection.place is not None and self._newest.get(connection.place) is connection:
             del self._newest[connection.place]
+        closed = (*CLOSED, wire.by_name(connection.format).left_with)
         for key in connection.keys:
             others = pipeline.detach(key, now)
             if self.is_closing:
@@ -240,55 +250,61 @@ class Intake:
             if code == GOING_AWAY:
                 if not others:
                     pipeline.feed(Left(key, now, "page_hide"), now)
-            elif code in CLOSED and not others and not pipeline.is_connected(key):
+            elif code in closed and not others and not pipeline.is_connected(key):
                 pipeline.feed(Left(key, now, "closed"), now)
             else:
-                self._park(connection, key, "closed" if code in CLOSED else "error", now)
+                self._park(connection, key, "closed" if code in closed else "error", now)
         connection.settle(now)
 
     def _park(self, connection: Connection, key: ParticipantKey, reason: str, now: float) -> None:
-        place = (connection.tenant, key, connection.format)
+        # Where a client has another call now, it still comes back as who it is.
+        place = connection.place
+        if place is None or (len(connection.keys) > 1 and not (place[3] and key == connection.keys[0])):
+            place = (connection.tenant, key, connection.format, "")
         if connection.decoder is None:
             return
-        self._parked[place] = Parked(connection.decoder, now + self.config.ingest.resume, reason)
+        until = now + self.config.ingest.resume
+        self._parked[place] = Parked(connection.decoder, connection.calls, key, until, reason)
         self._parked.move_to_end(place)
         if len(self._parked) > PARKED:
             self._give_up(*self._parked.popitem(last=False), now)
 
     def _give_up(self, place: Place, parked: Parked, now: float) -> None:
-        tenant, key, format = place
-        participant = self.tenants[tenant].sessions.get(key)
+        tenant, _, format, _ = place
+        pipeline = self.tenants[tenant]
+        participant = pipeline.sessions.get(parked.key)
         if participant is not None and not participant.sockets:
-            self.tenants[tenant].feed(Left(key, now, parked.reason), now)
+            pipeline.feed(Left(parked.key, now, parked.reason), now)
         self.settle(parked.decoder, format, now, tenant)
 
     # ── clients that post
 
     def post(
         self, identity: Identity, format: wire.Format, user_agent: str, body: bytes, now: float, address: str = ""
-    ) -> int:
-        """Take a document that came by POST; returns how many reports it held.  Raises ``ClientError``."""
-        key = identity.key if identity.claimed else self._first_named(body)
-        self.has_room(key and self.people.name(key), identity.tenant)
-        place = (identity.tenant, key) if key else None
-        decoder, _ = self._posters.get(place, (None, 0.0)) if place else (None, 0.0)
-        if decoder is None:
+    ) -> Posted:
+        """Take a document or request that came by HTTP.  Raises ``ClientError``."""
+        key = identity.key if identity.claimed or format.named is None else format.named(body, self.limits)
+        tenant = identity.tenant
+        self.has_room(key and self.people.name(key), tenant)
+        place = None if key is None else (tenant, key, format.name)
+        poster = self._posters.get(place) if place else None
+        if poster is None:
             decoder = format.decoder(identity.key, claimed=identity.claimed, limits=self.limits)
+            poster = Poster(decoder, Calls(self.config.ingest.call_idle), now)
+        decoder = poster.decoder
         records = decoder.receive(body, now)
         if place is not None:
-            self._posters[place] = decoder, now
+            self._posters[place] = poster._replace(seen=now)
             self._posters.move_to_end(place)
             if len(self._posters) > POSTERS:
                 self._posters.popitem(last=False)
         attributes = self._attributes(identity, user_agent, address)
-        connection = Connection(self, identity.tenant, format.name, attributes, is_open=False, renames=True)
-        taken = connection.take(records, now)
-        self.settle(decoder, format.name, now, identity.tenant)
-        return taken
-
-    def _first_named(self, body: bytes) -> ParticipantKey | None:
-        """Whose decoder a body is for that says itself whose it is."""
-        return min((key for key, _ in plain.documents(body, self.limits) if key), default=None)
+        connection = Connection(self, tenant, format.name, attributes, is_open=False, renames=True)
+        connection.calls = poster.calls
+        connection.decoder = decoder
+        posted = Posted(connection.take(records, now), connection.replies())
+        self.settle(decoder, format.name, now, tenant)
+        return posted
 
     def upload(self, tenant: str, format: str, user_agent: str) -> Connection:
         """The connection in all but name of a file: it has a reader where others have a decoder."""
@@ -350,7 +366,7 @@ class Intake:
         while self._parked and next(iter(self._parked.values())).until <= now:
             self._give_up(*self._parked.popitem(last=False), now)
         expiry = self.config.participants.expiry
-        while self._posters and next(iter(self._posters.values()))[1] + expiry <= now:
+        while self._posters and next(iter(self._posters.values())).seen + expiry <= now:
             self._posters.popitem(last=False)
 
     def shutdown(self, now: float) -> None:

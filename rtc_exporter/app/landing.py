@@ -7,12 +7,18 @@ One document without scripts, fonts or images; everything shown is ours, and is 
 from collections.abc import Iterable
 from html import escape
 
-from rtc_exporter import __version__
+from rtc_exporter import __version__, wire
 from rtc_exporter.app.intake import Intake
 from rtc_exporter.app.tally import Tally
 
 NAMES = {
     "rtcstats": "rtcstats-js",
+    "rtcstats-legacy": "rtcstats up to 5.x",
+    "jitsi": "Jitsi",
+    "jitsi-service": "Jitsi's services",
+    "observertc": "ObserveRTC",
+    "peermetrics": "peermetrics",
+    "pushgateway": "webrtc-internals-exporter",
     "json": "plain JSON",
     "dump": "rtcstats dump",
     "internals": "webrtc-internals dump",
@@ -114,7 +120,17 @@ def _connect(intake: Intake, ingest: str) -> str:
 
 # anything else
 {escape(post)}
-{escape(dump)}</pre>"""
+{escape(dump)}</pre>
+<p>What other clients are pointed at; docs/connect.md says for each what to paste, and what to check.</p>
+<div class="wide"><table><thead><tr><th>client</th><th>address</th></tr></thead>
+<tbody>{"".join(_addresses(ingest))}</tbody></table></div>"""
+
+
+def _addresses(ingest: str) -> Iterable[str]:
+    for form in wire.FORMATS:
+        scheme = "ws" if form.media.startswith("websocket") and not form.address.startswith("/v1/reports") else "http"
+        address = f"{scheme}://{ingest}{form.address}"
+        yield f"<tr><td>{escape(NAMES[form.name])}</td><td><code>{escape(address)}</code></td></tr>"
 
 
 def _scrape(admin: str) -> str:

@@ -14,9 +14,11 @@ took 37 MiB, and of those 37 stayed when they had gone; the next 600 fitted in).
 import ctypes
 import gc
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from enum import IntEnum
+from heapq import nlargest
 from pathlib import Path
+from typing import Protocol
 
 PAGE = 4096
 #: Bytes that each small object brought along, with the larger ones beside it, at most: 90 to 130 were measured.
@@ -123,3 +125,23 @@ def give_back() -> None:
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc alone has it
     if trim is not None:
         trim(0)
+
+
+class Heavy(Protocol):
+    """What can be closed to have its memory back."""
+
+    @property
+    def weight(self) -> int:
+        """About how many bytes are held for it."""
+
+    def lighten(self) -> int:
+        """Close it; about how many bytes that gives back."""
+
+
+def lighten(several: Collection[Heavy], excess: int) -> None:
+    """Close the heaviest until about so many bytes are given back: a tenth of all at a time."""
+    most = max(1, len(several) // 10)
+    for heavy in nlargest(most, several, key=lambda heavy: heavy.weight):
+        if excess <= 0:
+            break
+        excess -= heavy.lighten()

@@ -157,8 +157,10 @@ def close_code(payload: bytes) -> int:
 
 
 def frame(opcode: int, payload: bytes = b"") -> bytes:
-    """A control frame of ours."""
-    return bytes((0x80 | opcode, len(payload))) + payload
+    """A frame of ours: control frames, and what a format answers, which is short too."""
+    if len(payload) < _LENGTH_16:
+        return bytes((0x80 | opcode, len(payload))) + payload
+    return bytes((0x80 | opcode, _LENGTH_16)) + len(payload).to_bytes(2, "big") + payload
 
 
 def close_frame(code: int, reason: str = "") -> bytes:

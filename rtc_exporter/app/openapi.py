@@ -41,14 +41,18 @@ def document() -> dict[str, Any]:
 
 def _operations() -> dict[str, dict[str, Any]]:
     reports, dumps = _reports(), _dumps()
-    return {
-        "/v1/reports": reports | {"operationId": "postReports"},
-        "/v1/reports/{session}/{participant}": reports
-        | {"operationId": "postReportsOf", "parameters": [*_PATH, *reports["parameters"]]},
-        "/v1/dumps": dumps | {"operationId": "postDump"},
-        "/v1/dumps/{session}/{participant}": dumps
-        | {"operationId": "postDumpOf", "parameters": [*_PATH, *dumps["parameters"]]},
-    }
+    samples = reports | {"summary": "Samples of ObserveRTC's client-monitor-js: one, an array, or one on each line."}
+    operations = {}
+    for name, operation, id in (
+        ("reports", reports, "Reports"),
+        ("observertc", samples, "Samples"),
+        ("dumps", dumps, "Dump"),
+    ):
+        operations[f"/v1/{name}"] = operation | {"operationId": f"post{id}"}
+        operations[f"/v1/{name}/{{session}}/{{participant}}"] = operation | {
+            "operationId": f"post{id}Of", "parameters": [*_PATH, *operation["parameters"]],
+        }  # fmt: skip
+    return operations
 
 
 _PATH = [

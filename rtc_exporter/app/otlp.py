@@ -11,19 +11,34 @@ Imported only where OTLP is on, for what it imports is dear.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from rtc_exporter.app.delivery import Counts, Delivery, Part
 from rtc_exporter.app.queues import SnapshotQueue, SpanQueue
 from rtc_exporter.app.senders import sender
 from rtc_exporter.export.otlp import MetricsEncoder
 from rtc_exporter.otel import Otlp
+from rtc_exporter.span import Span
 from rtc_exporter.tenants import Tenants
 
 logger = logging.getLogger("rtc_exporter")
 
 #: Seconds for what is left when the process stops.
 FLUSH = 5.0
+
+#: Seconds for the spans of an import: a receiver may be busy, and whoever waits may be at a terminal.
+PATIENCE = 30.0
+
+
+def deliver(otlp: Otlp, spans: Sequence[Span], seconds: float = PATIENCE) -> Counts:
+    """Send spans that are all there is, as ``rtc-exporter import`` does; what became of them.  Blocks."""
+    assert otlp.traces is not None, "whoever calls has looked"
+    delivery = Delivery("traces", SpanQueue(otlp.resource), sender(otlp.traces))
+    delivery.put(spans, is_last=True)
+    delivery.start()
+    delivery.flush(seconds)
+    delivery.abandon()
+    return delivery.counts()
 
 
 class Push:
@@ -43,6 +58,8 @@ class Push:
             self._traces = Delivery("traces", SpanQueue(otlp.resource), sender(otlp.traces))
         if otlp.metrics is not None:
             self._metrics = Delivery("metrics", SnapshotQueue(), sender(otlp.metrics))
+        #: Points that were lost before the newest snapshot.
+        self._lost = 0
         self._deliveries = [delivery for delivery in (self._traces, self._metrics) if delivery is not None]
         self._stopping = asyncio.Event()
         self._snapshots: asyncio.Task[None] | None = None
@@ -93,7 +110,11 @@ class Push:
     async def _snapshot(self, delivery: Delivery) -> None:
         """Encode all metrics, in parts."""
         now = self._clock()
-        self._count(now)
+        counts = self._count(now)[delivery.signal]
+        lost = sum(counts.dropped.values())
+        if not counts.waiting and lost == self._lost:
+            self._encoder.confirm()
+        self._lost = lost
         parts = []
         try:
             for message, points in self._encoder.encode(self._tenants.families(), now):
@@ -104,13 +125,15 @@ class Push:
         if parts:
             delivery.put(parts)
 
-    def _count(self, now: float) -> None:
-        """Copy the counts of the threads into the store."""
+    def _count(self, now: float) -> dict[str, Counts]:
+        """Copy the counts of the threads into the store; gives them by signal."""
+        found = {delivery.signal: delivery.counts() for delivery in self._deliveries}
         for delivery in self._deliveries:
-            counts = delivery.counts()
+            counts = found[delivery.signal]
             self._publish(delivery.signal, counts, now)
             for fault in counts.faults:
                 self._fault(fault, now)
+        return found
 
     def _publish(self, signal: str, counts: Counts, now: float) -> None:
         store = self._tenants.own.store

@@ -50,6 +50,7 @@ def pipeline_settings(config: Config) -> PipelineSettings:
         expiry=config.participants.expiry,
         native=config.metrics.native_histograms or config.otlp.exponential,
         traces=trace_settings(config) if config.otlp.traces else None,
+        thresholds=config.thresholds,
         limits=config.bounds,
     )
 
@@ -61,7 +62,7 @@ def trace_settings(config: Config) -> TraceSettings:
         epoch=config.traces.epoch,
         budget=config.traces.budget,
         replica=config.otlp.resource["service.instance.id"],
-        pinned=frozenset(pinned(config)),
+        pinned=frozenset(pinned(config) + pinned(config, config.traces.pinned)),
     )
 
 
@@ -74,8 +75,8 @@ def push(config: Config, intake: Intake, clock: Callable[[], float]) -> Push | N
     return result
 
 
-def pinned(config: Config) -> tuple[str, ...]:
-    """Ids of sessions and participants that always have series; the latter as they are exported."""
+def pinned(config: Config, ids: tuple[str, ...] | None = None) -> tuple[str, ...]:
+    """Ids of sessions and participants that always have series, or others; the latter as they are exported."""
     key = config.people.hash_key
-    ids = config.participants.pinned
+    ids = config.participants.pinned if ids is None else ids
     return (*ids, *(pseudonym(key, name) for name in ids)) if key else ids

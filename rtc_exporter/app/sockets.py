@@ -11,7 +11,6 @@ the first frame.  Who is let in at all is decided in ``handshake``.
 
 import asyncio
 from collections.abc import Callable
-from heapq import nlargest
 from typing import Any
 
 from uvicorn.server import ServerState
@@ -20,7 +19,7 @@ from websockets.server import ServerProtocol
 
 from rtc_exporter import wire
 from rtc_exporter.app import handshake as handshakes
-from rtc_exporter.app import messages
+from rtc_exporter.app import memory, messages
 from rtc_exporter.app.gate import Gate, Visit
 from rtc_exporter.app.intake import Connection, Intake
 from rtc_exporter.app.messages import Fault, Messages
@@ -41,10 +40,6 @@ STORED, DEBT = 10_000, 5.0
 PAUSE = 0.2
 #: Bytes of pongs that a client may leave unread.
 UNREAD = 1 << 16
-#: Close codes for what is refused before the first frame; others have their own.
-CODES = {
-    Reason.UNKNOWN_FORMAT: 1003, Reason.BAD_IDENTITY: 1008, Reason.TOO_SLOW: 1008, Reason.TOO_FAST: 1013,
-}  # fmt: skip
 
 
 class Sockets:
@@ -75,12 +70,7 @@ class Sockets:
 
     def lighten(self, excess: int) -> None:
         """Close the heaviest until about so many bytes are given back: a tenth of all at a time."""
-        most = max(1, len(self.open) // 10)
-        several = [socket for socket in self.open if not socket._is_closing]
-        for socket in nlargest(most, several, key=lambda socket: socket.weight):
-            if excess <= 0:
-                break
-            excess -= socket.lighten()
+        memory.lighten([socket for socket in self.open if not socket._is_closing], excess)
 
 
 class Socket(asyncio.Protocol):
@@ -228,6 +218,15 @@ class Socket(asyncio.Protocol):
         sockets = self._sockets
         self._connection = sockets.intake.open(self._identity, format, self.agent, sockets.clock(), self._visit.address)
         self._visit.address = ""
+        self._reply(self._connection)
+
+    def _reply(self, connection: Connection) -> None:
+        """Send what the decoder wants its client to be told."""
+        replies = connection.replies()
+        if replies and self.transport.get_write_buffer_size() > UNREAD:
+            self.transport.abort()
+        elif replies:
+            self.transport.write(b"".join(messages.frame(messages.TEXT, reply.encode()) for reply in replies))
 
     # ── messages
 
@@ -296,6 +295,8 @@ class Socket(asyncio.Protocol):
             assert connection is not None, "just opened"
         if not connection.receive(frame, self._sockets.clock()):
             self._close(connection.verdict, "too many frames that cannot be taken")
+        elif connection.decoder is not None and connection.decoder.replies:
+            self._reply(connection)
 
     def _control(self, opcode: int, payload: bytes) -> None:
         if opcode == messages.BINARY:
@@ -363,7 +364,7 @@ class Socket(asyncio.Protocol):
     def _refuse(self, error: ClientError, code: int | None = None) -> None:
         intake, format = self._sockets.intake, self._format.name if self._format else ""
         intake.refuse(error, self._sockets.clock(), format, self._identity.tenant if self._identity else "")
-        self._close(code or CODES.get(error.reason) or error.close_code, error.detail)
+        self._close(code or handshakes.CODES.get(error.reason) or error.close_code, error.detail)
 
     def _fail(self, fault: Fault) -> None:
         if not self._is_closing:

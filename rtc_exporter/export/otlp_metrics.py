@@ -23,6 +23,9 @@ from rtc_exporter.slots import ZERO_THRESHOLD
 #: Points of a request.  So many gauges are 1.5 to 2 ms of work (measured), in which nobody else runs.
 MAX_POINTS = 1000
 
+#: Series of a metric that are gone and that nobody may know to be.
+MOST_GONE = 2000
+
 #: Bytes of a request that are the same in every export, which are nearly all.  The rest is bounded with the work: a
 #: point takes less than 300 bytes for each gauge that it counts for, values and exemplars together.
 _MAX_FRAMES = MAX_BYTES - 2 * MAX_POINTS * 300
@@ -215,7 +218,8 @@ class MetricsEncoder:
     The store as requests, export after export; one export at a time.
 
     It remembers which series the last export had, each as the bytes that never change, so never more than the
-    store held then.  What is gone from its family since gets one last point, which says so.
+    store held then.  What is gone from its family since gets a last point, which says so, in each export until one is
+    known to have been received: a receiver that was away would show what is gone for minutes.
     """
 
     def __init__(self, resource: Mapping[str, str], native: bool = False) -> None:
@@ -223,6 +227,12 @@ class MetricsEncoder:
         self._resource = resource_of(resource)
         self._forms = _NATIVE_FORMS if native else _FORMS
         self._sent: dict[object, dict[tuple[str, ...] | None, _Known]] = {}
+        #: Series that are gone and that nobody may know to be, the oldest first.
+        self._gone: dict[object, dict[tuple[str, ...] | None, _Known]] = {}
+
+    def confirm(self) -> None:
+        """The last export was received."""
+        self._gone.clear()
 
     def encode(self, families: Iterable[Family], now: float) -> Iterator[tuple[ExportMetricsServiceRequest, int]]:
         """
@@ -258,9 +268,14 @@ class MetricsEncoder:
                 known, work = _know(family, values, form), _GETTING_TO_KNOW
             sent[values] = known
             yield known, slot, work
-        for values, known in before.items():
-            if values not in sent:
-                yield known, None, 0
+        gone = {**self._gone.pop(metric.name, {}), **before}
+        gone = {values: known for values, known in gone.items() if values not in sent}
+        for values in list(gone)[: max(0, len(gone) - MOST_GONE)]:
+            del gone[values]
+        if gone:
+            self._gone[metric.name] = gone
+        for known in gone.values():
+            yield known, None, 0
         if sent:
             self._sent[key] = sent
         else:

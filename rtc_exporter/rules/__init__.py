@@ -2,10 +2,10 @@
 What can be wrong with a call: every rule, one row each, by what it is about.
 
 The detectors read ``RULES``; labels, spans, pages and alerts read ``ISSUES``.  To add a rule, add a row to its table,
-and a row to the table of cases in ``tests/test_rules.py``.
+and a row to the table of cases in ``tests/test_rules.py``, or ``tests/test_incidents.py`` for what events decide.
 """
 
-from rtc_exporter.rules import audio, network, video
+from rtc_exporter.rules import audio, crowd, network, setup, video
 from rtc_exporter.rules.network import DISCONNECTED, NO_MEDIA
 from rtc_exporter.rules.rule import CAUSES, OUTAGE, SEVERITIES, SIDES, Cause, Issue, Rule
 
@@ -14,7 +14,7 @@ __all__ = [
     "Issue", "Rule",
 ]  # fmt: skip
 
-RULES: tuple[Rule, ...] = (*video.RULES, *audio.RULES, *network.RULES)
+RULES: tuple[Rule, ...] = (*video.RULES, *audio.RULES, *network.RULES, *setup.RULES, *crowd.RULES)
 
 BY_ID: dict[str, Rule] = {rule.id: rule for rule in RULES}
 #: Every issue by name, in the order of the tables.

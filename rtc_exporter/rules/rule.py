@@ -7,7 +7,7 @@ so several may be of one issue.  ``source`` says who decides:
 - ``fold``: one signal of one stats type, fold by fold (``probes``, ``detectors``);
 - ``trend``: what takes several folds or several streams to see (``trends``);
 - ``report``: whether anything arrives, looked at with every report (``silence``);
-- ``event``: API events and states (``incidents``, ``phases``);
+- ``event``: API events and states (``incidents``, ``captures``);
 - ``session``: what is only seen across participants (``crowd``).
 
 A rule of folds or trends opens an issue when ``k`` of the last ``n`` judged folds are above ``on``, or one is above
@@ -52,7 +52,8 @@ class Rule:
     ``severity`` is where it starts; above ``critical`` it is critical.  ``codecs`` are the only ones that it is about,
     ``but`` the ones that it is not about, in lower case.  ``least``: a counter and what it must have gained for an
     interval to be bad.  ``settle``: seconds of a connection that are not judged.  ``causes``: which of ``CAUSES`` may
-    explain it, the likeliest first.  ``origin`` is where the bounds come from.
+    explain it, the likeliest first.  ``whose`` is the side where it is not the issue's.  ``origin`` is where the bounds
+    come from.
     """
 
     issue: Issue
@@ -75,6 +76,7 @@ class Rule:
     codecs: frozenset[str] = frozenset()
     but: frozenset[str] = frozenset()
     causes: tuple[str, ...] = ()
+    whose: str = ""
     source: str = "fold"
 
     @property
@@ -84,13 +86,18 @@ class Rule:
 
     @property
     def side(self) -> str:
-        """The issue's."""
-        return self.issue.side
+        """Its own, or else the issue's."""
+        return self.whose or self.issue.side
 
     @property
     def id(self) -> str:
         """What tells the rule from others: ``loss.inbound.audio.narrow``."""
         return ".".join(part for part in (self.name, self.direction, self.kind, self.variant) if part)
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether its episodes have a value: what just happens has none."""
+        return self.source != "event" or self.on > 0 or self.critical < inf
 
     @property
     def clears_after(self) -> int:
@@ -104,11 +111,21 @@ class Rule:
         return known not in self.but and (not self.codecs or known in self.codecs)
 
 
-def event(issue: Issue, help: str, origin: str, *, severity: str = WARNING, variant: str = "", kind: str = "") -> Rule:
-    """A rule that events decide: it happens, or it lasts while a state does; nothing is measured."""
+def event(
+    issue: Issue, help: str, origin: str, *, severity: str = WARNING, variant: str = "", kind: str = "", side: str = "",
+    on: float = 0.0, critical: float = inf, unit: str = "",
+) -> Rule:  # fmt: skip
+    """
+    A rule that events decide: it happens, or it lasts while a state does.
+
+    Where ``on`` is given, something is measured between two events: seconds, unless another unit is named.
+    ``critical`` is how long it lasts before it is critical.
+    """
+    unit = unit or ("s" if on or critical < inf else "1")
     return Rule(
-        issue, 0.0, 0.0, (1, 1), "1", help, origin, variant=variant, kind=kind, severity=severity, source="event"
-    )
+        issue, on, 0.0, (1, 1), unit, help, origin, variant=variant, kind=kind, severity=severity, critical=critical,
+        whose=side, source="event",
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,10 +147,16 @@ CAUSES: dict[str, Cause] = {
     for cause in (
         Cause("loss", "inbound-rtp", "loss_ratio", 0.02, NETWORK, "Packets were lost on the way here."),
         Cause("jitter", "inbound-rtp", "jitter", 0.04, NETWORK, "Packets came at uneven times."),
+        Cause("late", "inbound-rtp", "discarded_ratio", 0.01, NETWORK, "Packets came too late to be played."),
         Cause("latency", "remote-inbound-rtp", "round_trip_time", 0.4, NETWORK, "The round trip was long."),
         Cause(
             "remote_loss", "remote-inbound-rtp", "loss_ratio", 0.02, NETWORK,
             "Packets were lost on the way to the other side.",
         ),
+        Cause("decoder", "inbound-rtp", "decode_load", 0.8, DEVICE, "The decoder had no time left."),
+        Cause("dropped", "inbound-rtp", "dropped_ratio", 0.1, DEVICE, "Frames were dropped after they came."),
+        Cause("playout", "media-playout", "glitch_ratio", 0.05, DEVICE, "The loudspeaker ran dry."),
+        Cause("cpu", "outbound-rtp", "cpu_limited_ratio", 0.1, DEVICE, "The machine held the encoder back."),
+        Cause("bandwidth", "outbound-rtp", "bandwidth_limited_ratio", 0.1, NETWORK, "Bandwidth held the encoder back."),
     )
 }  # fmt: skip

@@ -6,17 +6,20 @@ format, write a module with a ``Decoder`` or a ``Reader`` and add a row.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from rtc_exporter.errors import FrameError, Reason
 from rtc_exporter.limits import Limits
-from rtc_exporter.wire import dump, internals, plain, rtcstats
-from rtc_exporter.wire.decoder import DEFAULTS, Decoder, Description, Reader, items, parse
+from rtc_exporter.model import ParticipantKey
+from rtc_exporter.wire import dump, internals, jitsi, legacy, observertc, peermetrics, plain, pushgateway, rtcstats
+from rtc_exporter.wire.browsers import SPELLINGS
+from rtc_exporter.wire.decoder import DEFAULTS, Decoder, Description, Reader, Request, items, mapping, parse
 from rtc_exporter.wire.files import beginning, json_line
 
 __all__ = [
-    "FORMATS", "Decoder", "Description", "Format", "Reader", "choose", "detect_file", "name_of", "sniff",
+    "FORMATS", "SPELLINGS", "Decoder", "Description", "Format", "Reader", "Request", "by_name", "choose", "detect_file",
+    "name_of", "sniff",
 ]  # fmt: skip
 
 
@@ -28,13 +31,25 @@ class Format:
     name: str
     #: The WebSocket subprotocols that announce it, as a regular expression; "" for none.
     subprotocol: str
-    #: How it comes: websocket, post, file.
+    #: How it comes: websocket, post, api (requests with a method and a path), file.
     media: str
+    #: What a client is pointed at; where any path is taken, one that says more than "/".
+    address: str
     help: str
     stream: type[Decoder] | None = None
     readers: tuple[type[Reader], ...] = ()
     #: Whether the payload may say whose it is.
     names_itself: bool = False
+    #: Whom the body of a POST, or a request, names.
+    named: Callable[[bytes, Limits], ParticipantKey | None] | None = None
+    #: Where a request has its token, if not in the head.
+    credential: Callable[[bytes, Limits], str] | None = None
+    #: Whether the URL names the stream, so that a client that comes back is known by it.
+    names_stream: bool = False
+    #: The WebSocket close code of its own with which its clients leave for good.
+    left_with: int = 1000
+    #: Whether its clients take part in sessions.
+    of_people: bool = True
 
     @property
     def decoder(self) -> type[Decoder]:
@@ -46,28 +61,63 @@ class Format:
 
 FORMATS: tuple[Format, ...] = (
     Format(
-        "rtcstats", r"rtcstats#\d+\.\d+", "websocket",
+        "rtcstats", r"rtcstats#\d+\.\d+", "websocket", "/v1/rtcstats/SESSION/PARTICIPANT",
         "rtcstats-js 1.x and 2.x.",
         stream=rtcstats.Decoder,
     ),
     Format(
-        "json", "", "websocket, post",
-        "Plain JSON: getStats() reports as they are, for native applications and agents.",
-        stream=plain.Decoder, names_itself=True,
+        "rtcstats-legacy", r"2\.0", "websocket", "/",
+        "rtcstats up to 5.x, and @jitsi/rtcstats 5 and 6.",
+        stream=legacy.Decoder, names_itself=True,
     ),
     Format(
-        "dump", "", "file",
+        "jitsi", r"\d\.\d(_STANDARD|_LEGACY)?", "websocket", "/",
+        "@jitsi/rtcstats 7 to 9.",
+        stream=jitsi.Decoder, names_itself=True, names_stream=True, left_with=3001,
+    ),
+    Format(
+        "jitsi-service", r"\d\.\d_(JVB|JICOFO|JIGASI|JIBRI)", "websocket", "/",
+        "Jitsi's services; connections are counted, and what they send is left there.",
+        stream=jitsi.Service, names_itself=True, of_people=False,
+    ),
+    Format(
+        "observertc", r"clientsample", "websocket, post", "/v1/observertc",
+        "ClientSample of ObserveRTC's client-monitor-js, as JSON.",
+        stream=observertc.Decoder, names_itself=True, named=observertc.named,
+    ),
+    Format(
+        "peermetrics", "", "api", "/v1/peermetrics",
+        "The API of peermetrics' sdk-js 2.x.",
+        stream=peermetrics.Decoder, names_itself=True, named=peermetrics.named, credential=peermetrics.credential,
+    ),
+    Format(
+        "pushgateway", "", "api", "/",
+        "What the extension webrtc-internals-exporter pushes.",
+        stream=pushgateway.Decoder, names_itself=True, named=pushgateway.named,
+    ),
+    Format(
+        "json", "", "websocket, post", "/v1/reports/SESSION/PARTICIPANT",
+        "Plain JSON: getStats() reports as they are, for native applications and agents.",
+        stream=plain.Decoder, names_itself=True, named=plain.named,
+    ),
+    Format(
+        "dump", "", "file", "/v1/dumps/SESSION/PARTICIPANT",
         "RTCStatsDump files of rtcstats-server and of Chrome, and recordings of rtcstats frames.",
         readers=(dump.Reader, dump.RecordingReader),
     ),
     Format(
-        "internals", "", "file",
+        "internals", "", "file", "/v1/dumps/SESSION/PARTICIPANT",
         "What chrome://webrtc-internals saves.",
         readers=(internals.Reader,),
     ),
 )  # fmt: skip
 
 _BY_NAME = {form.name: form for form in FORMATS}
+
+
+def by_name(name: str) -> Format:
+    """The format of a label."""
+    return _BY_NAME[name]
 
 
 def choose(subprotocols: Sequence[str]) -> Format | None:
@@ -79,12 +129,17 @@ def choose(subprotocols: Sequence[str]) -> Format | None:
 def sniff(first_frame: str | bytes, limits: Limits = DEFAULTS) -> Format:
     """The format of a stream without a known subprotocol."""
     document = parse(first_frame, limits)
-    if isinstance(document, dict) and plain.MARKS & document.keys():
-        return _BY_NAME["json"]
     row = items(document)
+    first = mapping(row[0] if row and isinstance(row[0], dict) else document)
     if len(row) >= 4 and (type(row[0]) is int or row[0] == "g"):
         return _BY_NAME["rtcstats"]
-    if row and isinstance(row[0], dict) and plain.MARKS & row[0].keys():
+    if len(row) >= 4 and isinstance(row[0], str):
+        return _BY_NAME["rtcstats-legacy"]
+    if "statsSessionId" in first:
+        return _BY_NAME["jitsi"]
+    if observertc.MARKS & first.keys() or observertc.MARKS & mapping(first.get("sample")).keys():
+        return _BY_NAME["observertc"]
+    if plain.MARKS & first.keys():
         return _BY_NAME["json"]
     raise FrameError(Reason.UNKNOWN_FORMAT, "the first frame is of no known format")
 

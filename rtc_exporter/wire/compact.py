@@ -11,7 +11,8 @@ from typing import Any
 from rtc_exporter.errors import ClientError, FrameError, LimitError, Reason
 from rtc_exporter.limits import Limits, Room
 from rtc_exporter.model import Members
-from rtc_exporter.w3c import OWN_CLOCK, STATS
+from rtc_exporter.w3c import OWN_CLOCK
+from rtc_exporter.wire import browsers
 from rtc_exporter.wire.decoder import DEFAULTS, is_time, mapping, milliseconds, parse, weight
 from rtc_exporter.wire.stats import W3C, Names, assign, take_record, with_codes
 
@@ -22,7 +23,7 @@ _CODED_TYPES = (
 )  # fmt: skip
 
 #: Stats type by its code, or by its own name; a stats object of another type is not used.
-TYPES: dict[object, str] = {name: name for name in STATS} | dict(enumerate(_CODED_TYPES, 1))
+TYPES: dict[object, str] = {**browsers.TYPES, **dict(enumerate(_CODED_TYPES, 1))}
 
 #: Member codes of what is kept, and of records.  The client's table has more; what it names beyond these is
 #: dropped, and so is not listed.
@@ -198,6 +199,11 @@ class Base(Mapping[str, Members]):
         self._stats, self._ghosts, self._laid_by = {}, {}, []
         self._room.taken -= self._weight
         self._weight = 0
+
+    def part(self) -> None:
+        """Give the room back; what is held stays for whoever has yet to read it."""
+        self._room.taken -= self._weight
+        self._room, self._weight = Room(self.limits.members), 0
 
     def move(self, room: Room) -> None:
         """Go on as part of what another connection holds."""

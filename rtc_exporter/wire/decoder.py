@@ -27,6 +27,9 @@ NODE = 32
 #: Objects and arrays that every document may have, however short.
 NODES = 5000
 
+#: Bytes of the first line of a request.
+HEAD = 4096
+
 #: The exact types of a JSON number; ``bool`` is a subclass of ``int`` and stays outside.
 NUMBERS = frozenset((int, float))
 
@@ -48,6 +51,9 @@ class Decoder(Protocol):
     key: ParticipantKey
     #: Why frames that were taken unread could not be used after all; whoever counts refusals empties it.
     refused: list[ClientError]
+    #: What the client waits to be told, as text frames, or as the bodies of answers; whoever sends it empties it.
+    #: Before the first frame it holds the greeting, where the format has one.
+    replies: list[str]
 
     def __init__(
         self, key: ParticipantKey, *, page: int = 1, claimed: bool = True, limits: Limits = DEFAULTS
@@ -62,6 +68,32 @@ class Decoder(Protocol):
 
         Called before the first frame, and ``previous`` is not used again.
         """
+
+
+class Request(NamedTuple):
+    """
+    One request to a format that is an HTTP API, which comes as a frame too: a line of its own for method and path, then
+    the body.
+    """
+
+    method: str
+    #: Below where the format begins.
+    path: str
+    body: bytes
+
+    def frame(self) -> bytes:
+        """The request as bytes."""
+        return f"{self.method} {self.path}\n".encode("utf-8", "replace") + self.body
+
+    @staticmethod
+    def read(frame: str | bytes) -> "Request":
+        """The request that a frame holds."""
+        raw = frame.encode("utf-8", "replace") if isinstance(frame, str) else frame
+        head = raw[:HEAD].partition(b"\n")[0]
+        words = head.split(b" ")
+        if len(words) != 2 or len(head) == HEAD:
+            raise FrameError(Reason.BAD_FRAME, "no request")
+        return Request(words[0].decode("latin-1"), words[1].decode("utf-8", "replace"), raw[len(head) + 1 :])
 
 
 class Description(NamedTuple):
@@ -151,6 +183,12 @@ def is_time(value: object) -> bool:
 def text(value: object, length: int) -> str | None:
     """The string, or None if it is none, is empty or is longer than allowed: what is cut may mean something else."""
     return value if isinstance(value, str) and 0 < len(value) <= length else None
+
+
+def name(value: object, length: int) -> str | None:
+    """The string, if it can name somebody in a label: not too long, and printable."""
+    found = text(value, length)
+    return found if found is not None and found.isprintable() and found.strip() else None
 
 
 def mapping(value: object) -> dict[str, object]:

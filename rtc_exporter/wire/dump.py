@@ -56,7 +56,7 @@ class Reader:
         decoder = Decoder(self._key, limits=self._limits)
         decoder.whole = "clientProtocol" not in told
         agent = text(told.get("userAgent"), self._limits.text_length)
-        yield Joined(self._key, start, {"user_agent.original": agent} if agent else {})
+        yield Joined(self._key, start, {"user_agent.original": agent} if agent else {}, is_past=True)
 
         last, code = start, None
         idle = Idle()
@@ -123,7 +123,7 @@ class RecordingReader:
         start = _seconds(told["connected_at"], self._now)
         agent = text(mapping(told.get("headers")).get("user-agent"), self._limits.text_length)
         decoder = Decoder(self._key, limits=self._limits)
-        yield Joined(self._key, start, {"user_agent.original": agent} if agent else {})
+        yield Joined(self._key, start, {"user_agent.original": agent} if agent else {}, is_past=True)
 
         now, reason = start, "closed"
         idle = Idle()

@@ -23,7 +23,9 @@ from rtc_exporter.w3c import (
     MEDIA_KINDS,
     PROMISES,
     STUN_ERRORS,
+    VOICE_EVENTS,
 )  # fmt: skip
+from rtc_exporter.wire import voice
 from rtc_exporter.wire.decoder import NUMBERS, items, mapping
 
 Facts: TypeAlias = dict[str, Member]
@@ -54,19 +56,30 @@ _TYPES = frozenset({
 _ID = re.compile(r"(?!\d+\.\d+\.\d+\.)[\w{}+=.~-]{1,128}", re.ASCII)
 
 #: One word, as applications write a cause: ``echo``, ``no_audio``.  Free text is not kept.
-_WORD = re.compile(r"[A-Za-z][A-Za-z_-]{0,31}", re.ASCII)
+_WORD = re.compile(r"[A-Za-z][A-Za-z_-]{0,39}", re.ASCII)
 
 #: RFC 8839 5.1; of the line only transport protocol and type are read.
 _CANDIDATE = re.compile(r"candidate:\S{1,64} \d{1,5} (udp|tcp|ssltcp) \d{1,20} \S{1,256} \d{1,5} typ (\w{1,8})", re.I)
 
 #: RFC 7064 and 7065; ``stuns`` counts as stun.
 _SCHEME = re.compile(r"(stun|turns?)s?:", re.I)
+#: What leads to an ICE server, by scheme and transport (UDP where none is named).
+_SERVERS = {("stun", "udp"): "stun", ("stun", "tcp"): "stun", ("turn", "udp"): "turn_udp", ("turn", "tcp"): "turn_tcp"}
+#: ICE servers, and URLs of one, that are counted.
+MOST_SERVERS = 64
+
+
+#: Names in lower case that are no events of the DOM.
+NOT_DOM = frozenset(("other", "create", "close", "websocket", "stop", "callstart", "callend", *VOICE_EVENTS))
+
+#: What applications call a rating; rtcstats-js wants a colon in front.
+_FEEDBACK = ("userRating", "userFeedback", "userfeedback", "feedback")
 
 
 def _spellings() -> dict[str, str]:
     """Every spelling of every event: the bare name, the handler (``onX``), and rtcstats' dotted ones."""
     known = {name: name for name in EVENTS}
-    dom = {name for name in EVENTS if name.islower() and name not in ("other", "create", "close", "websocket", "stop")}
+    dom = {name for name in EVENTS if name.islower() and name not in NOT_DOM}
     known |= {f"on{name}": name for name in dom}
     media = {f"{name}{result}" for name in PROMISES[-2:] for result in ("", "OnSuccess", "OnFailure")}
     known |= {f"navigator.mediaDevices.{name}": name for name in (*media, "enumerateDevices")}
@@ -76,7 +89,8 @@ def _spellings() -> dict[str, str]:
     for name in ("stop", "enabled", "applyConstraints"):
         known[f"MediaStreamTrack.{name}"] = name
     known["HTMLMediaElement.resize"] = "resize"
-    known |= dict.fromkeys((":userRating", ":feedback", ":userFeedback", "userfeedback"), "feedback")
+    known |= {":callStart": "callstart", ":callEnd": "callend"}
+    known |= dict.fromkeys((*_FEEDBACK, *(f":{name}" for name in _FEEDBACK)), "feedback")
     return known
 
 
@@ -96,12 +110,30 @@ def event_name(spelling: object, peer_connection: str | None) -> str:
     return name
 
 
+def told(
+    spelling: object, peer_connection: str | None, value: object, extra: Sequence[object] = ()
+) -> tuple[str, Facts]:
+    """The name of an event that a client wrote, and what may be kept of its payload."""
+    if (said := voice.read(spelling, value)) is not None:
+        return said
+    name = event_name(spelling, peer_connection)
+    return name, facts(name, value, extra)
+
+
 def facts(name: str, value: object, extra: Sequence[object] = ()) -> Facts:
     """What may be kept of an event's payload."""
     read = FACTS_OF.get(name)
     if read is None:
         return {}
     return {fact: member for fact, member in read(value, extra).items() if member is not None}
+
+
+def listed(spelling: str, peer_connection: str | None, row: Mapping[str, object]) -> tuple[str, Facts]:
+    """The same for an event that brings its facts by their own names, beside its own."""
+    if (said := voice.read(spelling, row)) is not None:
+        return said
+    name = event_name(spelling, peer_connection)
+    return name, admitted(name, row)
 
 
 def admitted(name: str, told: Mapping[str, object]) -> Facts:
@@ -158,9 +190,11 @@ _type = _one_of(_TYPES)
 CHECKS: dict[str, Callable[[object], Member | None]] = {
     "call": _id, "state": _one_of(_ALL_STATES), "error": _error, "audio": _flag, "video": _flag, "kind": _kind,
     "track": _id, "type": _type, "protocol": _protocol, "scheme": _one_of(frozenset({"stun", "turn", "turns"})),
-    "relay_only": _flag, "ice_restart": _flag, "reloads": _count, "value": _number, "downlink": _number,
-    "rtt": _number, "flag": _flag,
+    "relay_only": _flag, "stun": _count, "turn_udp": _count, "turn_tcp": _count, "turn_tls": _count,
+    "microphone": _id, "camera": _id, "ice_restart": _flag, "reloads": _count, "value": _number, "downlink": _number,
+    "rtt": _number, "flag": _flag, "session": _id,
     "issue": lambda value: value if isinstance(value, str) and _WORD.fullmatch(value) else None,
+    **voice.CHECKS,
 }  # fmt: skip
 
 
@@ -202,13 +236,19 @@ def _asked(value: object, extra: Sequence[object]) -> Facts:
     return {kind: constraints.get(kind) not in (None, False) for kind in MEDIA_KINDS} | _call(value, extra)
 
 
-def _got(value: object, extra: Sequence[object]) -> Facts:
+def _got(value: object, extra: Sequence[object]) -> Mapping[str, Member | None]:
     """Track arrays ``[kind, id, ...]``; or Chrome's ``{audio_track_info, video_track_info}``."""
     if isinstance(value, dict):
         given: Facts = {kind: value.get(f"{kind}_track_info") not in (None, "", "null") for kind in MEDIA_KINDS}
         return given | _call(value, extra)
-    kinds = {track[0] for track in items(value) if isinstance(track, list) and track and isinstance(track[0], str)}
-    return {kind: kind in kinds for kind in MEDIA_KINDS} | _call(value, extra)
+    tracks = {track["kind"]: track["track"] for track in (_track(row, ()) for row in items(value)[:MOST_SERVERS])}
+    got: dict[str, Member | None] = {kind: kind in tracks for kind in MEDIA_KINDS}
+    return got | {"microphone": tracks.get("audio"), "camera": tracks.get("video")} | _call(value, extra)
+
+
+def _shown(value: object, extra: Sequence[object]) -> Mapping[str, Member | None]:
+    """What getDisplayMedia gave is no device."""
+    return {name: fact for name, fact in _got(value, extra).items() if name not in ("microphone", "camera")}
 
 
 def _devices(value: object, extra: Sequence[object]) -> Facts:
@@ -264,8 +304,27 @@ def _candidate_error(value: object, extra: Sequence[object]) -> Mapping[str, Mem
 
 
 def _configuration(value: object, extra: Sequence[object]) -> Facts:
-    policy = mapping(value).get("iceTransportPolicy")
-    return {"relay_only": policy == "relay"} if value else {}
+    """Whether only relays may be used, and how many servers there are; not one URL, user name or credential."""
+    told = mapping(value)
+    if not told:
+        return {}
+    facts: Facts = {"relay_only": told.get("iceTransportPolicy") == "relay"}
+    servers = told.get("iceServers")
+    return facts | _servers(servers) if isinstance(servers, list) else facts
+
+
+def _servers(servers: list[object]) -> Facts:
+    """ICE servers, as W3C's objects or Chrome's bare URLs, counted by what leads to them."""
+    counts: Facts = {"stun": 0, "turn_udp": 0, "turn_tcp": 0, "turn_tls": 0}
+    for server in servers[:MOST_SERVERS]:
+        urls = mapping(server).get("urls", mapping(server).get("url", server))
+        for url in urls[:MOST_SERVERS] if isinstance(urls, list) else (urls,):
+            scheme = _SCHEME.match(url) if isinstance(url, str) else None
+            if isinstance(url, str) and scheme is not None:
+                transport = "tcp" if url.lower().endswith("?transport=tcp") else "udp"
+                name = _SERVERS.get((scheme[1].lower(), transport), "turn_tls")
+                counts[name] = int(counts[name]) + 1
+    return counts
 
 
 def _feedback(value: object, extra: Sequence[object]) -> Mapping[str, Member | None]:
@@ -291,7 +350,7 @@ FACTS_OF: dict[str, _Read] = {
     **dict.fromkeys(("setLocalDescription", "setRemoteDescription"), _description),
     **{f"{name}OnSuccess": _description for name in PROMISES[:4]},
     **dict.fromkeys(PROMISES[-2:], _asked),
-    **{f"{name}OnSuccess": _got for name in PROMISES[-2:]},
+    "getUserMediaOnSuccess": _got, "getDisplayMediaOnSuccess": _shown,
     "createOffer": _offer, "createAnswer": _call,
     "addIceCandidate": _candidate, "addIceCandidateOnSuccess": _call, "icecandidate": _candidate,
     "icecandidateerror": _candidate_error,
@@ -307,35 +366,6 @@ FACTS_OF: dict[str, _Read] = {
     "enabled": lambda value, extra: {"flag": _flag(value), "track": _id(_first(extra))},
     "resize": lambda value, extra: {"track": _id(_first(extra))},
     "feedback": _feedback,
+    "callstart": lambda value, extra: {"session": _id(value.get("id") if isinstance(value, dict) else value)},
     "websocket": _connection_time,
 }  # fmt: skip
-
-
-def agent(data: object) -> dict[str, str]:
-    """
-    Attributes from a ``NavigatorUAData`` (its JSON, or Chrome's bare list of brands).
-
-    Browsers add a brand that does not exist, so that nobody relies on the list ("Not:A-Brand"), and
-    ``Chromium`` beside the name of the product.
-    """
-    told = data if isinstance(data, dict) else {"brands": data}
-    rows = [mapping(row) for row in items(told.get("brands")) if _is_brand(row)]
-    real = {str(row["brand"]): str(row.get("version")) for row in rows}
-    name = next((name for name in real if name != "Chromium"), next(iter(real), ""))
-    found = {"user_agent.name": name}
-    if _VERSION.fullmatch(real.get(name, "")):
-        found["user_agent.version"] = real[name]
-    platform = told.get("platform")
-    if isinstance(platform, str) and _BRAND.fullmatch(platform):
-        found["user_agent.os.name"] = platform
-    return {attribute: value for attribute, value in found.items() if value}
-
-
-def _is_brand(row: object) -> bool:
-    brand = mapping(row).get("brand")
-    return isinstance(brand, str) and _BRAND.fullmatch(brand) is not None and _GREASE.search(brand) is None
-
-
-_BRAND = re.compile(r"[\w .+-]{1,32}", re.ASCII)
-_GREASE = re.compile(r"not.{0,3}a?.{0,3}brand", re.I)
-_VERSION = re.compile(r"\d{1,5}(\.\d{1,6}){0,3}", re.ASCII)

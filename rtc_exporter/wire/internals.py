@@ -16,8 +16,9 @@ from rtc_exporter.errors import ClientError, FrameError, Reason
 from rtc_exporter.limits import Limits
 from rtc_exporter.model import Event, Joined, Left, ParticipantKey, PeerConnectionKey, Record, Report
 from rtc_exporter.w3c import OWN_CLOCK, STATS
+from rtc_exporter.wire.agents import agent
 from rtc_exporter.wire.decoder import DEFAULTS, Description, is_time, items, mapping, milliseconds, parse, text
-from rtc_exporter.wire.events import agent, event_name, facts
+from rtc_exporter.wire.events import event_name, facts
 from rtc_exporter.wire.files import beginning, unpack
 from rtc_exporter.wire.stats import W3C, Whole, read
 
@@ -60,7 +61,9 @@ class Reader:
         first, last = (records[0].time, records[-1].time) if records else (saved, saved)
         attributes = agent(dump.get("UserAgentData"))
         original = text(dump.get("UserAgent"), self._limits.text_length)
-        yield Joined(self._key, first, attributes | ({"user_agent.original": original} if original else {}))
+        yield Joined(
+            self._key, first, attributes | ({"user_agent.original": original} if original else {}), is_past=True
+        )
         yield from records
         yield Left(self._key, last, "closed")
 

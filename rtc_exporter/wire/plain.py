@@ -10,11 +10,11 @@ from collections import deque
 from typing import NamedTuple
 
 from rtc_exporter.errors import ClientError, FrameError, LimitError, Reason
-from rtc_exporter.limits import Limits, Room
+from rtc_exporter.limits import SEVERAL, Limits, Room
 from rtc_exporter.model import Event, Joined, Left, Members, ParticipantKey, PeerConnectionKey, Record, Report
 from rtc_exporter.wire.decoder import DEFAULTS, items, mapping, milliseconds, paged, parse, text
 from rtc_exporter.wire.decoder import Decoder as AnyDecoder
-from rtc_exporter.wire.events import Facts, admitted, event_name
+from rtc_exporter.wire.events import Facts, listed
 from rtc_exporter.wire.stats import Whole, read
 
 #: Members of which a document has at least one; anything else is not for us.
@@ -25,9 +25,6 @@ DEFAULT_CONNECTION = "PC_0"
 
 #: Participants that one connection may speak for, where the payload names them.
 PARTICIPANTS = 1000
-
-#: How many times as much one connection may hold that speaks for several.
-SEVERAL = 4
 
 #: Documents, reports and events in one frame or body together: each costs more than its bytes.
 TOLD = 5000
@@ -97,6 +94,11 @@ def documents(frame: str | bytes, limits: Limits = DEFAULTS) -> list[tuple[Parti
     return [(_named(document, limits), document) for document in map(_document, listed)]
 
 
+def named(frame: str | bytes, limits: Limits = DEFAULTS) -> ParticipantKey | None:
+    """Whom a body names; of several, the first by name."""
+    return min((key for key, _ in documents(frame, limits) if key), default=None)
+
+
 def _size(document: object, name: str) -> int:
     return len(items(mapping(document).get(name)))
 
@@ -128,6 +130,7 @@ class Decoder:
     def __init__(self, key: ParticipantKey, *, page: int = 1, claimed: bool = True, limits: Limits = DEFAULTS) -> None:
         self.key = key
         self.refused: list[ClientError] = []
+        self.replies: list[str] = []
         self.page = page
         self._given = key
         self._claimed = claimed
@@ -182,8 +185,7 @@ class Decoder:
         if spelling is None:
             raise FrameError(Reason.BAD_FRAME, "an event without a name")
         peer = self._connection(row.get("peer_connection"), "")
-        name = event_name(spelling, peer or None)
-        return _Told(peer, _time(row, time), name, admitted(name, row))
+        return _Told(peer, _time(row, time), *listed(spelling, peer or None, row))
 
     def _connection(self, value: object, default: str) -> str:
         if value is None:

@@ -20,10 +20,11 @@ from rtc_exporter.model import (
     Record,
     Report,
 )  # fmt: skip
+from rtc_exporter.wire.agents import agent
 from rtc_exporter.wire.compact import Base, continues, heard, heard_in
 from rtc_exporter.wire.decoder import DEFAULTS, LATEST, NUMBERS, mapping, paged, parse
 from rtc_exporter.wire.decoder import Decoder as AnyDecoder
-from rtc_exporter.wire.events import agent, event_name, facts
+from rtc_exporter.wire.events import told
 from rtc_exporter.wire.stats import Whole, read
 
 #: Method codes; the clients' table only grows, "numbers must not be reassigned".
@@ -74,8 +75,8 @@ class _Connection:
         self.parked: Base | None = None
 
     def forget(self) -> None:
-        """Give up what is held of it."""
-        self.base.clear()
+        """It is over, or another one by its name begins."""
+        self.base.part()
         self.whole.clear()
 
 
@@ -90,6 +91,7 @@ class Decoder:
     def __init__(self, key: ParticipantKey, *, page: int = 1, claimed: bool = True, limits: Limits = DEFAULTS) -> None:
         self.key = key
         self.refused: list[ClientError] = []
+        self.replies: list[str] = []
         self.page = page
         self.whole = False
         #: The time of the last event, in milliseconds of the client's clock.
@@ -220,10 +222,9 @@ class Decoder:
         return [Report(connection.key, base.time or sent, sent, base, removed or NOTHING, arrived)]
 
     def _event(self, method: str, peer: str | None, value: object, extra: list[object], sent: float) -> list[Record]:
-        name = event_name(method, peer)
-        told = facts(name, value, extra)
+        name, facts = told(method, peer, value, extra)
         if peer is None:
-            event = Event(PeerConnectionKey(*self.key, ""), sent, name, told)
+            event = Event(PeerConnectionKey(*self.key, ""), sent, name, facts)
             attributes = agent(mapping(value).get("userAgentData")) if name == "createPage" else {}
             return [Joined(self.key, sent, attributes), event] if attributes else [event]
         connection = self._connections.get(peer)
@@ -233,7 +234,7 @@ class Decoder:
             connection.is_closed = True
             connection.forget()
             connection.base = Base(limits=self._limits, refused=self.refused, room=self._room)
-        return [Event(connection.key, sent, name, told)]
+        return [Event(connection.key, sent, name, facts)]
 
     def _meet(self, peer: str, created: bool = False, delta: dict[str, object] | None = None) -> _Connection:
         """Begin to follow a peer connection, or go on with one from before a reconnect."""

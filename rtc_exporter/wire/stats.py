@@ -1,9 +1,9 @@
 """
 Stats objects on the wire: which members are kept, under which name, of which type.
 
-The allow-list is made from ``w3c.STATS``.  A member that is not in it is private or of no use, and is
-dropped where it is renamed.  A number is only taken for a member that is a number, a string
-only for a word: what comes out needs no further look.
+The allow-list is made from ``w3c.STATS``, and from the spellings in ``browsers``.  A member that is not in it is
+private or of no use, and is dropped where it is renamed.  A number is only taken for a member that is a number, a
+string only for a word: what comes out needs no further look.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,6 +13,7 @@ from rtc_exporter.errors import FrameError, LimitError, Reason
 from rtc_exporter.limits import Limits, Room
 from rtc_exporter.model import NOTHING, Members, Stats
 from rtc_exporter.w3c import OWN_CLOCK, STATS
+from rtc_exporter.wire.browsers import SPELLINGS, TYPES, stamped
 from rtc_exporter.wire.decoder import NUMBERS, is_time, mapping, milliseconds, weight
 
 #: Identity members that are strings; the others (ssrc, dataChannelIdentifier) are numbers.
@@ -43,11 +44,8 @@ def _names() -> Names:
         if dot:
             records.setdefault(record, {})[key] = name
     numbers = {name: name for name in every if "." not in name}
-    return Names(numbers, {name: name for name in strings}, {name: name for name in _FLAGS}, records)
-
-
-#: For formats that write members as the W3C does.
-W3C = _names()
+    names = Names(numbers, {name: name for name in strings}, {name: name for name in _FLAGS}, records)
+    return with_codes(names, SPELLINGS)
 
 
 def with_codes(names: Names, codes: Mapping[str, str]) -> Names:
@@ -58,6 +56,10 @@ def with_codes(names: Names, codes: Mapping[str, str]) -> Names:
 
     records = {**names.records, **{code: names.records[name] for code, name in codes.items() if name in names.records}}
     return Names(coded(names.numbers), coded(names.words), coded(names.flags), records)
+
+
+#: For formats that write members as the W3C does, or as some browser does.
+W3C = _names()
 
 
 def assign(members: Members, changes: Mapping[str, object], names: Names, length: int) -> None:
@@ -157,14 +159,15 @@ def read(stats: object, time: float | None, limits: Limits) -> tuple[float | Non
     fresh: dict[str, Members] = {}
     times: dict[str, float] = {}
     for id, row in rows.items():
-        kind = row.get("type")
-        if type(kind) is not str or kind not in STATS or not 0 < len(id) <= limits.id_length:
+        written = row.get("type")
+        kind = TYPES.get(written) if type(written) is str else None
+        if kind is None or not 0 < len(id) <= limits.id_length:
             continue
         members: Members = {"type": kind}
         assign(members, row, W3C, limits.text_length)
         fresh[id] = members
         stamp = row.get("timestamp")
-        if is_time(stamp):
+        if is_time(stamp) or is_time(stamp := stamped(stamp)):
             times[id] = milliseconds(stamp)
     if time is None:
         shared = [stamp for id, stamp in times.items() if fresh[id]["type"] not in OWN_CLOCK]
