@@ -125,6 +125,8 @@ def run(is_long: bool = False) -> Ledger:
         fine = again is not None
         after = running.metrics()
     everybody = [*guests, *gone, *([again] if again else [])]
+    for guest in everybody:
+        guest.socket.close()
     sent = sum(guest.reports for guest in everybody)
     dropped = drops(after)
     shed = int(total(after, "rtc_exporter_memory_shed_total", '"report"'))
