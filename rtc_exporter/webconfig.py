@@ -64,6 +64,9 @@ class WebConfig:
 
     #: None for plain HTTP.
     tls: ssl.SSLContext | None = None
+    #: Certificate and key, which may be renewed, and all else that the TLS was made of, which a start decides on.
+    certificate: tuple[Path, Path] | None = None
+    fixed: str = ""
     #: User -> bcrypt hash; empty for no login.
     users: Mapping[str, bytes] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -77,6 +80,18 @@ def read(path: Path) -> WebConfig:
     """The file and what it names; raises ``ConfigError``."""
     reader = _Reader(path)
     return reader.read()
+
+
+def renewed(before: WebConfig, after: WebConfig) -> WebConfig:
+    """What is in use from now on: the same TLS with the new certificate; raises ``ConfigError`` for another TLS."""
+    if before.fixed != after.fixed:
+        raise ConfigError(f"tls_server_config cannot change but for its certificate: restart it (see {SETTING})")
+    if before.tls is not None and after.certificate is not None:
+        try:
+            before.tls.load_cert_chain(*after.certificate, password=lambda: "")  # for who shakes hands from now on
+        except (OSError, ValueError) as exc:
+            raise ConfigError(f"{SETTING}: the certificate has just changed again: {_reason(exc)}") from None
+    return replace(after, tls=before.tls)
 
 
 def changed(config: WebConfig) -> bool:
@@ -103,6 +118,8 @@ class _Reader:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._stamps: list[Stamp] = []
+        self._certificate_files: tuple[Path, Path] | None = None
+        self._fixed = ""
 
     def read(self) -> WebConfig:
         text = self._text(self._path, SETTING)
@@ -119,6 +136,8 @@ class _Reader:
         found = {name: read(told[name]) for name, read in sections.items() if told.get(name) is not None}
         return WebConfig(
             found.get("tls_server_config"),
+            self._certificate_files,
+            self._fixed,
             found.get("basic_auth_users", {}),
             found.get("http_server_config", {}),
             found.get("rate_limit"),
@@ -135,6 +154,9 @@ class _Reader:
         told = self._mapping("tls_server_config", told, known)
         if told.get("client_allowed_sans"):
             raise self._wrong("client_allowed_sans", "is not supported here: sign those clients with a CA of their own")
+        self._fixed = repr(
+            sorted((name, value) for name, value in told.items() if name not in ("cert_file", "key_file"))
+        )
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._versions(context, told)
         self._ciphers(context, told)
@@ -182,6 +204,7 @@ class _Reader:
             if not told.get(f"{name}_file"):
                 raise self._wrong(f"{name}_file", "is missing")
         certificate, key = (self._named(name, told) for name in ("cert_file", "key_file"))
+        self._certificate_files = certificate, key
         try:
             # Where a key has a pass phrase OpenSSL would ask the terminal.
             context.load_cert_chain(certificate, key, password=lambda: "")
@@ -206,6 +229,7 @@ class _Reader:
             context.load_verify_locations(self._named("client_ca_file", told))
         except (OSError, ValueError) as exc:
             raise self._wrong("client_ca_file", f"is not PEM: {_reason(exc)}") from None
+        self._fixed += repr(context.get_ca_certs(binary_form=True))
         context.verify_mode = CLIENTS[kind]
 
     def _http(self, told: Any) -> dict[str, str]:

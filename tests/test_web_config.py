@@ -210,6 +210,9 @@ def test_a_certificate_and_a_password_change_while_it_runs(folder: Path) -> None
             path.write_text("tls_server_config: [\n")
             await exporter.until(lambda: exporter.value("rtc.exporter.config.reloads", "web", "refused"))
             assert await subject(port) == after
+            refused = exporter.value("rtc.exporter.config.reloads", "web", "refused")
+            path.write_text(TLS.replace("one", "rotated") + "  min_version: TLS13\n")
+            await exporter.until(lambda: exporter.value("rtc.exporter.config.reloads", "web", "refused") > refused)
 
     asyncio.run(scenario())
 

@@ -1,8 +1,7 @@
 """
 A listener: a bound socket, and the server on it.
 
-Sockets are bound before anything is served, so that a taken port is an error message and port 0 is a port.  What is
-served is told apart from where: the TLS of a listener can be replaced while it runs, and who is connected stays.
+Sockets are bound before anything is served, so that a taken port is an error message and port 0 is a port.
 """
 
 import asyncio
@@ -109,13 +108,6 @@ class Listener(uvicorn.Server):
             config=self.config, server_state=self.server_state, app_state=self.lifespan.state
         )
         return protocol
-
-    async def secure(self, tls: ssl.SSLContext | None) -> None:
-        """Who connects from now on gets this TLS."""
-        before, self._tls = self.servers, tls
-        self.servers = [await self._bind(tls)]
-        for server in before:
-            server.close()
 
     async def main_loop(self) -> None:
         """Renew the Date header once a second; the original looks ten times a second whether it shall end."""

@@ -206,6 +206,7 @@ class Server:
         self._notify.ready()
 
     def _apply(self, config: Config) -> None:
+        self._secure(config.web)  # first: it may refuse
         self._config = config
         self.intake.configure(config)
         self._gate.configure(config.bounds)
@@ -213,15 +214,11 @@ class Server:
         self._ingest.configure()
         self._pressure.limit = config.memory.limit or memory.limit_of_group()
         logger.setLevel(config.log.level.upper())
-        self._secure(config.web)
 
     def _secure(self, web: WebConfig) -> None:
         """The web config file is another, or says something else."""
-        has_tls = web.tls is not None or self._web.tls is not None
-        self._web = web
-        self._guard.configure(web)
-        if has_tls:
-            self._securing = asyncio.create_task(self._listeners[1].secure(web.tls))
+        self._web = webconfig.renewed(self._web, web)
+        self._guard.configure(self._web)
 
     def _look_at_web_config(self) -> None:
         """A certificate was renewed, or a password changed: nobody has to send a signal for that."""
