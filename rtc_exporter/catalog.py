@@ -85,6 +85,7 @@ CLIENT_ISSUES = (
 )  # fmt: skip
 FORMAT_NAMES = (
     "rtcstats",
+    "rtc-exporter",
     "rtcstats-legacy",
     "jitsi",
     "jitsi-service",
@@ -355,6 +356,7 @@ METRICS: tuple[Metric, ...] = (
     X("rtc.exporter.reports.dropped",       C, "{report}",     ("rtc.drop.reason",),                       "Frames, bodies, connections and values refused, by reason; nothing of them is counted elsewhere.", (), tuple((name,) for name in DROPS)),
     X("rtc.exporter.connections",           G, "{connection}", ("rtc.transport.protocol",),                "WebSocket connections open."),
     X("rtc.exporter.connections.opened",    C, "{connection}", ("rtc.transport.protocol",),                "WebSocket connections accepted."),
+    X("rtc.exporter.clients.remembered",    G, "{client}",     (),                                         "Page loads of rtc-exporter-client whose numbers are remembered, so that nothing is counted twice."),
     X("rtc.exporter.events.unknown",        C, "{event}",      (),                                         "Events whose name is not known.", (), ((),)),
     X("rtc.exporter.errors.internal",       C, "{error}",      (),                                         "Faults of this program; each is logged with its trace.", (), ((),)),
     X("rtc.exporter.stats_object.resets",   C, "{reset}",      ("rtc.stats.type",),                        "Stats objects whose counters went back.", (), tuple((name,) for name in STATES)),

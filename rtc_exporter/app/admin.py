@@ -86,13 +86,16 @@ class Admin:
 
     async def _render(self, tier: Tier | None, exposition: prometheus.Exposition) -> AsyncIterator[bytes]:
         async with self._rendering:
-            started = self._clock()
+            started, owed = self._clock(), self._intake.acknowledgements.owed()
             for chunk in self._chunks(tier, exposition):
                 if chunk:
                     yield chunk
                 await asyncio.sleep(0)  # whoever waits has a turn
             if tier in (None, Tier.PARTICIPANT):
                 self._intake.pipeline.scraped(started)  # who left while the chunks went out may not be in them
+            if tier in (None, Tier.COHORT):
+                for _ in self._intake.acknowledgements.published(owed, self._clock()):
+                    await asyncio.sleep(0)
             now = self._clock()
             store = self._intake.pipeline.store
             store.observe("rtc.exporter.render.duration", (exposition.name,), now - started, now)

@@ -9,17 +9,19 @@ is the one place that counts what was refused.  Nothing here touches a socket.
 import logging
 import traceback
 from collections import Counter, OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple, TypeAlias
 
 from rtc_exporter import useragent, wire
+from rtc_exporter.app.acknowledgements import Acknowledgements
 from rtc_exporter.auth import Identity
 from rtc_exporter.calls import Calls
 from rtc_exporter.catalog import FORMAT_NAMES
 from rtc_exporter.config import Config
 from rtc_exporter.errors import ClientError, FrameError, LimitError, Reason
-from rtc_exporter.model import Joined, Left, ParticipantKey, Record, Report
+from rtc_exporter.model import Joined, Left, ParticipantKey, PeerConnectionKey, Record, Report
 from rtc_exporter.pipeline import Pipeline
+from rtc_exporter.wire import acknowledged
 from rtc_exporter.wire.decoder import Decoder
 
 logger = logging.getLogger("rtc_exporter")
@@ -94,7 +96,9 @@ class Poster(NamedTuple):
 class Connection:
     """One client's connection: frames in, records on to the pipeline."""
 
-    __slots__ = ("_intake", "_seen", "attributes", "calls", "decoder", "format", "is_open", "keys", "place", "refused")
+    __slots__ = (
+        "_intake", "_seen", "attributes", "calls", "decoder", "format", "is_open", "keys", "place", "refused", "speak",
+    )  # fmt: skip
 
     def __init__(self, intake: "Intake", format: str, attributes: Mapping[str, str], is_open: bool = True) -> None:
         self._intake = intake
@@ -111,6 +115,8 @@ class Connection:
         self.place: Place | None = None
         #: Participants that this connection speaks for: one, unless the payload names several.
         self.keys: list[ParticipantKey] = []
+        #: Makes the socket send what the decoder has to say.
+        self.speak: Callable[[], None] | None = None
         #: Frames refused since the last one that was fine.
         self.refused = 0
 
@@ -120,7 +126,10 @@ class Connection:
             if not isinstance(frame, str):
                 raise FrameError(Reason.BAD_FRAME, "a binary frame")
             if self.decoder is not None:
-                self.take(self.decoder.receive(frame, now), now)
+                records = self.decoder.receive(frame, now)
+                self.take(records, now)
+                if isinstance(self.decoder, acknowledged.Decoder):
+                    self._intake.acknowledgements.note(self.decoder, self._reported(records))
         except ClientError as exc:
             self._intake.refuse(exc, now, self.format)
             self.refused += 1
@@ -129,12 +138,22 @@ class Connection:
             self.refused = 0
         return self.refused < PATIENCE
 
+    def _reported(self, records: Iterable[Record]) -> list[PeerConnectionKey]:
+        """Of which peer connections there are reports, as they are called in the call that they are in."""
+        keys = [record.key for record in records if isinstance(record, Report)]
+        return [key._replace(session=self.calls.current(ParticipantKey(*key[:2])).session) for key in keys]
+
     def replies(self) -> list[str]:
         """What the client is to be told now."""
         if self.decoder is None or not self.decoder.replies:
             return []
         replies, self.decoder.replies = self.decoder.replies, []
         return replies
+
+    def say(self) -> None:
+        """Send it, if there is a socket."""
+        if self.speak is not None:
+            self.speak()
 
     def settle(self, now: float) -> bool:
         """Count frames that were taken unread and turned out to be of no use; False when there were none."""
@@ -209,6 +228,7 @@ class Intake:
         self._parked: OrderedDict[Place, Parked] = OrderedDict()
         self._newest: dict[Place, Connection] = {}
         self._posters: OrderedDict[tuple[ParticipantKey, str], Poster] = OrderedDict()
+        self.acknowledgements = Acknowledgements(pipeline)
 
     # ── connections
 
@@ -224,9 +244,12 @@ class Intake:
             connection.calls = last.calls
         # Nobody has come yet where the payload may say who it is.
         present = connection.calls.current(key)
+        self.acknowledgements.arrive(key, present)
         is_known = format.of_people and (claimed or not format.names_itself)
         page = connection.speak_for(present, now) if is_known else 1
         decoder = format.decoder(key, page=page, claimed=claimed, limits=self.limits)
+        if isinstance(decoder, acknowledged.Decoder):
+            self.acknowledgements.open(decoder, connection.say)
         if last is not None and last.decoder is not None:
             # Hand over what is known of the last connection: lost, or not yet known to be lost.
             decoder.adopt(last.decoder)
@@ -244,6 +267,8 @@ class Intake:
         tally = self.tallies[connection.format]
         tally.open -= 1
         self.pipeline.store.set("rtc.exporter.connections", (connection.format,), tally.open, now)
+        if isinstance(connection.decoder, acknowledged.Decoder):
+            self.acknowledgements.close(connection.decoder, now)
         if connection.place is not None and self._newest.get(connection.place) is connection:
             del self._newest[connection.place]
         closed = (*CLOSED, wire.by_name(connection.format).left_with)
@@ -259,6 +284,11 @@ class Intake:
             else:
                 self._park(connection, key, "closed" if code in closed else "error", now)
         connection.settle(now)
+
+    def part(self, connection: Connection) -> None:
+        """The process ends: say what there is to say before."""
+        if isinstance(connection.decoder, acknowledged.Decoder) and self.config.otlp.is_on:
+            self.acknowledgements.finish(connection.decoder)
 
     def _park(self, connection: Connection, key: ParticipantKey, reason: str, now: float) -> None:
         # Where a client has another call now, it still comes back as who it is.
@@ -342,6 +372,7 @@ class Intake:
 
     def tick(self, now: float) -> None:
         """Once a second: who did not come back has left; who has not posted for long is forgotten."""
+        self.acknowledgements.tick(now)
         while self._parked and next(iter(self._parked.values())).until <= now:
             self._give_up(*self._parked.popitem(last=False), now)
         expiry = self.config.participants.expiry

@@ -143,7 +143,7 @@ class Server:
         except ConfigError:
             self._ingest_socket.close()
             raise
-        self._sockets = Sockets(self.intake, clock)
+        self.sockets = Sockets(self.intake, clock)
         self.ingest_address = _bound(self._ingest_socket)
         self.admin_address = _bound(self._admin_socket)
         self._stopping = asyncio.Event()
@@ -153,7 +153,7 @@ class Server:
         admin = Admin(self.intake, self._clock)
         admin.ingest_address, admin.admin_address = str(self.ingest_address), str(self.admin_address)
         self._listeners = (
-            Listener(Ingest(self.intake, self._clock), self._ingest_socket, self._sockets),
+            Listener(Ingest(self.intake, self._clock), self._ingest_socket, self.sockets),
             Listener(admin, self._admin_socket),
         )
         for listener in self._listeners:
@@ -193,7 +193,7 @@ class Server:
     @property
     def is_busy(self) -> bool:
         """Whether any request or connection is under way."""
-        return bool(self._sockets.open) or any(listener.server_state.tasks for listener in self._listeners)
+        return bool(self.sockets.open) or any(listener.server_state.tasks for listener in self._listeners)
 
     async def _tick(self, admin: Admin, ready: Callable[[], None] | None) -> None:
         while True:
@@ -201,7 +201,7 @@ class Server:
             try:
                 self.pipeline.tick(now)
                 self.intake.tick(now)
-                self._sockets.tick()
+                self.sockets.tick()
                 if self._push is not None:
                     self._push.tick(now)
             except Exception as exc:

@@ -139,6 +139,9 @@ class Socket(asyncio.Protocol):
         """The process ends."""
         if self._handshake is None and not self._is_closing:
             self._close_code = 1012
+            if self._connection is not None:
+                self._sockets.intake.part(self._connection)
+                self._reply()
             self.transport.write(messages.close_frame(1012))
         self.transport.close()
 
@@ -191,16 +194,17 @@ class Socket(asyncio.Protocol):
         assert self._identity is not None, "identified before"
         self._format = format
         self._connection = self._sockets.intake.open(self._identity, format, self.agent, self._sockets.clock())
-        self._reply(self._connection)
+        self._connection.speak = self._reply
+        self._reply()
 
-    def _reply(self, connection: Connection) -> None:
+    def _reply(self) -> None:
         """Send what the decoder wants its client to be told."""
-        replies = connection.replies()
+        replies = self._connection.replies() if self._connection is not None else []
         if replies and self.transport.get_write_buffer_size() > UNREAD:
             self.transport.abort()
-            return
-        for reply in replies:
-            self.transport.write(messages.frame(messages.TEXT, reply.encode()))
+        elif not self._is_closing:
+            for reply in replies:
+                self.transport.write(messages.frame(messages.TEXT, reply.encode()))
 
     # ── messages
 
@@ -247,7 +251,7 @@ class Socket(asyncio.Protocol):
         if not connection.receive(frame, self._sockets.clock()):
             self._close(1007, "too many frames that are not understood")
         elif connection.decoder is not None and connection.decoder.replies:
-            self._reply(connection)
+            self._reply()
 
     def _control(self, opcode: int, payload: bytes) -> None:
         if opcode == messages.BINARY:

@@ -12,7 +12,18 @@ from dataclasses import dataclass
 from rtc_exporter.errors import FrameError, Reason
 from rtc_exporter.limits import Limits
 from rtc_exporter.model import ParticipantKey
-from rtc_exporter.wire import dump, internals, jitsi, legacy, observertc, peermetrics, plain, pushgateway, rtcstats
+from rtc_exporter.wire import (
+    acknowledged,
+    dump,
+    internals,
+    jitsi,
+    legacy,
+    observertc,
+    peermetrics,
+    plain,
+    pushgateway,
+    rtcstats,
+)
 from rtc_exporter.wire.browsers import SPELLINGS
 from rtc_exporter.wire.decoder import DEFAULTS, Decoder, Description, Reader, Request, items, mapping, parse
 from rtc_exporter.wire.files import beginning, json_line
@@ -64,6 +75,11 @@ FORMATS: tuple[Format, ...] = (
         "rtcstats", r"rtcstats#\d+\.\d+", "websocket", "/v1/rtcstats/SESSION/PARTICIPANT",
         "rtcstats-js 1.x and 2.x.",
         stream=rtcstats.Decoder,
+    ),
+    Format(
+        "rtc-exporter", r"rtc-exporter\.v1", "websocket", "/v1/rtc-exporter/SESSION/PARTICIPANT",
+        "Our own client for browsers, clients/js: numbered, acknowledged, sent again.",
+        stream=acknowledged.Decoder,
     ),
     Format(
         "rtcstats-legacy", r"2\.0", "websocket", "/",
