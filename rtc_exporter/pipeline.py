@@ -24,7 +24,7 @@ from rtc_exporter.sessions import TOTALS, Participant, PeerConnection, Sessions
 from rtc_exporter.setup import Step
 from rtc_exporter.span import Span
 from rtc_exporter.tracer import Tracer
-from rtc_exporter.verdicts import Verdicts
+from rtc_exporter.verdicts import Listener, Verdicts
 
 __all__ = ["DUE", "Pipeline", "PipelineSettings", "Status"]
 
@@ -41,7 +41,7 @@ DUE = 0.9
 class Pipeline:
     """Records in, series out."""
 
-    def __init__(self, settings: PipelineSettings, now: float) -> None:
+    def __init__(self, settings: PipelineSettings, now: float, listener: Listener | None = None) -> None:
         self.store = SeriesStore(
             catalog.METRICS, profile=settings.profile, budget=settings.budget, native=settings.native, now=now
         )
@@ -54,7 +54,7 @@ class Pipeline:
         self._tracer = Tracer(settings.traces, self.store, self._labels, now) if settings.traces else None
         self._plans = plans.compiled(routes.wanted(self.store, TOTALS, READS, MARKED, voice.READS))
         self._events = Events(self.store, self._labels)
-        self._verdicts = Verdicts(self.store, self._labels, settings.fold_interval / 2)
+        self._verdicts = Verdicts(self.store, self._labels, settings.fold_interval / 2, listener)
         self._voice = voice.Voice(self.store, self._labels, self._tracer)
         self._live = Live(self.store, settings.participants_series, settings.participants_limit, settings.pinned)
         self._clock_offset = self.store.histogram("rtc.exporter.client.clock_offset", (), now)

@@ -7,10 +7,10 @@ what lasts there is counted once a second.  What is counted is a participant's t
 connections with the same issue at once are one issue, and the worst peer connection makes the class.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from itertools import chain
 from math import inf
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from rtc_exporter import catalog, rules
 from rtc_exporter.attribution import attribute
@@ -66,14 +66,30 @@ _MEASURED = {
 Told: TypeAlias = tuple[Participant, PeerConnection | None, Sequence[Change]]
 
 
+class Listener(Protocol):
+    """Who is told what verdicts find, as it is found."""
+
+    def changed(self, participant: Participant, connection: PeerConnection | None, changes: Iterable[Change]) -> None:
+        """Episodes of a peer connection, or of the page, began, got worse or ended."""
+
+    def folded(self, participant: Participant, connection: PeerConnection, fold: Fold) -> None:
+        """A fold was judged, and its increments are still there."""
+
+    def passed(self, participant: Participant, begin: float, end: float, quality: str) -> None:
+        """Time of a participant, on its client's event clock, was of this class."""
+
+
 class Verdicts:
     """Judges participants and keeps their series."""
 
-    def __init__(self, store: SeriesStore, labels: Labels, shortest: float = 0.0) -> None:
+    def __init__(
+        self, store: SeriesStore, labels: Labels, shortest: float = 0.0, listener: Listener | None = None
+    ) -> None:
         """``shortest``: seconds of a fold under which nothing is judged."""
         self._store = store
         self._shortest = shortest
         self._labels = labels
+        self._listener = listener
         #: Sessions in which something is wrong, to be looked at as a whole; and when that is due.
         self._doubtful: set[str] = set()
         #: Slots that are used with every fold.
@@ -104,7 +120,7 @@ class Verdicts:
     ) -> Sequence[Change]:
         """A report has come: whether anything arrives is looked at each time."""
         changes = connection.judge.pulse(report, connection.muted)
-        return self._apply(participant, changes, now)
+        return self._apply(participant, connection, changes, now)
 
     def fold(self, participant: Participant, connection: PeerConnection, fold: Fold, now: float) -> Sequence[Change]:
         """A fold, while its increments are there."""
@@ -119,7 +135,9 @@ class Verdicts:
         if changes or participant.verdict.open:
             known = chain.from_iterable(issue.episodes.values() for issue in participant.verdict.open.values())
             attribute([*known, *judge.open])
-        changes = self._apply(participant, changes, now)
+        changes = self._apply(participant, connection, changes, now)
+        if self._listener is not None:
+            self._listener.folded(participant, connection, fold)
         if participant.verdict.open or judge.is_dry:
             self._doubtful.add(participant.key.session)
         self._pass_time(participant, now)
@@ -153,14 +171,14 @@ class Verdicts:
             self._watch(participant, connection, was_up)
         if captures.waits:
             self._waiting[captures] = (participant, None)
-        return self._apply(participant, changes, now)
+        return self._apply(participant, connection, changes, now)
 
     def step(self, participant: Participant, connection: PeerConnection, step: Step, now: float) -> Sequence[Change]:
         """What setup has found."""
         was_up = connection.incidents.is_up
         changes = connection.incidents.step(step, participant.time(now))
         self._watch(participant, connection, was_up)
-        return self._apply(participant, changes, now)
+        return self._apply(participant, connection, changes, now)
 
     def close(self, participant: Participant, connection: PeerConnection, time: float, now: float) -> Sequence[Change]:
         """The peer connection ends, at ``time`` of its stats clock, and all that is open with it."""
@@ -168,16 +186,16 @@ class Verdicts:
             self._report_judged(participant, connection, now)
         changes = [*connection.judge.close(time), *connection.incidents.close(participant.sent)]
         self._waiting.pop(connection.incidents, None)
-        return self._apply(participant, changes, now)
+        return self._apply(participant, connection, changes, now)
 
     def leave(self, participant: Participant, now: float) -> list[Told]:
         """The participant is gone, its peer connections have closed: what others saw of it ends too."""
-        page = self._apply(participant, participant.captures.close(participant.sent), now)
+        page = self._apply(participant, None, participant.captures.close(participant.sent), now)
         self._waiting.pop(participant.captures, None)
         left = [episode for issue in participant.verdict.open.values() for episode in issue.episodes.values()]
         for episode in left:
             episode.end = episode.last
-        others = self._apply(participant, [Change("end", episode) for episode in left], now)
+        others = self._apply(participant, None, [Change("end", episode) for episode in left], now)
         self._left.pop(participant.key, None)
         if len(self._left) >= MOST_AWAY:
             del self._left[next(iter(self._left))]
@@ -191,7 +209,7 @@ class Verdicts:
         for incidents, (participant, connection) in list(self._waiting.items()):
             changes = incidents.tick(min(participant.time(now), participant.sent + SILENT))
             if changes:
-                told.append((participant, connection, self._apply(participant, changes, now)))
+                told.append((participant, connection, self._apply(participant, connection, changes, now)))
             for episode in incidents.open:
                 issue = participant.verdict.open.get(episode.rule.name)
                 if issue is not None:
@@ -214,7 +232,7 @@ class Verdicts:
         told: list[Told] = []
         for session in several:
             for participant, connection, change in review(session, now, suffer):
-                self._apply(participant, [change], now)
+                self._apply(participant, connection, [change], now)
                 told.append((participant, connection, (change,)))
             is_open = bool(session.crowd)
             for participant in session.participants.values():
@@ -232,7 +250,7 @@ class Verdicts:
         told: list[Told] = []
         for connection in participant.peer_connections.values():
             if connection.is_open and connection.judge.open and now - connection.seen > UNHEARD:
-                told.append((participant, connection, self._apply(participant, connection.judge.reset(), now)))
+                told.append((participant, connection, self._apply(participant, connection, connection.judge.reset(), now)))
         return told
 
     def _watch(self, participant: Participant, connection: PeerConnection, was_up: bool) -> None:
@@ -247,8 +265,12 @@ class Verdicts:
 
     # ── issues
 
-    def _apply(self, participant: Participant, changes: Sequence[Change], now: float) -> Sequence[Change]:
+    def _apply(
+        self, participant: Participant, connection: PeerConnection | None, changes: Sequence[Change], now: float
+    ) -> Sequence[Change]:
         verdict = participant.verdict
+        if changes and self._listener is not None:
+            self._listener.changed(participant, connection, changes)
         for change in changes:
             episode, name = change.episode, change.episode.rule.name
             issue = verdict.open.get(name)
@@ -302,6 +324,8 @@ class Verdicts:
         if passed is None or not 0 < passed <= PAUSE:
             return
         quality = class_of(participant)
+        if self._listener is not None:
+            self._listener.passed(participant, participant.sent - passed, participant.sent, quality)
         slot = self._slot(participant, _TIME, (quality,), {"rtc.quality": quality}, now)
         if isinstance(slot, Counter):
             slot.add(passed)
@@ -360,15 +384,17 @@ class Verdicts:
         connection.is_plain = True
         if not connection.judge.age:
             return
-        judged = connection.judge.judged
+        unknown = unjudged(connection.judge.judged)
         attributes = catalog.BY_NAME["rtc.issue.judgements"].attributes
         for issue, measured in _MEASURED.items():
             if measured:
-                told = {
-                    "rtc.issue": issue,
-                    "rtc.judgement": "cannot_judge" if measured.isdisjoint(judged) else "judged",
-                }
+                told = {"rtc.issue": issue, "rtc.judgement": "cannot_judge" if issue in unknown else "judged"}
                 self._store.add("rtc.issue.judgements", participant.values(attributes, told), 1, now)
+
+
+def unjudged(judged: Set[str]) -> tuple[str, ...]:
+    """The issues that none of these rules, by id, is about, though what browsers report decides them."""
+    return tuple(issue for issue, measured in _MEASURED.items() if measured and measured.isdisjoint(judged))
 
 
 def class_of(participant: Participant) -> str:

@@ -17,7 +17,7 @@ PACKAGE = Path(__file__).parent.parent / "rtc_exporter"
 #: Lowest floor first.  ``wire.*`` stands for the modules of a room that have no line of their own; the
 #: modules of one room and floor may import one another, but not in a circle.
 FLOORS = (
-    ("errors", "model", "w3c", "metric", "limits", "attributes", "slots", "thresholds", "emodel", "rules.*"),
+    ("errors", "model", "w3c", "metric", "limits", "attributes", "slots", "thresholds", "emodel", "rules.*", "draw.*", "draw"),
     ("rules", "dialogue"),
     ("gaps",),
     ("catalog", "plans", "span", "spans"),
@@ -36,7 +36,7 @@ FLOORS = (
     ("incidents",),
     ("sessions", "routes"),
     ("crowd",),
-    ("meter", "events", "live", "summary", "drafts", "verdicts"),
+    ("meter", "events", "live", "summary", "drafts", "verdicts", "recorder"),
     ("tracer",),
     ("voice",),
     ("pipeline",),
@@ -53,7 +53,7 @@ FLOORS = (
 SHELL = FLOORS.index(("settings", "useragent", "otel", "tree"))
 
 #: Rooms with a door: who, besides the room itself, may come in.
-DOORS = {"wire": {"app", "coverage", "importer", "docs"}, "export": {"app", "importer"}}
+DOORS = {"wire": {"app", "coverage", "importer", "docs"}, "export": {"app", "importer"}, "draw": {"explain"}}
 
 #: The libraries a module or room may use; who is not named has the standard library alone.
 LIBRARIES = {
