@@ -1,20 +1,21 @@
 """
 What is remembered of participants so that somebody can look at it: their classes, issues and main signals over time.
 
-A ``Recorder`` listens to verdicts; where there is none, nothing is remembered.  All of it is bounded: when a series or a
-timeline is full, it is kept half as fine, and of two samples the worse one stays.
+A ``Recorder`` listens to verdicts; where there is none, nothing is remembered.  All of it is bounded: a series that is
+full is kept half as fine, and of two samples the worse one stays.
 
 Times are of our clock, in Unix seconds, as spans have them.
 """
 
 from array import array
 from collections.abc import Callable, Iterable
-from math import inf
+from math import floor, inf
 from typing import NamedTuple
 
 from rtc_exporter import signals
 from rtc_exporter.delta import Fold
 from rtc_exporter.episodes import Change, Episode
+from rtc_exporter.scores import Scores
 from rtc_exporter.sessions import Participant, PeerConnection
 
 #: Samples of a series; at one every five seconds, an hour and a half without a loss.
@@ -46,6 +47,7 @@ class Channel(NamedTuple):
 
 CHANNELS: tuple[Channel, ...] = (
     Channel("score", over=min, worse=min),
+    *(Channel(part, over=min, worse=min) for part in Scores._fields),
     Channel("round_trip_time", "rtc.round_trip_time"),
     Channel("loss_in", "rtc.packet_loss.ratio"),
     Channel("loss_out", "rtc.remote_packet_loss.ratio"),
@@ -128,7 +130,7 @@ class Stay:
         self.series = {channel.name: Series(channel.worse) for channel in CHANNELS}
         #: What was passed, stretch by stretch, neighbours of one class joined.
         self.stretches: list[Stretch] = []
-        #: Seconds by class and score, scores rounded to a tenth: there are few of these, whatever lasts.
+        #: Seconds by class and score, in tenths and rounded down: there are few of these, however long it lasts.
         self.grades: dict[tuple[str, float | None], float] = {}
         #: Episodes that have ended, and how many more there were than are kept.
         self.found: list[Found] = []
@@ -161,7 +163,7 @@ class Stay:
     def spend(self, begin: float, end: float, quality: str, score: float | None) -> None:
         """Time passed."""
         seconds = end - begin
-        grade = (quality, None if score is None else round(score, 1))
+        grade = (quality, None if score is None else tenths(score))
         self.grades[grade] = self.grades.get(grade, 0.0) + seconds
         last = self.stretches[-1] if self.stretches else None
         if last is not None and last.quality == quality and begin - last.end < CLOSE:
@@ -215,9 +217,12 @@ class Recorder:
     def folded(self, participant: Participant, connection: PeerConnection, fold: Fold) -> None:
         """A fold was judged."""
         judge = connection.judge
-        values = {channel.name: judge.values[channel.measure] for channel in CHANNELS if channel.measure in judge.values}
+        values = {
+            channel.name: judge.values[channel.measure] for channel in CHANNELS if channel.measure in judge.values
+        }
         if judge.score is not None:
             values["score"] = judge.score
+        values |= {part: score for part, score in judge.scores._asdict().items() if score is not None}
         for channel in CHANNELS:
             read = [
                 value
@@ -235,6 +240,11 @@ class Recorder:
         """So much of a participant's time was of this class; times are of its event clock."""
         shift = participant.clock.shift
         self.stay(participant).spend(begin + shift, end + shift, quality, _score(participant))
+
+
+def tenths(score: float) -> float:
+    """A score rounded down, so that it does not rise into a better class."""
+    return floor(score * 10 + 1e-9) / 10
 
 
 def _found(episode: Episode, connection: PeerConnection | None, shift: float) -> Found:

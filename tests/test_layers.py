@@ -17,7 +17,8 @@ PACKAGE = Path(__file__).parent.parent / "rtc_exporter"
 #: Lowest floor first.  ``wire.*`` stands for the modules of a room that have no line of their own; the
 #: modules of one room and floor may import one another, but not in a circle.
 FLOORS = (
-    ("errors", "model", "w3c", "metric", "limits", "attributes", "slots", "thresholds", "emodel", "rules.*", "draw.*", "draw"),
+    ("errors", "model", "w3c", "metric", "limits", "attributes", "slots", "thresholds", "emodel", "rules.*"),
+    ("draw.*", "draw"),
     ("rules", "dialogue"),
     ("gaps",),
     ("catalog", "plans", "span", "spans"),
@@ -40,13 +41,14 @@ FLOORS = (
     ("tracer",),
     ("voice",),
     ("pipeline",),
-    ("export.*", "export", "conventions"),
+    ("export.*", "export", "conventions", "explain.*"),
     # The shell: from here on the world may be touched.
     ("settings", "useragent", "otel", "tree"),
     ("grades",),
     ("config",),
     ("auth", "coverage"),
     ("app.*", "app", "importer", "player", "docs"),
+    ("explain",),
     ("cli",),
     ("__main__",),
 )
@@ -69,6 +71,7 @@ LIBRARIES = {
         "google", "grpc", "multipart", "opentelemetry", "requests", "starlette", "uvicorn", "uvloop", "websockets",
     },
     "importer": {"rich"},
+    "explain": {"rich"},
     "player": {"jwt", "rich", "websockets"},
     "cli": {"rich"},
 }  # fmt: skip

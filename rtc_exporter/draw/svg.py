@@ -8,9 +8,9 @@ from typing import TypeAlias
 Value: TypeAlias = str | int | float | bool | None
 
 #: Characters that XML and HTML have no place for; whoever sends them means harm.
-_GONE = {number: "\N{REPLACEMENT CHARACTER}" for number in (*range(9), 11, 12, *range(14, 32), *range(127, 160))}
+_GONE = dict.fromkeys((*range(9), 11, 12, *range(14, 32), *range(127, 160)), "�")
 #: Those that turn the direction of what follows, and so of what is not theirs (Unicode 9, bidirectional controls).
-_GONE |= {number: "\N{REPLACEMENT CHARACTER}" for number in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))}
+_GONE |= dict.fromkeys((*range(8234, 8239), *range(8294, 8298)), "�")
 #: Elements without a content or an end.
 _VOID = frozenset(("meta", "link", "br", "wbr"))
 
@@ -36,7 +36,7 @@ def share(value: float) -> str:
     return f"{number(100 * min(max(value, 0.0), 1.0))}%"
 
 
-def tag(name: str, *content: str, **attributes: Value) -> Markup:
+def tag(name: str, /, *content: str, **attributes: Value) -> Markup:
     """
     An element.
 
