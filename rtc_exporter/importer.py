@@ -183,10 +183,10 @@ def _records(source: Source) -> Iterator[tuple[float, int, Record, Source]]:
 
 
 def read(files: list[str], session: str, console: Console, listener: Listener | None = None) -> Outcome:
-    """The files, as an import without options reads them; the listener hears what verdicts find."""
+    """Everything in the files, as an import reads them; the listener hears what verdicts find."""
     parser = argparse.ArgumentParser()
     add_arguments(parser)
-    args = parser.parse_args([f"--session={session}", "--", *files])
+    args = parser.parse_args([f"--session={session}", "--profile=full", "--", *files])
     with contextlib.ExitStack() as stack:
         return _play([_open(path, session, "", stack) for path in files], args, console, listener)
 

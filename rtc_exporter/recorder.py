@@ -13,8 +13,9 @@ from math import floor, inf
 from typing import NamedTuple
 
 from rtc_exporter import signals
-from rtc_exporter.delta import Fold
+from rtc_exporter.delta import Fold, MonitoredObject
 from rtc_exporter.episodes import Change, Episode
+from rtc_exporter.formulas import Formula, rate
 from rtc_exporter.scores import Scores
 from rtc_exporter.sessions import Participant, PeerConnection
 
@@ -34,15 +35,29 @@ class Channel(NamedTuple):
     """
     One row: what is sampled at each fold.
 
-    ``measure`` is one that the judge took anyway, else ``reads`` are signals: stats type, media kind and name.
+    ``measure`` is one that the judge took anyway, else ``reads`` are formulas of a stats type and media kind.
     ``over`` joins streams and peer connections, ``worse`` tells which of two samples to keep.
     """
 
     name: str
     measure: str = ""
-    reads: tuple[tuple[str, str, str], ...] = ()
+    reads: tuple[tuple[str, str, Formula], ...] = ()
     over: Callable[[Iterable[float]], float] = max
     worse: Callable[[float, float], float] = max
+
+
+_SIGNALS = {(signal.stats, signal.name): signal.formula for signal in signals.SIGNALS}
+_FRAMES_DECODED = rate("framesDecoded").formula
+
+
+def _read(stats: str, name: str, kind: str = "") -> tuple[str, str, Formula]:
+    return stats, kind, _SIGNALS[stats, name]
+
+
+def _frame_rate(thing: MonitoredObject, fold: Fold) -> float | None:
+    """The mean of the interval: after a freeze the browser's last second holds all the frames that had waited."""
+    is_muted = thing.members.get("trackIdentifier") in fold.muted
+    return None if is_muted or not thing.increments.get("packetsReceived") else _FRAMES_DECODED(thing, fold)
 
 
 CHANNELS: tuple[Channel, ...] = (
@@ -55,16 +70,15 @@ CHANNELS: tuple[Channel, ...] = (
     Channel("jitter_buffer", "rtc.jitter_buffer.delay"),
     Channel("concealment", "rtc.concealment.ratio"),
     Channel("freeze", "rtc.freeze.ratio"),
-    Channel("frame_rate_in", "rtc.frame_rate", over=min, worse=min),
-    Channel("frame_rate_out", reads=(("outbound-rtp", "video", "source_frame_rate"),), over=min, worse=min),
-    Channel("bitrate_in", reads=(("inbound-rtp", "", "bitrate"),), over=sum, worse=min),
-    Channel("bitrate_out", reads=(("outbound-rtp", "", "bitrate"),), over=sum, worse=min),
-    Channel("bandwidth", reads=(("candidate-pair", "", "available_outgoing_bitrate"),), over=min, worse=min),
-    Channel("pressure", reads=(("compute-pressure", "", "pressure"),)),
-    Channel("level_in", reads=(("inbound-rtp", "audio", "audio_level"),)),
-    Channel("level_out", reads=(("media-source", "audio", "audio_level"),)),
+    Channel("frame_rate_in", reads=(("inbound-rtp", "video", _frame_rate),), over=min, worse=min),
+    Channel("frame_rate_out", reads=(_read("outbound-rtp", "source_frame_rate", "video"),), over=min, worse=min),
+    Channel("bitrate_in", reads=(_read("inbound-rtp", "bitrate"),), over=sum, worse=min),
+    Channel("bitrate_out", reads=(_read("outbound-rtp", "bitrate"),), over=sum, worse=min),
+    Channel("bandwidth", reads=(_read("candidate-pair", "available_outgoing_bitrate"),), over=min, worse=min),
+    Channel("pressure", reads=(_read("compute-pressure", "pressure"),)),
+    Channel("level_in", reads=(_read("inbound-rtp", "audio_level", "audio"),)),
+    Channel("level_out", reads=(_read("media-source", "audio_level", "audio"),)),
 )
-_FORMULAS = {(signal.stats, signal.name): signal.formula for signal in signals.SIGNALS}
 
 
 class Series:
@@ -226,10 +240,10 @@ class Recorder:
         for channel in CHANNELS:
             read = [
                 value
-                for stats, kind, name in channel.reads
+                for stats, kind, formula in channel.reads
                 for thing in fold.changed
                 if thing.type == stats and kind in ("", thing.members.get("kind"))
-                and (value := _FORMULAS[stats, name](thing, fold)) is not None
+                and (value := formula(thing, fold)) is not None
             ]  # fmt: skip
             if read:
                 values[channel.name] = channel.over(read)

@@ -5,6 +5,8 @@ from math import ceil, floor, log10
 from typing import NamedTuple
 
 DAY, HOUR, MINUTE = 86_400, 3_600, 60
+#: Between a number and its unit, which stay on one line.
+NEAR = "\N{NO-BREAK SPACE}"
 #: Seconds between two marks of a time axis.
 STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400)
 #: Marks that have room on a phone.
@@ -40,27 +42,31 @@ def length(seconds: float) -> str:
     """How long something took: ``8 s``, ``4 min 5 s``, ``2 h 10 min``."""
     whole = round(seconds)
     if whole < MINUTE:
-        return f"{seconds:.1f} s" if seconds < 10 and round(seconds, 1) != whole else f"{whole} s"
+        return f"{seconds:.1f}{NEAR}s" if seconds < 10 and round(seconds, 1) != whole else f"{whole}{NEAR}s"
     if whole < HOUR:
-        return f"{whole // MINUTE} min {whole % MINUTE} s" if whole % MINUTE else f"{whole // MINUTE} min"
-    return f"{whole // HOUR} h {whole // MINUTE % 60} min" if whole // MINUTE % 60 else f"{whole // HOUR} h"
+        return (
+            f"{whole // MINUTE}{NEAR}min {whole % MINUTE}{NEAR}s" if whole % MINUTE else f"{whole // MINUTE}{NEAR}min"
+        )
+    return (
+        f"{whole // HOUR}{NEAR}h {whole // MINUTE % 60}{NEAR}min" if whole // MINUTE % 60 else f"{whole // HOUR}{NEAR}h"
+    )
 
 
 def _share(value: float) -> str:
     percent = value * 100
-    return f"{percent:.0f} %" if percent >= 10 or percent == round(percent) else f"{percent:.1f} %"
+    return f"{percent:.0f}{NEAR}%" if percent >= 10 or percent == round(percent) else f"{percent:.1f}{NEAR}%"
 
 
 def _time(value: float) -> str:
-    return f"{value * 1000:.0f} ms" if abs(value) < 1 else f"{value:.1f} s"
+    return f"{value * 1000:.0f}{NEAR}ms" if abs(value) < 1 else f"{value:.1f}{NEAR}s"
 
 
 def _rate(value: float) -> str:
     """Bytes a second, in the bits that networks are measured in."""
     bits = value * 8
     if bits >= 1e6:
-        return f"{bits / 1e6:.1f} Mbit/s"
-    return f"{bits / 1e3:.0f} kbit/s" if bits else "0"
+        return f"{bits / 1e6:.1f}{NEAR}Mbit/s"
+    return f"{bits / 1e3:.0f}{NEAR}kbit/s" if bits else "0"
 
 
 def _plain(value: float) -> str:

@@ -11,6 +11,8 @@ from rtc_exporter.draw.svg import Markup, join, share, tag
 RISES = {"good": 0.25, "fair": 0.5, "poor": 0.75, "bad": 1.0, "unclassified": 0.1}
 #: Pixels: the bar of classes, the times below, and a row of issues: words above, bar below.
 HEIGHT, BELOW, ROW, WORDS, BAR = 36, 18, 30, 14, 10
+#: Severity -> how thick its bar is, so that it takes no colours to see.
+THICK = {"info": 4, "warning": 7, "critical": BAR}
 #: A bar is at least so wide that it is seen.
 LEAST = 0.004
 
@@ -86,7 +88,8 @@ def _bar(bar: Bar, y: float, span: Span) -> Markup:
     wide = max(right - left, LEAST)
     label = f"{bar.label}, {clock(bar.begin)} to {clock(bar.end)}"
     drawn = tag(
-        "rect", tag("title", label), x=share(min(left, 1 - LEAST)), y=y, width=share(wide), height=BAR,
+        "rect", tag("title", label), x=share(min(left, 1 - LEAST)), y=y + (BAR - THICK[bar.mark]) / 2,
+        width=share(wide), height=THICK[bar.mark],
         class_=f"issue {bar.mark}",
     )  # fmt: skip
     return tag("a", drawn, href=f"#{bar.link}", aria_label=label) if bar.link else join((drawn,))

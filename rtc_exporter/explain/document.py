@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from rtc_exporter.draw.axes import NEAR
 from rtc_exporter.explain import text
 from rtc_exporter.explain.findings import Finding, evidence
 
@@ -18,7 +19,7 @@ def _participant(finding: Finding) -> dict[str, object]:
         "participant": summary.participant,
         "class": finding.quality,
         "score": finding.score,
-        "verdict": text.verdict(finding),
+        "verdict": text.verdict(finding).replace(NEAR, " "),
         "client": summary.client,
         "start": round(summary.start, 3),
         "duration": round(summary.duration, 3),

@@ -25,8 +25,12 @@ font-weight:600;text-align:center}}.badge.good{{background:var(--good)}}.badge.f
 .charts{{display:grid;gap:1.2rem 1.6rem;grid-template-columns:repeat(auto-fill,minmax(min(100%,24rem),1fr))}}
 .wide{{overflow-x:auto}}table{{border-collapse:collapse;width:100%;font-size:.9rem;overflow-wrap:normal}}
 th,td{{text-align:left;vertical-align:top;padding:.3em .7em .3em 0;border-bottom:1px solid var(--rule)}}
-td.time{{white-space:nowrap}}tr:target{{background:var(--card);outline:2px solid var(--link)}}
+td.time{{white-space:nowrap}}td.name{{font-weight:600}}tr:target{{background:var(--card);outline:2px solid var(--link)}}
 .mark-warning{{color:var(--warning);font-weight:600}}.mark-critical{{color:var(--critical);font-weight:600}}
+.values td,.values th{{white-space:nowrap}}
+@media(max-width:48rem){{.issues,.issues tbody,.issues tr,.issues td{{display:block}}.issues thead{{position:absolute;
+clip-path:inset(50%)}}.issues tr{{border-bottom:1px solid var(--rule);padding:.5em 0}}.issues td{{border:0;padding:0}}
+.issues td:not([class]){{padding-left:1em}}}}
 textarea{{width:100%;font:13px/1.4 ui-monospace,monospace;background:var(--card);color:var(--front);
 border:1px solid var(--rule)}}button{{font:inherit}}summary{{cursor:pointer}}
 """
@@ -132,19 +136,28 @@ def _verdict(finding: Finding) -> str:
 
 
 def _table(finding: Finding, ident: str) -> Markup:
-    rows = [
-        tag(
-            "tr", tag("td", f"{clock(found.begin)} to {clock(found.end)}", class_="time"),
-            tag("td", found.episode.rule.name.replace("_", " ")), tag("td", found.episode.side),
-            tag("td", found.episode.severity, class_=f"mark-{found.episode.severity}"),
-            tag("td", words.upper(words.said(found.episode))), tag("td", text.facts(found)), tag("td", _stream(found)),
-            id=f"{ident}-issue-{number}",
+    """A row for each issue.  On a phone each is a block, so that the roles of a table have to be said."""
+    rows = []
+    for number, found in enumerate(finding.found):
+        episode = found.episode
+        cells = (
+            (f"{clock(found.begin)} to {clock(found.end)}", "time"),
+            (f"{episode.rule.name.replace('_', ' ')}, {episode.side}", "name"),
+            (episode.severity, f"mark-{episode.severity}"),
+            (words.upper(words.said(episode)), None),
+            (text.facts(found), None),
+            (_stream(found), None),
         )
-        for number, found in enumerate(finding.found)
-    ]  # fmt: skip
-    heads = ("When", "Issue", "Side", "Severity", "What happened", "Evidence", "Where")
-    head = tag("thead", tag("tr", *(tag("th", word, scope="col") for word in heads)))
-    return _wide(tag("table", head, tag("tbody", *rows)), f"Issues of {_who(finding)}")
+        row = (tag("td", content, class_=name, role="cell") for content, name in cells)
+        rows.append(tag("tr", *row, id=f"{ident}-issue-{number}", role="row"))
+    heads = ("When", "Issue and side", "Severity", "What happened", "Evidence", "Where")
+    head = tag("tr", *(tag("th", word, scope="col", role="columnheader") for word in heads), role="row")
+    name = f"Issues of {_who(finding)}"
+    table = tag(
+        "table", tag("thead", head, role="rowgroup"), tag("tbody", *rows, role="rowgroup"), role="table",
+        class_="issues", aria_label=name,
+    )  # fmt: skip
+    return _wide(table, name)
 
 
 def _wide(table: Markup, name: str) -> Markup:
@@ -183,5 +196,5 @@ def _values(finding: Finding) -> Markup:
         for time in times[::step]
     ]  # fmt: skip
     note = f", each {step}th" if step > 1 else ""
-    table = tag("table", tag("thead", head), tag("tbody", *rows))
+    table = tag("table", tag("thead", head), tag("tbody", *rows), class_="values")
     return tag("details", tag("summary", f"The same as numbers{note}"), _wide(table, f"Values of {_who(finding)}"))

@@ -1,15 +1,14 @@
 """The verdict in plain sentences, for a terminal, a ticket or a mail; and the sentences for other pages."""
 
-import re
 from collections.abc import Iterator, Sequence
 from textwrap import wrap
 
-from rtc_exporter.draw.axes import clock, length, written
+from rtc_exporter.draw.axes import NEAR, clock, length, written
 from rtc_exporter.explain import words
 from rtc_exporter.explain.findings import Finding, Story
 from rtc_exporter.quality import CLASSES
 from rtc_exporter.recorder import Found
-from rtc_exporter.rules import RULES
+from rtc_exporter.rules import NO_MEDIA, RULES
 from rtc_exporter.rules.rule import INFO
 from rtc_exporter.summary import ConnectionSummary
 from rtc_exporter.verdict import GRAVITY
@@ -31,7 +30,8 @@ def render(findings: Sequence[Finding], day: str = "") -> str:
     sessions: dict[str, list[Finding]] = {}
     for finding in findings:
         sessions.setdefault(finding.summary.session, []).append(finding)
-    return "\n\n".join("\n".join(_session(name, several, day)) for name, several in sessions.items())
+    lines = "\n\n".join("\n".join(_session(name, several, day)) for name, several in sessions.items())
+    return lines.replace(NEAR, " ")
 
 
 def title(name: str, findings: Sequence[Finding], day: str = "") -> str:
@@ -222,16 +222,10 @@ def facts(found: Found) -> str:
     episode, rule = found.episode, found.episode.rule
     value = words.value(episode)
     parts = [f"{value}, counts from {written(rule.on, rule.unit)}"] if value else []
-    if episode.cause:
+    if episode.cause and rule.name != NO_MEDIA.name:
         parts.append(words.because(episode.cause))
     return "; ".join(parts) or rule.help.removesuffix(".")
 
 
-#: A number and its unit stay on one line.
-_UNIT = re.compile(r"(?<=\d) (?=(?:%|ms|s|min|h|kbit/s|Mbit/s)(?![\w]))")
-
-
 def _wrapped(line: str, first: str, later: str) -> list[str]:
-    line = _UNIT.sub("\N{NO-BREAK SPACE}", line)
-    lines = wrap(line, WIDTH, initial_indent=first, subsequent_indent=later, break_on_hyphens=False)
-    return [each.replace("\N{NO-BREAK SPACE}", " ") for each in lines]
+    return wrap(line, WIDTH, initial_indent=first, subsequent_indent=later, break_on_hyphens=False)
