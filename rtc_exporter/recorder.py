@@ -27,6 +27,8 @@ STRETCHES = EPISODES = 1000
 FRESH = 15.0
 #: Of a path, as summaries show it.
 PATH = ("rtc.ice.candidate.type", "rtc.ice.transport")
+#: What of rules decides on the stats clock; the others do on the event clock.
+STATS_CLOCK = frozenset(("fold", "trend", "report"))
 #: Stretches that are this close are one.
 CLOSE = 0.5
 
@@ -159,8 +161,9 @@ class Stay:
         if change.kind == "begin":
             self._open[id(episode)] = (episode, connection, shift)
         elif change.kind == "end":
-            self._open.pop(id(episode), None)
-            self._keep(episode, connection, shift)
+            known = self._open.pop(id(episode), None)
+            if known is not None:
+                self._keep(episode, connection or known[1], shift if connection is not None else known[2])
 
     @property
     def all(self) -> list[Found]:
@@ -222,9 +225,8 @@ class Recorder:
     def changed(self, participant: Participant, connection: PeerConnection | None, changes: Iterable[Change]) -> None:
         """Episodes began, got worse or ended."""
         for change in changes:
-            is_stats = change.episode.rule.source != "event"
             shift = participant.clock.shift
-            if is_stats and connection is not None and connection.report is not None:
+            if change.episode.rule.source in STATS_CLOCK and connection is not None and connection.report is not None:
                 shift += connection.report.sent - connection.report.time
             self.stay(participant).take(change, connection, shift)
 

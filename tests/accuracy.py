@@ -8,7 +8,6 @@ that are not wrong, recall the share of those demanded that were found.
 """
 
 import json
-import sys
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -141,24 +140,25 @@ def found(case: str, demand: Demand) -> bool:
     )
 
 
-def main() -> int:
+def main() -> None:
     """Print what was found, missed and wrong in each case, and what that makes over all."""
-    right = errors = demanded = met = 0
+    total = errors = demanded = missed = 0
     for case in CASES:
-        bad, wanted = wrong(case), demands(case)
-        missed = [demand for demand in wanted if not found(case, demand)]
-        right, errors = right + len(marks(case)) - len(bad), errors + len(bad)
-        demanded, met = demanded + len(wanted), met + len(wanted) - len(missed)
-        print(f"{case:16} found {len(marks(case)):3}  wrong {len(bad):2}  demanded {len(wanted):2}  missed {len(missed)}")
+        start, several, bad, wanted = facts(case)["started_at"], marks(case), wrong(case), demands(case)
+        gone = [demand for demand in wanted if not found(case, demand)]
+        print(f"{case:16} found {len(several):3}, wrong {len(bad)}; demanded {len(wanted)}, missed {len(gone)}")
         for mark in bad:
-            print(f"    wrong: {mark.participant} {mark.issue}, {mark.side}, {mark.begin - facts(case)['started_at']:.0f} s")
-        for demand in missed:
-            why = "" if demand.issue in ISSUES else " (no rule looks for it)"
-            print(f"    missed: {demand.participant} {demand.issue}, {demand.side}{why}")
-    total = right + errors
-    print(f"precision {right / total:.3f} ({right} of {total}), recall {met / demanded:.3f} ({met} of {demanded})")
-    return 0
+            print(f"    wrong: {mark.participant} {mark.issue} ({mark.side}) at {mark.begin - start:.0f} s")
+        for demand in gone:
+            why = "" if demand.issue in ISSUES else ", for which there is no rule"
+            print(f"    missed: {demand.participant} {demand.issue} ({demand.side}){why}")
+        total, errors = total + len(several), errors + len(bad)
+        demanded, missed = demanded + len(wanted), missed + len(gone)
+    print(
+        f"precision {(total - errors) / total:.3f} ({total - errors} of {total}), "
+        f"recall {(demanded - missed) / demanded:.3f} ({demanded - missed} of {demanded})"
+    )
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

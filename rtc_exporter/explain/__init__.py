@@ -64,8 +64,10 @@ def run(args: argparse.Namespace) -> int:
             told = f"no participant {args.participant!r} in these files; there are: {', '.join(known) or 'none'}"
             console.print(told, markup=False, soft_wrap=True)
             return WRONG
+    skipped = ", ".join(f"{number} {reason}" for reason, number in refused.items())
     if not findings:
-        console.print("nobody is in these files: they hold no report and no event", markup=False, soft_wrap=True)
+        told = "nobody is in these files: they hold no report and no event"
+        console.print(f"{told}; skipped: {skipped}" if skipped else told, markup=False, soft_wrap=True)
         return FAILED
     day = datetime.fromtimestamp(min(one.summary.start for one in findings), UTC).strftime("%Y-%m-%d")
     if args.json:
@@ -80,9 +82,8 @@ def run(args: argparse.Namespace) -> int:
         console.print(f"written: {os.path.abspath(args.html)}", markup=False, soft_wrap=True, highlight=False)
         return 0
     print(page.render(findings, day) if args.html else text.render(findings, day))
-    if refused:
-        told = ", ".join(f"{number} {reason}" for reason, number in refused.items())
-        console.print(f"skipped: {told}", markup=False, soft_wrap=True, highlight=False)
+    if skipped:
+        console.print(f"skipped: {skipped}", markup=False, soft_wrap=True, highlight=False)
     return 0
 
 

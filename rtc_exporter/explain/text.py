@@ -58,7 +58,8 @@ def _participant(finding: Finding) -> Iterator[str]:
     for connection in summary.peer_connections:
         yield from _wrapped(connected(connection), "  ", "    ")
     if finding.stretches:
-        yield f"  {bar(finding, BAR)}  {spent(finding)}"
+        yield f"  {bar(finding, BAR)}"
+        yield f"  {spent(finding)}"
     for story in finding.stories:
         when = f"{clock(story.begin)} to {clock(story.end)}" if story.end - story.begin >= 1 else clock(story.begin)
         yield ""
@@ -89,11 +90,10 @@ def verdict(finding: Finding) -> str:
         causes = [found.episode for found in worst.found if not words.is_symptom(found.episode)]
         first = min(causes or [found.episode for found in worst.found], key=lambda one: -GRAVITY[one.severity])
         why = f"{words.upper(_who(worst.side))} {lasted} {clock(worst.begin)}: {words.said(first)}."
-    elif finding.summary.errors:
-        why = errors(finding)
     else:
         weakest = words.PARTS.get(finding.weakest, "") if finding.quality in ("fair", "poor", "bad") else ""
         why = words.CLASSES[finding.quality] + (f" The weakest was {weakest}." if weakest else "")
+        why += " But something failed." if finding.summary.errors else ""
     return f"{finding.quality.upper()}{score}. {why}"
 
 
@@ -211,7 +211,7 @@ def noted(finding: Finding) -> str:
 
 def unknown(finding: Finding) -> str:
     """What nobody could have seen, which is not the same as well."""
-    if not finding.cannot_judge:
+    if not finding.cannot_judge or finding.outcome:
         return ""
     names = ", ".join(name.replace("_", " ") for name in finding.cannot_judge if name in _NOTICED)
     return f"Could not be judged, not reported here or the call too short: {names}." if names else ""

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from rtc_exporter.draw.axes import length, written
 from rtc_exporter.episodes import Episode
-from rtc_exporter.rules import CAUSES, OUTAGE
+from rtc_exporter.rules import CAUSES, ISSUES, OUTAGE
 
 #: What stands in for a letter that a terminal would obey or not show.
 STRANGE = "\N{REPLACEMENT CHARACTER}"
@@ -70,6 +70,11 @@ SAYINGS: dict[str, Saying] = {
     "bandwidth_limited": Saying("the network held the encoder back", HALF, is_symptom=True),
     "no_media": Saying("nothing at all arrived", "for {lasted}"),
     "disconnected": Saying("ICE was disconnected"),
+    "one_way_audio": Saying("somebody who spoke was not heard"),
+    "not_delivered": Saying("video that was sent did not arrive"),
+    "publisher_trouble": Saying("most who received this participant had trouble with it"),
+    "concurrent_onset": Saying("several participants got into trouble at once"),
+    "turn_degraded": Saying("participants on a relay had trouble, and others had not"),
 }
 
 #: Outcome of an attempt to connect -> what is said of it.
@@ -128,7 +133,11 @@ def because(cause: str) -> str:
     """A cause that was seen beside an issue, as the end of a sentence."""
     if cause == OUTAGE:
         return "nothing at all arrived meanwhile"
-    return lower(CAUSES[cause].help) if cause in CAUSES else ""
+    if cause in CAUSES:
+        return lower(CAUSES[cause].help)
+    if cause in SAYINGS:
+        return SAYINGS[cause].said
+    return lower(ISSUES[cause].help) if cause in ISSUES else ""
 
 
 def lower(sentence: str) -> str:

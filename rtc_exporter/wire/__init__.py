@@ -13,6 +13,7 @@ from rtc_exporter.errors import FrameError, Reason
 from rtc_exporter.limits import Limits
 from rtc_exporter.model import ParticipantKey
 from rtc_exporter.wire import (
+    documents,
     acknowledged,
     dump,
     internals,
@@ -112,9 +113,9 @@ FORMATS: tuple[Format, ...] = (
         stream=pushgateway.Decoder, names_itself=True, named=pushgateway.named,
     ),
     Format(
-        "json", "", "websocket, post", "/v1/reports/SESSION/PARTICIPANT",
+        "json", "", "websocket, post, file", "/v1/reports/SESSION/PARTICIPANT",
         "Plain JSON: getStats() reports as they are, for native applications and agents.",
-        stream=plain.Decoder, names_itself=True, named=plain.named,
+        stream=plain.Decoder, readers=(documents.Reader,), names_itself=True, named=plain.named,
     ),
     Format(
         "dump", "", "file", "/v1/dumps/SESSION/PARTICIPANT",
@@ -168,6 +169,8 @@ def detect_file(head: bytes) -> type[Reader]:
         return dump.Reader
     if "connected_at" in json_line(first):
         return dump.RecordingReader
+    if documents.is_document(first):
+        return documents.Reader
     if start.lstrip().startswith(b"{") and any(mark in start for mark in (b'"PeerConnections"', b'"getUserMedia"')):
         return internals.Reader
     raise FrameError(Reason.UNKNOWN_FORMAT, "a file of no known format")
