@@ -252,7 +252,7 @@ p1: BAD, score 1.5. Trouble with the network for 50 s from 10:47:31: packets wer
 
   Also: the round trip changed all at once (network, 10:47:36 and 1 more), a smaller picture was
     sent (network, 10:47:36), much was sent again (network, 10:47:46).
-  Could not be judged, not reported here or the call too short: top layer lost, corruption.
+  Not enough was reported to judge: top layer lost, corruption.
 """
 
 

@@ -58,7 +58,7 @@ def _participant(finding: Finding) -> Iterator[str]:
     for connection in summary.peer_connections:
         yield from _wrapped(connected(connection), "  ", "    ")
     if finding.stretches:
-        yield f"  {bar(finding, BAR)}"
+        yield f"  {bar(finding, BAR)}".rstrip()
         yield f"  {spent(finding)}"
     for story in finding.stories:
         when = f"{clock(story.begin)} to {clock(story.end)}" if story.end - story.begin >= 1 else clock(story.begin)
@@ -214,7 +214,7 @@ def unknown(finding: Finding) -> str:
     if not finding.cannot_judge or finding.outcome:
         return ""
     names = ", ".join(name.replace("_", " ") for name in finding.cannot_judge if name in _NOTICED)
-    return f"Could not be judged, not reported here or the call too short: {names}." if names else ""
+    return f"Not enough was reported to judge: {names}." if names else ""
 
 
 def facts(found: Found) -> str:
