@@ -98,6 +98,7 @@ def test_accuracy_is_printed_by_one_command(capsys: pytest.CaptureFixture[str]) 
         ("audioonly-cr", {"p1": "poor", "p2": "poor"}),
         ("icefail-cr", {"p1": "bad", "p2": "bad"}),
         ("icefail-ff", {"p1": "bad", "p2": "bad"}),
+        ("turndenied-cr", {"p1": "bad", "p2": "bad"}),
         ("gumnotfound-cr", {"p1": "unclassified"}),
     ],
 )
@@ -247,8 +248,6 @@ p1: BAD, score 1.5. Trouble with the network for 50 s from 10:47:31: packets wer
     to 100 % of the time, 10:47:46 to 10:48:21). It was worst at 10:47:56.
     > Look at the access network: Wi-Fi signal, a full uplink, VPN or mobile; compare others on the
       same network.
-    > Look at the path: relay or VPN, a far region, a full uplink; compare with others in the same
-      region.
 
   Also: the round trip changed all at once (network, 10:47:36 and 1 more), a smaller picture was
     sent (network, 10:47:36), much was sent again (network, 10:47:46).
@@ -272,6 +271,11 @@ def test_the_text_of_a_bad_call(capsys: pytest.CaptureFixture[str]) -> None:
         ("gumnotfound-cr", "Failed: getUserMedia NotFoundError."),
         ("gumdenied-cr", "Failed: getUserMedia NotAllowedError."),
         ("turndenied-cr", "Failed: icecandidateerror 401."),
+        ("gumdenied-cr", "A microphone could not be had: the user or a policy denied it"),
+        (
+            "turndenied-cr",
+            "The TURN server refused the credentials (at 11:23:24); so the connection neither came about",
+        ),
         ("healthy-cr", "p1: GOOD, score 4.2. Nothing that anybody would notice."),
         ("relay-cr", "PC_0 connected over relay/udp"),
     ],

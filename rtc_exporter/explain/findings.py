@@ -4,7 +4,7 @@ The verdict over one stay, made of what was recorded: a class, a score, issues w
 **Class and score of a stay** are those of its worst tenth, and of its worst ten seconds where that is more: a call of
 75 s that was bad for 45 s is a bad call, one that was bad for five seconds of an hour is not.  Of the two, the class is
 worse or equal: it also knows what has no score, such as a connection that was gone.  Less than ten seconds that could
-be judged are unclassified, which is never good; an attempt to connect that came to nothing is bad.
+be judged are unclassified, which is never good; a call that never came about though somebody waited for it is bad.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -83,14 +83,16 @@ def explain(participant: Participant, stay: Stay, end: float, scoring: Scoring) 
     """The verdict over a stay that ended, or is looked at, at ``end``."""
     summary = summarise(participant, end)
     quality, score = judge(stay.grades, scoring)
-    is_lost = any(one.outcome in words.FAILURES for one in summary.peer_connections)
-    if is_lost and not any(one.outcome == "connected" for one in summary.peer_connections):
+    outcomes = {one.outcome for one in summary.peer_connections}
+    several = tuple(stories(stay.all))
+    # Who gives up within seconds has changed their mind; an issue says that it was more than that.
+    is_lost = not outcomes.isdisjoint(words.FAILURES) or ("abandoned" in outcomes and bool(several))
+    if is_lost and "connected" not in outcomes:
         quality, score = "bad", None
     judges = [one.judge for one in participant.peer_connections.values() if one.judge.age]
     judged = frozenset().union(*(one.judged for one in judges))
-    found = tuple(stay.all)
     return Finding(
-        summary, quality, score, tuple(stay.stretches), found, stay.left_out, tuple(stories(found)),
+        summary, quality, score, tuple(stay.stretches), tuple(stay.all), stay.left_out, several,
         unjudged(judged) if judges else (),
         {name: series.points for name, series in stay.series.items() if series.times},
     )  # fmt: skip
@@ -146,13 +148,20 @@ def evidence(found: Found) -> dict[str, Member | dict[str, float]]:
     """Why it is said: the worst value beside its bound, of which stream, over which path, and what was beside it."""
     episode, rule = found.episode, found.episode.rule
     told: dict[str, Member | dict[str, float] | None] = {
-        "cause": episode.cause or None, "rule": rule.id, "worst": _short(episode.worst), "unit": rule.unit,
-        "threshold": rule.on, "worst_at": round(found.worst_time, 3), "kind": rule.kind or None,
-        "direction": rule.direction or None, "streams": episode.streams or None, "mid": episode.mid,
+        "cause": episode.cause or None, "rule": rule.id, **(_measured(found) if rule.is_measured else {}),
+        "kind": rule.kind or None, "direction": rule.direction or None, "streams": episode.streams or None, "mid": episode.mid,
         "codec": codec(episode.codec), "peer_connection": found.peer_connection or None, "path": found.path or None,
-        "beside": {name: _short(value) for name, value in episode.evidence.items()} or None,
+        "beside": {name: _short(value) for name, value in episode.evidence.items()} or None, **episode.words,
     }  # fmt: skip
     return {name: value for name, value in told.items() if value is not None}
+
+
+def _measured(found: Found) -> dict[str, Member]:
+    """The worst value beside its bound; what just happens has neither."""
+    episode, rule = found.episode, found.episode.rule
+    return {
+        "worst": _short(episode.worst), "unit": rule.unit, "threshold": rule.on, "worst_at": round(found.worst_time, 3),
+    }  # fmt: skip
 
 
 def codec(mime: str | None) -> str | None:

@@ -145,7 +145,10 @@ def told(story: Story) -> str:
     worst = _worst(story)
     if causes and symptoms:
         return words.upper(f"{words.listed(causes)}; so {words.listed(symptoms)}.{worst}")
-    why = sorted({words.because(found.episode.cause) for found in story.found} - {""})
+    names = {found.episode.rule.name for found in story.found}
+    why = sorted(
+        {words.because(found.episode.cause) for found in story.found if found.episode.cause not in names} - {""}
+    )
     end = f", while {words.listed(why)}" if why else ""
     return words.upper(f"{words.listed(causes or symptoms)}{end}.{worst}")
 
@@ -184,9 +187,11 @@ def _phrases(several: Sequence[Found], story: Story) -> list[str]:
 
 
 def advice(story: Story) -> list[str]:
-    """What to do, of the issues that are causes; the gravest and the longest first."""
+    """What to do, of the gravest of the issues that are causes; the longest first."""
     causes = [found for found in story.found if not words.is_symptom(found.episode)] or list(story.found)
-    causes.sort(key=lambda found: (-GRAVITY[found.episode.severity], found.begin - found.end))
+    most = max(GRAVITY[found.episode.severity] for found in causes)
+    causes = [found for found in causes if GRAVITY[found.episode.severity] == most]
+    causes.sort(key=lambda found: found.begin - found.end)
     return list(dict.fromkeys(found.episode.rule.issue.advice for found in causes))[:ADVICE]
 
 

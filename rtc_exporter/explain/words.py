@@ -16,7 +16,11 @@ STRANGE = "\N{REPLACEMENT CHARACTER}"
 
 
 class Saying(NamedTuple):
-    """In ``value``, ``{}`` is the worst value and ``{lasted}`` how long it was so; empty: neither is told."""
+    """
+    Where ``said`` is empty, the rule's help says it better, since it knows more.
+
+    In ``value``, ``{}`` is the worst value and ``{lasted}`` how long it was so; empty: neither is told.
+    """
 
     said: str
     value: str = ""
@@ -75,6 +79,28 @@ SAYINGS: dict[str, Saying] = {
     "publisher_trouble": Saying("most who received this participant had trouble with it"),
     "concurrent_onset": Saying("several participants got into trouble at once"),
     "turn_degraded": Saying("participants on a relay had trouble, and others had not"),
+    "capture_failed": Saying(""),
+    "track_ended": Saying(""),
+    "muted_by_system": Saying("the system held a microphone or camera silent", "for {lasted}"),
+    "churn": Saying(""),
+    "ice_failed": Saying("ICE found no path, and there was no call"),
+    "dtls_failed": Saying("there was a path and no encryption over it, and so no call"),
+    "slow_dtls": Saying("encryption took long to set up", "{}"),
+    "slow_stun": Saying("the STUN server answered late", "after {}"),
+    "slow_turn": Saying("the TURN server answered late", "after {}"),
+    "turn_unreachable": Saying(""),
+    "no_turn": Saying("the application offered no TURN server"),
+    "ice_cold_start": Saying("ICE failed before the candidates were there that it needed"),
+    "signalling_slow": Saying("the answer to an offer was long in coming", "{}"),
+    "description_failed": Saying("the browser refused an offer, an answer or a candidate"),
+    "negotiation_pending": Saying("a connection was closed in the middle of a negotiation"),
+    "negotiation_storm": Saying("descriptions were exchanged again and again"),
+    "never_connected": Saying("the connection neither came about nor failed", is_symptom=True),
+    "slow_connect": Saying("the connection took long to come about"),
+    "dropped_call": Saying("the call broke off and did not come back"),
+    "ice_restart_failed": Saying("an ICE restart did not bring the call back"),
+    "empty_connection": Saying("a connection carried nothing"),
+    "slow_first_frame": Saying("packets of video came, and no picture", "for {}"),
 }
 
 #: Outcome of an attempt to connect -> what is said of it.
@@ -111,6 +137,8 @@ def said(episode: Episode) -> str:
     saying = SAYINGS.get(episode.rule.name)
     if saying is None:
         return lower(episode.rule.issue.help)
+    if not saying.said:
+        return lower(episode.rule.help)
     return saying.outbound if saying.outbound and episode.rule.direction == "outbound" else saying.said
 
 
@@ -135,7 +163,7 @@ def because(cause: str) -> str:
         return "nothing at all arrived meanwhile"
     if cause in CAUSES:
         return lower(CAUSES[cause].help)
-    if cause in SAYINGS:
+    if cause in SAYINGS and SAYINGS[cause].said:
         return SAYINGS[cause].said
     return lower(ISSUES[cause].help) if cause in ISSUES else ""
 
@@ -143,6 +171,7 @@ def because(cause: str) -> str:
 def lower(sentence: str) -> str:
     """A sentence as a part of another; names such as ICE stay."""
     sentence = sentence.removesuffix(".")
+    # One letter is an article, two capitals are a name.
     return sentence if sentence[1:2].isupper() else sentence[:1].lower() + sentence[1:]
 
 
