@@ -274,7 +274,7 @@ def test_the_text_of_a_bad_call(capsys: pytest.CaptureFixture[str]) -> None:
         ("gumdenied-cr", "A microphone could not be had: the user or a policy denied it"),
         (
             "turndenied-cr",
-            "The TURN server refused the credentials (at 11:23:24); so the connection neither came about",
+            "The TURN server refused the credentials (at 11:23:24); so the connection neither",
         ),
         ("healthy-cr", "p1: GOOD, score 4.2. Nothing that anybody would notice."),
         ("relay-cr", "PC_0 connected over relay/udp"),

@@ -149,9 +149,10 @@ def evidence(found: Found) -> dict[str, Member | dict[str, float]]:
     episode, rule = found.episode, found.episode.rule
     told: dict[str, Member | dict[str, float] | None] = {
         "cause": episode.cause or None, "rule": rule.id, **(_measured(found) if rule.is_measured else {}),
-        "kind": rule.kind or None, "direction": rule.direction or None, "streams": episode.streams or None, "mid": episode.mid,
-        "codec": codec(episode.codec), "peer_connection": found.peer_connection or None, "path": found.path or None,
-        "beside": {name: _short(value) for name, value in episode.evidence.items()} or None, **episode.words,
+        "kind": rule.kind or None, "direction": rule.direction or None, "streams": episode.streams or None,
+        "mid": episode.mid, "codec": codec(episode.codec), "peer_connection": found.peer_connection or None,
+        "path": found.path or None, "beside": {name: _short(value) for name, value in episode.evidence.items()} or None,
+        **episode.words,
     }  # fmt: skip
     return {name: value for name, value in told.items() if value is not None}
 
