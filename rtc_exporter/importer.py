@@ -29,6 +29,7 @@ from rtc_exporter import auth, tree, useragent, wire
 from rtc_exporter.calls import Calls
 from rtc_exporter.errors import ClientError, Reason, RtcExporterError
 from rtc_exporter.export import prometheus
+from rtc_exporter.listener import Listener
 from rtc_exporter.metric import Profile, Tier
 from rtc_exporter.model import Joined, Left, ParticipantKey, Record, Report
 from rtc_exporter.pipeline import Pipeline, PipelineSettings
@@ -36,7 +37,6 @@ from rtc_exporter.sessions import Participant
 from rtc_exporter.span import Span
 from rtc_exporter.summary import ConnectionSummary, Summary, summarise
 from rtc_exporter.tracing import TraceSettings
-from rtc_exporter.verdicts import Listener
 
 #: Enough of a file to tell its format and whose it is.
 HEAD = 1 << 16

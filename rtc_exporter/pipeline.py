@@ -16,6 +16,7 @@ from rtc_exporter.detectors import BENCH, MARKED, READS, Bench, Change
 from rtc_exporter.errors import LimitError, Reason
 from rtc_exporter.events import Events
 from rtc_exporter.labels import Labels
+from rtc_exporter.listener import Listener
 from rtc_exporter.live import Live
 from rtc_exporter.meter import Meter
 from rtc_exporter.model import NOTHING, Event, Joined, Left, ParticipantKey, PeerConnectionKey, Record, Report
@@ -24,7 +25,7 @@ from rtc_exporter.sessions import TOTALS, Participant, PeerConnection, Sessions
 from rtc_exporter.setup import Step
 from rtc_exporter.span import Span
 from rtc_exporter.tracer import Tracer
-from rtc_exporter.verdicts import Listener, Verdicts
+from rtc_exporter.verdicts import Verdicts
 
 __all__ = ["DUE", "Pipeline", "PipelineSettings", "Status"]
 

@@ -226,8 +226,8 @@ class Recorder:
         """Episodes began, got worse or ended."""
         for change in changes:
             shift = participant.clock.shift
-            if change.episode.rule.source in STATS_CLOCK and connection is not None and connection.report is not None:
-                shift += connection.report.sent - connection.report.time
+            if connection is not None and change.episode.rule.source in STATS_CLOCK:
+                shift += connection.shift
             self.stay(participant).take(change, connection, shift)
 
     def folded(self, participant: Participant, connection: PeerConnection, fold: Fold) -> None:

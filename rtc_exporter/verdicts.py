@@ -7,10 +7,10 @@ what lasts there is counted once a second.  What is counted is a participant's t
 connections with the same issue at once are one issue, and the worst peer connection makes the class.
 """
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from math import inf
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
 from rtc_exporter import catalog, rules
 from rtc_exporter.attribution import attribute
@@ -20,6 +20,7 @@ from rtc_exporter.delta import Fold
 from rtc_exporter.detectors import Change
 from rtc_exporter.incidents import Incidents
 from rtc_exporter.labels import Labels
+from rtc_exporter.listener import Listener
 from rtc_exporter.metric import Metric
 from rtc_exporter.model import Event, Member, ParticipantKey, Report
 from rtc_exporter.quality import CLASSES
@@ -56,27 +57,9 @@ _TIME = catalog.BY_NAME["rtc.participant.quality.time"]
 _SCORE = catalog.BY_NAME["rtc.participant.quality.score"]
 #: What the four scores of a peer connection are of.
 _SCORED = (("inbound", "audio"), ("inbound", "video"), ("outbound", "audio"), ("outbound", "video"))
-#: Issues that are decided by what browsers report: of others nobody can say that they could not be judged.
-_MEASURED = {
-    issue: frozenset(rule.id for rule in rules.RULES if rule.name == issue and rule.source in ("fold", "trend"))
-    for issue in rules.ISSUES
-}
 
 #: What changed, at whom, on which of its peer connections; None for its page.
 Told: TypeAlias = tuple[Participant, PeerConnection | None, Sequence[Change]]
-
-
-class Listener(Protocol):
-    """Who is told what verdicts find, as it is found."""
-
-    def changed(self, participant: Participant, connection: PeerConnection | None, changes: Iterable[Change]) -> None:
-        """Episodes of a peer connection, or of the page, began, got worse or ended."""
-
-    def folded(self, participant: Participant, connection: PeerConnection, fold: Fold) -> None:
-        """A fold was judged, and its increments are still there."""
-
-    def passed(self, participant: Participant, begin: float, end: float, quality: str) -> None:
-        """Time of a participant, on its client's event clock, was of this class."""
 
 
 class Verdicts:
@@ -250,7 +233,8 @@ class Verdicts:
         told: list[Told] = []
         for connection in participant.peer_connections.values():
             if connection.is_open and connection.judge.open and now - connection.seen > UNHEARD:
-                told.append((participant, connection, self._apply(participant, connection, connection.judge.reset(), now)))
+                changes = self._apply(participant, connection, connection.judge.reset(), now)
+                told.append((participant, connection, changes))
         return told
 
     def _watch(self, participant: Participant, connection: PeerConnection, was_up: bool) -> None:
@@ -384,17 +368,11 @@ class Verdicts:
         connection.is_plain = True
         if not connection.judge.age:
             return
-        unknown = unjudged(connection.judge.judged)
+        unknown = rules.unjudged(connection.judge.judged)
         attributes = catalog.BY_NAME["rtc.issue.judgements"].attributes
-        for issue, measured in _MEASURED.items():
-            if measured:
-                told = {"rtc.issue": issue, "rtc.judgement": "cannot_judge" if issue in unknown else "judged"}
-                self._store.add("rtc.issue.judgements", participant.values(attributes, told), 1, now)
-
-
-def unjudged(judged: Set[str]) -> tuple[str, ...]:
-    """The issues that none of these rules, by id, is about, though what browsers report decides them."""
-    return tuple(issue for issue, measured in _MEASURED.items() if measured and measured.isdisjoint(judged))
+        for issue in rules.MEASURED:
+            told = {"rtc.issue": issue, "rtc.judgement": "cannot_judge" if issue in unknown else "judged"}
+            self._store.add("rtc.issue.judgements", participant.values(attributes, told), 1, now)
 
 
 def class_of(participant: Participant) -> str:

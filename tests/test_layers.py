@@ -36,7 +36,7 @@ FLOORS = (
     ("attribution", "detectors", "verdict", "gathering", "captures"),
     ("incidents",),
     ("sessions", "routes"),
-    ("crowd",),
+    ("crowd", "listener"),
     ("meter", "events", "live", "summary", "drafts", "verdicts", "recorder"),
     ("tracer",),
     ("voice",),

@@ -14,12 +14,12 @@ from rtc_exporter.explain import words
 from rtc_exporter.model import Member
 from rtc_exporter.quality import CLASSES, UNCLASSIFIED
 from rtc_exporter.recorder import Found, Stay, Stretch, tenths
+from rtc_exporter.rules import unjudged
 from rtc_exporter.rules.rule import INFO
 from rtc_exporter.scores import Scoring
 from rtc_exporter.sessions import Participant
 from rtc_exporter.summary import Summary, summarise
 from rtc_exporter.verdict import GRAVITY
-from rtc_exporter.verdicts import unjudged
 
 #: What decides: this share of the time that could be judged, and at least so many seconds of it.
 SHARE, LEAST = 0.1, 10.0
