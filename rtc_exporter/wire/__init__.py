@@ -13,8 +13,8 @@ from rtc_exporter.errors import FrameError, Reason
 from rtc_exporter.limits import Limits
 from rtc_exporter.model import ParticipantKey
 from rtc_exporter.wire import (
-    documents,
     acknowledged,
+    documents,
     dump,
     internals,
     jitsi,
