@@ -17,7 +17,7 @@ import jwt
 
 from rtc_exporter.catalog import FORMAT_NAMES
 from rtc_exporter.config import Claims, Config
-from rtc_exporter.errors import AuthError, FrameError, Reason
+from rtc_exporter.errors import AuthError, FrameError, OriginError, Reason
 from rtc_exporter.keys import ANONYMOUS, Key
 from rtc_exporter.model import ParticipantKey
 
@@ -55,6 +55,18 @@ class Credential(NamedTuple):
     claims: Mapping[str, Any] = {}
     is_verified: bool = False
     tenant: str = ""
+
+
+def welcome(origin: str | None, config: Config) -> None:
+    """
+    Raise ``OriginError`` for a page that is not on the list.
+
+    Browsers always name the page; who names none is no page, and needs a token where there is a list.  ``null``
+    is what any page can be made to say.
+    """
+    allowed = config.ingest.allowed_origins
+    if allowed and (config.keys.is_empty if origin is None else origin not in allowed):
+        raise OriginError(Reason.BAD_ORIGIN, "this page is not on the list of allowed origins")
 
 
 def verify(token: str, config: Config, now: float) -> tuple[dict[str, Any], Key]:

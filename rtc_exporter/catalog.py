@@ -82,6 +82,7 @@ SHED = ("connection", "report", "heaviest")
 ROOMS = ("process", "tenant", "address", "participant", "requests", "bodies")
 FORMAT_NAMES = (
     "rtcstats",
+    "rtc-exporter",
     "rtcstats-legacy",
     "jitsi",
     "jitsi-service",
@@ -353,6 +354,7 @@ METRICS: tuple[Metric, ...] = (
     X("rtc.exporter.connections",           G, "{connection}", ("rtc.transport.protocol",),                "WebSocket connections open."),
     X("rtc.exporter.connections.opened",    C, "{connection}", ("rtc.transport.protocol",),                "WebSocket connections accepted."),
     X("rtc.exporter.connections.refused",   C, "{connection}", ("rtc.limit",),                             "Connections and requests that there was no room for, by the limit that was reached.", (), tuple((name,) for name in ROOMS)),
+    X("rtc.exporter.clients.remembered",    G, "{client}",     (),                                         "Page loads of rtc-exporter-client whose numbers are remembered, so that nothing is counted twice."),
     X("rtc.exporter.events.unknown",        C, "{event}",      (),                                         "Events whose name is not known.", (), ((),)),
     X("rtc.exporter.errors.internal",       C, "{error}",      (),                                         "Faults of this program; each is logged with its trace.", (), ((),)),
     X("rtc.exporter.stats_object.resets",   C, "{reset}",      ("rtc.stats.type",),                        "Stats objects whose counters went back.", (), tuple((name,) for name in STATES)),

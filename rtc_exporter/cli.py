@@ -1,5 +1,5 @@
 """
-The command ``rtc-exporter``: serve, check, metrics, trace-id, import, demo, docs.
+The command ``rtc-exporter``: serve, check, metrics, trace-id, import, explain, demo, docs.
 
 Flags of ``serve`` and ``check`` are the settings table.  A wrong setting prints one sentence and exits with
 status 2 before any port is opened.
@@ -17,7 +17,7 @@ from itertools import groupby
 from rich.console import Console
 from rich.table import Table
 
-from rtc_exporter import __version__, docs, importer, otel, player
+from rtc_exporter import __version__, docs, explain, importer, otel, player
 from rtc_exporter.app import process
 from rtc_exporter.catalog import METRICS
 from rtc_exporter.config import Config, settings_table
@@ -246,6 +246,11 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None], Callab
     "trace-id": ("print the trace id of a session", add_trace_id, trace_id),
     "alias": ("print under which id a participant is exported", add_alias, show_alias),
     "import": ("read dump files into metrics and spans", importer.add_arguments, import_files),
+    "explain": (
+        "say what was wrong with the calls in dump files, and whose it was",
+        explain.add_arguments,
+        explain.run,
+    ),
     "demo": ("play recorded calls into a running exporter", player.add_arguments, player.run),
     "docs": ("render the tables in the documentation", docs.add_arguments, docs.run),
 }

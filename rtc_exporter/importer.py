@@ -29,6 +29,7 @@ from rtc_exporter import auth, tree, useragent, wire
 from rtc_exporter.calls import Calls
 from rtc_exporter.errors import ClientError, Reason, RtcExporterError
 from rtc_exporter.export import prometheus
+from rtc_exporter.listener import Listener
 from rtc_exporter.metric import Profile, Tier
 from rtc_exporter.model import Joined, Left, ParticipantKey, Record, Report
 from rtc_exporter.pipeline import Pipeline, PipelineSettings
@@ -65,8 +66,9 @@ class Source:
 
 @dataclass
 class Outcome:
-    """What came of the files."""
+    """What came of the files; ``gone`` is who was in them, and until when."""
 
+    gone: list[tuple[Participant, float]] = field(default_factory=list)
     summaries: list[Summary] = field(default_factory=list)
     reports: int = 0
     refused: Counter[Reason] = field(default_factory=Counter)
@@ -180,7 +182,18 @@ def _records(source: Source) -> Iterator[tuple[float, int, Record, Source]]:
         yield time, number, record, source
 
 
-def _play(sources: list[Source], args: argparse.Namespace, console: Console) -> Outcome:
+def read(files: list[str], session: str, console: Console, listener: Listener | None = None) -> Outcome:
+    """Everything in the files, as an import reads them; the listener hears what verdicts find."""
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    args = parser.parse_args([f"--session={session}", "--profile=full", "--", *files])
+    with contextlib.ExitStack() as stack:
+        return _play([_open(path, session, "", stack) for path in files], args, console, listener)
+
+
+def _play(
+    sources: list[Source], args: argparse.Namespace, console: Console, listener: Listener | None = None
+) -> Outcome:
     """Feed everything in time order."""
     merged = heapq.merge(*map(_records, sources), key=lambda row: row[0])
     outcome = Outcome()
@@ -200,7 +213,7 @@ def _play(sources: list[Source], args: argparse.Namespace, console: Console) -> 
                     profile=Profile[args.profile.upper()], participants_limit=limit, expiry=float("inf"),
                     traces=TraceSettings(epoch="none" if args.no_epoch else "day") if args.trace or args.otlp else None,
                 )  # fmt: skip
-                pipeline, ticked = Pipeline(settings, now), now
+                pipeline, ticked = Pipeline(settings, now, listener), now
                 samples = Samples(args.step, now) if args.openmetrics else None
             if samples is not None:
                 samples.take(pipeline, now)
@@ -215,13 +228,14 @@ def _play(sources: list[Source], args: argparse.Namespace, console: Console) -> 
             if isinstance(record, Report):
                 source.reports += 1
             if isinstance(record, Left) and record.key in participants:
-                outcome.summaries.append(summarise(participants.pop(record.key), now))
+                outcome.gone.append((participants.pop(record.key), now))
         if pipeline is not None:
             pipeline.shutdown(now)
             outcome.spans += pipeline.take_spans()
-            outcome.summaries += [summarise(participant, now) for participant in participants.values()]
+            outcome.gone += [(participant, now) for participant in participants.values()]
         if samples is not None and pipeline is not None:
             samples.finish(pipeline, now, args.openmetrics)
+    outcome.summaries = [summarise(participant, end) for participant, end in outcome.gone]
     outcome.reports = sum(source.reports for source in sources)
     for source in sources:
         outcome.refused.update(source.reader.refused)

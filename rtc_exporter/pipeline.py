@@ -15,6 +15,7 @@ from rtc_exporter.errors import BusyError, LimitError, Reason
 from rtc_exporter.events import Events
 from rtc_exporter.labels import Labels
 from rtc_exporter.limits import Room
+from rtc_exporter.listener import Listener
 from rtc_exporter.live import Live
 from rtc_exporter.meter import Meter
 from rtc_exporter.model import NOTHING, Event, Joined, Left, ParticipantKey, PeerConnectionKey, Record, Report
@@ -39,7 +40,7 @@ DUE = 0.9
 class Pipeline:
     """Records in, series out."""
 
-    def __init__(self, settings: PipelineSettings, now: float) -> None:
+    def __init__(self, settings: PipelineSettings, now: float, listener: Listener | None = None) -> None:
         self.store = store_of(settings, now)
         self._room = settings.room or Room(settings.limits.participants)
         self._settings, self.limits = settings, settings.limits
@@ -51,7 +52,7 @@ class Pipeline:
         self._tracer = Tracer(settings.traces, self.store, self._labels, now) if settings.traces else None
         self._plans = plans.compiled(routes.wanted(self.store, TOTALS, READS, MARKED, voice.READS))
         self._events = Events(self.store, self._labels)
-        self._verdicts = Verdicts(self.store, self._labels, settings.fold_interval / 2)
+        self._verdicts = Verdicts(self.store, self._labels, settings.fold_interval / 2, listener)
         self._voice = voice.Voice(self.store, self._labels, self._tracer)
         self._live = Live(
             self.store, settings.participants_series, settings.participants_limit, settings.pinned, settings.retention

@@ -327,6 +327,14 @@ class Sessions:
         del self._sessions[session.name]
         return session
 
+    def is_folded(self, key: PeerConnectionKey) -> bool:
+        """Whether all that a peer connection has reported is counted."""
+        participant = self._participants.get(ParticipantKey(key.session, key.participant))
+        connection = participant and participant.peer_connections.get(key.peer_connection)
+        if not connection or connection.report is None:
+            return True
+        return connection.report.time <= connection.folded and not connection.removed
+
     def silent(self, since: float) -> list[Participant]:
         """Participants without a socket that nothing was heard of after ``since``."""
         return [

@@ -20,6 +20,7 @@ from rtc_exporter.delta import Fold
 from rtc_exporter.detectors import Change
 from rtc_exporter.incidents import Incidents
 from rtc_exporter.labels import Labels
+from rtc_exporter.listener import Listener
 from rtc_exporter.metric import Metric
 from rtc_exporter.model import Event, Member, ParticipantKey, Report
 from rtc_exporter.quality import CLASSES
@@ -56,11 +57,6 @@ _TIME = catalog.BY_NAME["rtc.participant.quality.time"]
 _SCORE = catalog.BY_NAME["rtc.participant.quality.score"]
 #: What the four scores of a peer connection are of.
 _SCORED = (("inbound", "audio"), ("inbound", "video"), ("outbound", "audio"), ("outbound", "video"))
-#: Issues that are decided by what browsers report: of others nobody can say that they could not be judged.
-_MEASURED = {
-    issue: frozenset(rule.id for rule in rules.RULES if rule.name == issue and rule.source in ("fold", "trend"))
-    for issue in rules.ISSUES
-}
 
 #: What changed, at whom, on which of its peer connections; None for its page.
 Told: TypeAlias = tuple[Participant, PeerConnection | None, Sequence[Change]]
@@ -69,11 +65,14 @@ Told: TypeAlias = tuple[Participant, PeerConnection | None, Sequence[Change]]
 class Verdicts:
     """Judges participants and keeps their series."""
 
-    def __init__(self, store: SeriesStore, labels: Labels, shortest: float = 0.0) -> None:
+    def __init__(
+        self, store: SeriesStore, labels: Labels, shortest: float = 0.0, listener: Listener | None = None
+    ) -> None:
         """``shortest``: seconds of a fold under which nothing is judged."""
         self._store = store
         self._shortest = shortest
         self._labels = labels
+        self._listener = listener
         #: Sessions in which something is wrong, to be looked at as a whole; and when that is due.
         self._doubtful: set[str] = set()
         #: Slots that are used with every fold.
@@ -104,7 +103,7 @@ class Verdicts:
     ) -> Sequence[Change]:
         """A report has come: whether anything arrives is looked at each time."""
         changes = connection.judge.pulse(report, connection.muted)
-        return self._apply(participant, changes, now)
+        return self._apply(participant, connection, changes, now)
 
     def fold(self, participant: Participant, connection: PeerConnection, fold: Fold, now: float) -> Sequence[Change]:
         """A fold, while its increments are there."""
@@ -119,7 +118,9 @@ class Verdicts:
         if changes or participant.verdict.open:
             known = chain.from_iterable(issue.episodes.values() for issue in participant.verdict.open.values())
             attribute([*known, *judge.open])
-        changes = self._apply(participant, changes, now)
+        changes = self._apply(participant, connection, changes, now)
+        if self._listener is not None:
+            self._listener.folded(participant, connection, fold)
         if participant.verdict.open or judge.is_dry:
             self._doubtful.add(participant.key.session)
         self._pass_time(participant, now)
@@ -153,14 +154,14 @@ class Verdicts:
             self._watch(participant, connection, was_up)
         if captures.waits:
             self._waiting[captures] = (participant, None)
-        return self._apply(participant, changes, now)
+        return self._apply(participant, connection, changes, now)
 
     def step(self, participant: Participant, connection: PeerConnection, step: Step, now: float) -> Sequence[Change]:
         """What setup has found."""
         was_up = connection.incidents.is_up
         changes = connection.incidents.step(step, participant.time(now))
         self._watch(participant, connection, was_up)
-        return self._apply(participant, changes, now)
+        return self._apply(participant, connection, changes, now)
 
     def close(self, participant: Participant, connection: PeerConnection, time: float, now: float) -> Sequence[Change]:
         """The peer connection ends, at ``time`` of its stats clock, and all that is open with it."""
@@ -168,16 +169,16 @@ class Verdicts:
             self._report_judged(participant, connection, now)
         changes = [*connection.judge.close(time), *connection.incidents.close(participant.sent)]
         self._waiting.pop(connection.incidents, None)
-        return self._apply(participant, changes, now)
+        return self._apply(participant, connection, changes, now)
 
     def leave(self, participant: Participant, now: float) -> list[Told]:
         """The participant is gone, its peer connections have closed: what others saw of it ends too."""
-        page = self._apply(participant, participant.captures.close(participant.sent), now)
+        page = self._apply(participant, None, participant.captures.close(participant.sent), now)
         self._waiting.pop(participant.captures, None)
         left = [episode for issue in participant.verdict.open.values() for episode in issue.episodes.values()]
         for episode in left:
             episode.end = episode.last
-        others = self._apply(participant, [Change("end", episode) for episode in left], now)
+        others = self._apply(participant, None, [Change("end", episode) for episode in left], now)
         self._left.pop(participant.key, None)
         if len(self._left) >= MOST_AWAY:
             del self._left[next(iter(self._left))]
@@ -191,7 +192,7 @@ class Verdicts:
         for incidents, (participant, connection) in list(self._waiting.items()):
             changes = incidents.tick(min(participant.time(now), participant.sent + SILENT))
             if changes:
-                told.append((participant, connection, self._apply(participant, changes, now)))
+                told.append((participant, connection, self._apply(participant, connection, changes, now)))
             for episode in incidents.open:
                 issue = participant.verdict.open.get(episode.rule.name)
                 if issue is not None:
@@ -214,7 +215,7 @@ class Verdicts:
         told: list[Told] = []
         for session in several:
             for participant, connection, change in review(session, now, suffer):
-                self._apply(participant, [change], now)
+                self._apply(participant, connection, [change], now)
                 told.append((participant, connection, (change,)))
             is_open = bool(session.crowd)
             for participant in session.participants.values():
@@ -232,7 +233,8 @@ class Verdicts:
         told: list[Told] = []
         for connection in participant.peer_connections.values():
             if connection.is_open and connection.judge.open and now - connection.seen > UNHEARD:
-                told.append((participant, connection, self._apply(participant, connection.judge.reset(), now)))
+                changes = self._apply(participant, connection, connection.judge.reset(), now)
+                told.append((participant, connection, changes))
         return told
 
     def _watch(self, participant: Participant, connection: PeerConnection, was_up: bool) -> None:
@@ -247,8 +249,12 @@ class Verdicts:
 
     # ── issues
 
-    def _apply(self, participant: Participant, changes: Sequence[Change], now: float) -> Sequence[Change]:
+    def _apply(
+        self, participant: Participant, connection: PeerConnection | None, changes: Sequence[Change], now: float
+    ) -> Sequence[Change]:
         verdict = participant.verdict
+        if changes and self._listener is not None:
+            self._listener.changed(participant, connection, changes)
         for change in changes:
             episode, name = change.episode, change.episode.rule.name
             issue = verdict.open.get(name)
@@ -302,6 +308,8 @@ class Verdicts:
         if passed is None or not 0 < passed <= PAUSE:
             return
         quality = class_of(participant)
+        if self._listener is not None:
+            self._listener.passed(participant, participant.sent - passed, participant.sent, quality)
         slot = self._slot(participant, _TIME, (quality,), {"rtc.quality": quality}, now)
         if isinstance(slot, Counter):
             slot.add(passed)
@@ -360,15 +368,11 @@ class Verdicts:
         connection.is_plain = True
         if not connection.judge.age:
             return
-        judged = connection.judge.judged
+        unknown = rules.unjudged(connection.judge.judged)
         attributes = catalog.BY_NAME["rtc.issue.judgements"].attributes
-        for issue, measured in _MEASURED.items():
-            if measured:
-                told = {
-                    "rtc.issue": issue,
-                    "rtc.judgement": "cannot_judge" if measured.isdisjoint(judged) else "judged",
-                }
-                self._store.add("rtc.issue.judgements", participant.values(attributes, told), 1, now)
+        for issue in rules.MEASURED:
+            told = {"rtc.issue": issue, "rtc.judgement": "cannot_judge" if issue in unknown else "judged"}
+            self._store.add("rtc.issue.judgements", participant.values(attributes, told), 1, now)
 
 
 def class_of(participant: Participant) -> str:

@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -20,6 +21,8 @@ PEERS = {
     "haproxy": "Debian package haproxy, or scripts/peers",
     "nginx": "Debian package nginx, or scripts/peers",
     "otelcol": "scripts/peers, which needs the Go module proxy",
+    "chromium": "Debian package chromium",
+    "node": "Debian package nodejs, version 18 or newer",
 }
 
 #: Where ``scripts/peers`` puts them, and below it what comes out of Debian packages.
@@ -27,15 +30,28 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rtc-
 PACKAGES = CACHE / "usr" / "bin"
 #: What the collector is made of; a collector from elsewhere may lack what the tests use.
 MANIFEST = Path(__file__).parent.parent / "scripts" / "collector" / "manifest.yaml"
+#: Which packages of npm the tests use, each with its checksum.
+LOCK = Path(__file__).parent / "browser" / "package-lock.json"
 
 
 def peer(name: str) -> str:
     """The path of a program; without it the test is skipped, or fails where ``CI=true``."""
     hint = PEERS[name]
     path = shutil.which(_collector()) if name == "otelcol" else _program(name)
-    if path is not None:
-        return path
-    missing = f"{name} is not installed ({hint})"
+    if path is None:
+        _missing(f"{name} is not installed ({hint})")
+    return path
+
+
+def packages() -> Path:
+    """The ``node_modules`` of ``tests/browser``; without it the test is skipped, or fails where ``CI=true``."""
+    path = CACHE / f"npm-{hashlib.sha256(LOCK.read_bytes()).hexdigest()[:12]}" / "node_modules"
+    if not path.is_dir():
+        _missing("the packages of tests/browser are not installed (scripts/peers, which needs npm)")
+    return path
+
+
+def _missing(missing: str) -> NoReturn:
     if os.environ.get("CI") == "true":
         pytest.fail(missing)
     pytest.skip(missing)

@@ -97,13 +97,17 @@ class Running:
 
     async def samples(self, query: str = "") -> dict[str, float]:
         """A scrape: name with labels -> value."""
-        text = (await self.http.get(self.admin(f"/metrics{query}"))).text
-        return {
-            sample.name
-            + "".join(sorted(f" {name}={value}" for name, value in sample.labels.items() if value)): sample.value
-            for family in text_string_to_metric_families(text)
-            for sample in family.samples
-        }
+        return samples((await self.http.get(self.admin(f"/metrics{query}"))).text)
+
+
+def samples(exposition: str) -> dict[str, float]:
+    """What a scrape holds: name with labels -> value."""
+    return {
+        sample.name
+        + "".join(sorted(f" {name}={value}" for name, value in sample.labels.items() if value)): sample.value
+        for family in text_string_to_metric_families(exposition)
+        for sample in family.samples
+    }
 
 
 async def closed(client: ClientConnection) -> tuple[int, str]:

@@ -202,7 +202,7 @@ async def test_over_the_limit_of_connections_new_ones_are_refused(exporter: Runn
         await first.send(PAGE)
         await exporter.until(lambda: exporter.participants)
     assert exporter.dropped("too_many") == 1
-    await exporter.until(lambda: not exporter.server._sockets.open)
+    await exporter.until(lambda: not exporter.server.sockets.open)
     async with exporter.client() as third:
         await third.send(PAGE)
         await exporter.until(lambda: exporter.value("rtc.exporter.connections.opened", "rtcstats") == 2)
@@ -347,7 +347,7 @@ def test_a_participant_leaves_as_its_connection_ended(
                 await client.send(frame)
             await exporter.until(lambda: exporter.participants)
             await client.close(code)
-        await exporter.until(lambda: not exporter.server._sockets.open)
+        await exporter.until(lambda: not exporter.server.sockets.open)
         if later:
             exporter.wait(later - 1)
             assert exporter.participants == {("room", "ann")}
@@ -365,7 +365,7 @@ async def test_a_lost_connection_is_an_error_after_a_while(exporter: Running) ->
     await client.send(PAGE)
     await exporter.until(lambda: exporter.participants)
     client.transport.abort()
-    await exporter.until(lambda: not exporter.server._sockets.open)
+    await exporter.until(lambda: not exporter.server.sockets.open)
 
     assert exporter.participants
     exporter.wait(16)
@@ -381,7 +381,7 @@ async def test_a_client_that_comes_back_goes_on_where_it_was(exporter: Running) 
             await client.send(frame)
         await exporter.until(lambda: exporter.accepted() == 1)
         client.transport.abort()
-    await exporter.until(lambda: not exporter.server._sockets.open)
+    await exporter.until(lambda: not exporter.server.sockets.open)
     async with exporter.client(path) as client:
         await client.send(report(500, 5, time=1795171690819))
         await client.send('[39,null,{"reloadCount":0},40]')
@@ -428,7 +428,7 @@ async def test_plain_json_may_say_who_comes_and_goes(exporter: Running) -> None:
         await exporter.until(lambda: len(exporter.participants) == 2)
         exporter.wait(300)
         assert len(exporter.participants) == 2, "who has a socket is here, however silent"
-    await exporter.until(lambda: not exporter.server._sockets.open)
+    await exporter.until(lambda: not exporter.server.sockets.open)
     exporter.wait(15)
     assert leaves(exporter) == {"left": 1, "closed": 2}
 

@@ -61,7 +61,7 @@ async def play(exporter: Running, name: str) -> None:
 async def _play(case: str) -> tuple[Scrape, str]:
     async with running(metrics__profile="full") as exporter:
         await asyncio.gather(*(play(exporter, f"{case}.{participant}") for participant in ("p1", "p2")))
-        await exporter.until(lambda: not exporter.server._sockets.open)
+        await exporter.until(lambda: not exporter.server.sockets.open)
         here = exporter.participants
         assert not here, "who has closed is gone"
         page = (await exporter.http.get(exporter.admin("/"))).text
@@ -198,7 +198,7 @@ def test_transcripts_pass_a_real_socket(subprotocol: str, frames: list[str], unk
             for frame in frames:
                 await client.send(frame)
             await exporter.until(lambda: exporter.value("rtc.exporter.events.unknown") == unknown)
-        await exporter.until(lambda: not exporter.server._sockets.open)
+        await exporter.until(lambda: not exporter.server.sockets.open)
         assert not exporter.server.intake.tallies[choose([subprotocol]).name].refused  # type: ignore[union-attr]
         samples = await exporter.samples()
         joins = [value for name, value in samples.items() if name.startswith("rtc_participant_joins_total")]
@@ -229,7 +229,7 @@ async def test_a_client_of_jitsi_goes_on_after_a_lost_connection(exporter: Runni
         await client.send(frame)
     await exporter.until(lambda: exporter.accepted("jitsi") > 10)
     client.transport.abort()
-    await exporter.until(lambda: not exporter.server._sockets.open)
+    await exporter.until(lambda: not exporter.server.sockets.open)
 
     client, greeting = await _greeted(exporter, stream, True)
     numbers = [json.loads(json.loads(frame)["data"])[4] for frame in frames[45:50] if "stats-entry" in frame]
@@ -254,7 +254,7 @@ async def test_another_stream_of_the_same_participant_begins_at_zero(exporter: R
     await client.send(clients.frames("healthy-jitsi-cr.p1")[0].replace("a8bba65e-2719-4efa-8b99-7d49a0834313", "one"))
     await exporter.until(lambda: exporter.participants)
     client.transport.abort()
-    await exporter.until(lambda: not exporter.server._sockets.open)
+    await exporter.until(lambda: not exporter.server.sockets.open)
 
     client, greeting = await _greeted(exporter, "two", True)
 
@@ -292,7 +292,7 @@ async def test_services_of_jitsi_are_let_in_and_counted(exporter: Running) -> No
             await client.send("[]")
             await exporter.until(lambda: exporter.server.intake.tallies["jitsi-service"].refused)
             exporter.server.intake.tallies["jitsi-service"].refused.clear()
-        await exporter.until(lambda: not exporter.server._sockets.open)
+        await exporter.until(lambda: not exporter.server.sockets.open)
 
     assert exporter.participants == set()
     assert exporter.value("rtc.exporter.connections.opened", "jitsi-service") == 4

@@ -19,7 +19,8 @@ SECTIONS = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", PAGE, re.DOTALL | re.
 
 #: Format -> the section that tells how to connect it.
 WHERE = {
-    "rtcstats": "rtcstats-js", "rtcstats-legacy": "rtcstats up to 5.x", "jitsi": "Jitsi", "jitsi-service": "Jitsi",
+    "rtcstats": "rtcstats-js", "rtc-exporter": "rtc-exporter-client",
+    "rtcstats-legacy": "rtcstats up to 5.x", "jitsi": "Jitsi", "jitsi-service": "Jitsi",
     "observertc": "ObserveRTC client-monitor-js", "peermetrics": "peermetrics",
     "pushgateway": "webrtc-internals-exporter",
     "json": "Native apps, agents and servers", "dump": "Finished calls", "internals": "Finished calls",

@@ -298,8 +298,8 @@ def test_every_attribute_is_there() -> None:
         (
             "rtc.transport.protocol",
             [
-                "rtcstats", "rtcstats-legacy", "jitsi", "jitsi-service", "observertc", "peermetrics", "pushgateway",
-                "json", "dump", "internals",
+                "rtcstats", "rtc-exporter", "rtcstats-legacy", "jitsi", "jitsi-service", "observertc", "peermetrics",
+                "pushgateway", "json", "dump", "internals",
             ],
         ),
         (

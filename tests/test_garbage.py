@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from rtc_exporter.app.intake import PATIENCE, Intake
+from rtc_exporter.app.intake import PATIENCE, Connection, Intake
 from rtc_exporter.auth import Identity
 from rtc_exporter.config import Config
 from rtc_exporter.errors import ClientError
@@ -35,15 +35,26 @@ def garbage(rng: random.Random, name: str) -> Iterator[str]:
             yield json.dumps(replaced(document, rng.choice(list(positions(document))), rng.choice(WRONG)))
 
 
+#: What a client has to say first, where it is listened to then alone.
+GREETINGS = {"rtc-exporter": '{"client":"c"}'}
+
+
 @pytest.mark.parametrize("name", STREAMS)
 def test_garbage_is_blamed_on_its_sender_alone(name: str) -> None:
     """Each refusal is counted for the format, nothing of ours breaks, and a client beside it counts as ever."""
     rng, form = random.Random(len(name)), STREAMS[name]
     tenants = Tenants(PipelineSettings(profile=Profile.FULL), (), NOW)
     pipeline, intake = tenants.own, Intake(Config.load({}, {}), tenants)
-    honest = intake.open(Identity(ParticipantKey("call", "ada"), True, {}), form, "", NOW)
+
+    def opened(identity: Identity, now: float) -> Connection:
+        connection = intake.open(identity, form, "", now)
+        if name in GREETINGS:
+            assert connection.receive(GREETINGS[name], now)
+        return connection
+
+    honest = opened(Identity(ParticipantKey("call", "ada"), True, {}), NOW)
     blamed = 0
-    connection = intake.open(IDENTITY, form, "", NOW)
+    connection = opened(IDENTITY, NOW)
     for number, frame in enumerate(garbage(rng, name)):
         now = NOW + number / 10
         if form.media == "api":
@@ -57,7 +68,7 @@ def test_garbage_is_blamed_on_its_sender_alone(name: str) -> None:
             if not connection.receive(frame, now):
                 assert connection.refused >= PATIENCE
                 intake.close(connection, 1007, now)
-                connection = intake.open(IDENTITY, form, "", now)
+                connection = opened(IDENTITY, now)
             blamed += intake.tallies[name].refused.total() - refused
         if not number % 20:
             pipeline.tick(now)

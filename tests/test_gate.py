@@ -91,7 +91,7 @@ def test_t8_over_a_cap_new_ones_are_refused_before_the_upgrade(setting: str, lim
                 assert 5 <= int(refused.value.response.headers["retry-after"]) <= 30
             assert (await exporter.http.get(exporter.admin("/-/ready"))).status_code == 200
             assert (await exporter.http.get(exporter.admin())).status_code == 200
-        await exporter.until(lambda: not exporter.server._sockets.open)
+        await exporter.until(lambda: not exporter.server.sockets.open)
         async with several(exporter, 3, path):
             pass
         assert exporter.value("rtc.exporter.connections.refused", limit) == 5
@@ -232,9 +232,9 @@ def test_t6_a_frame_that_does_not_end_is_given_up(monkeypatch: pytest.MonkeyPatc
             async with exporter.client("/v1/rtcstats/room/eve") as client:
                 await client.send(PAGE)
                 client.transport.write(b"\x81\xfe\x01\x00abcd{")
-                await exporter.until(lambda: any(each._messages.is_waiting for each in exporter.server._sockets.open))
+                await exporter.until(lambda: any(each._messages.is_waiting for each in exporter.server.sockets.open))
                 for _ in range(2):
-                    exporter.server._sockets.tick()
+                    exporter.server.sockets.tick()
                 assert (await closed(client))[0] == 1008
             assert exporter.dropped("too_slow") == 1
             await honest.send('[36,"PC_0",null,1]')
@@ -276,7 +276,7 @@ async def test_t7_a_flood_of_tiny_frames_is_taken_in_batches(exporter: Running) 
         await client.send(PAGE)
         await exporter.until(lambda: exporter.participants)
         client.transport.write(b"\x89\x80abcd" * 40_000)
-        (socket,) = exporter.server._sockets.open
+        (socket,) = exporter.server.sockets.open
         await exporter.until(lambda: socket._is_paused)
 
         assert len(socket._waiting) <= 256

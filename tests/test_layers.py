@@ -18,6 +18,7 @@ PACKAGE = Path(__file__).parent.parent / "rtc_exporter"
 #: modules of one room and floor may import one another, but not in a circle.
 FLOORS = (
     ("errors", "model", "w3c", "metric", "limits", "attributes", "slots", "thresholds", "emodel", "rules.*"),
+    ("draw.*", "draw"),
     ("rules", "dialogue", "clientissues"),
     ("gaps",),
     ("catalog", "plans", "span", "spans"),
@@ -35,26 +36,27 @@ FLOORS = (
     ("attribution", "detectors", "verdict", "gathering", "captures"),
     ("incidents",),
     ("sessions", "routes"),
-    ("crowd",),
-    ("meter", "events", "live", "summary", "drafts", "verdicts"),
+    ("crowd", "listener"),
+    ("meter", "events", "live", "summary", "drafts", "verdicts", "recorder"),
     ("tracer", "choices"),
     ("voice",),
     ("pipeline",),
     ("tenants",),
-    ("export.*", "export", "conventions"),
+    ("export.*", "export", "conventions", "explain.*"),
     # The shell: from here on the world may be touched.
     ("settings", "useragent", "otel", "tree", "logs", "clock", "webconfig", "geo", "privacy"),
     ("sections", "keys", "sources", "grades"),
     ("config",),
     ("auth", "coverage"),
     ("app.*", "app", "importer", "player", "docs"),
+    ("explain",),
     ("cli",),
     ("__main__",),
 )
 SHELL = next(number for number, floor in enumerate(FLOORS) if "settings" in floor)
 
 #: Rooms with a door: who, besides the room itself, may come in.
-DOORS = {"wire": {"app", "coverage", "importer", "docs"}, "export": {"app", "importer"}}
+DOORS = {"wire": {"app", "coverage", "importer", "docs"}, "export": {"app", "importer"}, "draw": {"explain"}}
 
 #: The libraries a module or room may use; who is not named has the standard library alone.
 LIBRARIES = {
@@ -75,6 +77,7 @@ LIBRARIES = {
         "websockets",
     },
     "importer": {"rich"},
+    "explain": {"rich"},
     "player": {"jwt", "rich", "websockets"},
     "cli": {"rich"},
 }  # fmt: skip

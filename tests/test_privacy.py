@@ -149,7 +149,7 @@ def test_a_participant_is_known_by_its_hash_alone() -> None:
                 assert exporter.participants == {hashed, other}
                 await exporter.http.post(exporter.ingest("/v1/reports/room/ann"), content=body)
                 assert exporter.participants == {hashed, other}
-            await exporter.until(lambda: not exporter.server._sockets.open)
+            await exporter.until(lambda: not exporter.server.sockets.open)
             async with exporter.client("/v1/rtcstats/room/ann") as client:
                 await client.send(json.dumps([25, "PC_0", "connected", 5]))
                 await exporter.until(lambda: exporter.participants == {hashed, other})
@@ -169,7 +169,7 @@ def test_who_has_left_is_forgotten_after_the_time_that_is_set() -> None:
             async with exporter.client("/v1/rtcstats/room/ann") as client:
                 await client.send(CREATE)
                 await exporter.until(lambda: exporter.participants)
-            await exporter.until(lambda: not exporter.server._sockets.open)
+            await exporter.until(lambda: not exporter.server.sockets.open)
             exporter.wait(1.0)
             assert info(exporter)
             exporter.wait(29.0)

@@ -18,7 +18,7 @@ from rtc_exporter.errors import ClientError
 from rtc_exporter.limits import Limits
 from rtc_exporter.model import Event, Joined, Left, Member, ParticipantKey, Record, Report
 from rtc_exporter.w3c import EVENTS, FACTS, LEAVE_REASONS, OWN_CLOCK, STATS
-from rtc_exporter.wire import plain, rtcstats
+from rtc_exporter.wire import acknowledged, plain, rtcstats
 from rtc_exporter.wire.compact import MEMBERS, TYPES, Base
 from rtc_exporter.wire.decoder import Decoder, Request
 from tests import captures, clients
@@ -98,11 +98,24 @@ FRAMES: dict[str, list[str]] = {
         ("DELETE", _GROUP, ""),
     ),
 }  # fmt: skip
+#: Numbered by the hundred, so that a number that is cut short or bent is not always a repetition.
+FRAMES["rtc-exporter"] = [
+    '["base","PC_7",{"0":{"type":1,"14":5},"t":1760000001000.25},"connected",1760000001000]',
+    *(f"[{number}00,{text[1:]}" for number, text in enumerate(FRAMES["rtcstats"], 1)),
+]
+
+
+def acquainted() -> Decoder:
+    """A decoder of numbered frames that has been told who speaks."""
+    decoder = acknowledged.Decoder(KEY)
+    decoder.receive('{"client":"c"}', NOW)
+    return decoder
+
+
 STREAMS = {form.name: form for form in wire.FORMATS if form.stream is not None}
 DECODERS: dict[str, Callable[[], Decoder]] = {
-    name: lambda form=form: form.decoder(KEY, claimed=not form.names_itself)  # type: ignore[misc]  # bound now
-    for name, form in STREAMS.items()
-}
+    name: lambda form=form: form.decoder(KEY, claimed=not form.names_itself) for name, form in STREAMS.items()
+} | {"rtc-exporter": acquainted}
 #: Formats whose frames are JSON and nothing else.
 DOCUMENTS = sorted(DECODERS.keys() - {"peermetrics", "pushgateway"})
 

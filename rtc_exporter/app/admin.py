@@ -19,6 +19,7 @@ from rtc_exporter.app.intake import Intake
 from rtc_exporter.app.scrapes import SHARED, Key, Scrapes
 from rtc_exporter.export import prometheus, protobuf
 from rtc_exporter.metric import Tier
+from rtc_exporter.wire.acknowledged import Client
 
 #: Level 1 of gzip: five times cheaper than level 9 for 13 % more bytes (measured on 12.7 MB of exposition).
 GZIP_LEVEL = 1
@@ -32,7 +33,7 @@ class Admin:
         self._intake = intake
         self._clock = clock
         self._started = clock()
-        self._scrapes = Scrapes(self._chunks, clock, shared)
+        self._scrapes = Scrapes(self._chunks, self._owed, clock, shared)
         self.is_ready = False
         #: When somebody last asked whether it is ready, and last scraped, on the monotonic clock.
         self.asked = self.scraped = -inf
@@ -118,10 +119,17 @@ class Admin:
         store.set("rtc.exporter.last_scrape.timestamp", (), now, now)
         if tier in (None, Tier.PARTICIPANT):
             self._intake.tenants.scraped(rendering.started)  # who left while the chunks went out may not be in them
+        owed, rendering.owed = rendering.owed, []
+        if tier in (None, Tier.COHORT):
+            for _ in self._intake.acknowledgements.published(owed, now):
+                await asyncio.sleep(0)
         before, self.scraped = self.scraped, time.monotonic()
         self.interval = self.scraped - before
         if rendering.started >= self._final:
             self.was_scraped.set()
+
+    def _owed(self, key: Key) -> list[tuple[Client, str]]:
+        return self._intake.acknowledgements.owed() if key.tier in (None, Tier.COHORT) else []
 
     def _chunks(self, key: Key) -> Iterator[bytes]:
         tier, exposition = key

@@ -48,7 +48,7 @@ def answer(handshake: ServerProtocol, request: Request, intake: Intake, visit: V
         return Answer(response)
     identity, error = None, None
     try:
-        intake.welcome(headers.get("Origin"))
+        auth.welcome(headers.get("Origin"), intake.config)
         intake.has_room()
         visit.enter(headers.get_all("X-Forwarded-For"))
         identity = _identity(request, intake)

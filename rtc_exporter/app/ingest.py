@@ -87,7 +87,7 @@ class Ingest:
     async def _answer(self, request: Request, format: str, work: Callable[[Request], Awaitable[Response]]) -> Response:
         """Do the work, and say in one shape what is wrong."""
         try:
-            self._intake.welcome(request.headers.get("origin"))
+            auth.welcome(request.headers.get("origin"), self._intake.config)
             with self._gate.request(self._gate.address(*_source(request))):
                 return await work(request)
         except ClientError as exc:

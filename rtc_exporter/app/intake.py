@@ -10,19 +10,22 @@ import logging
 import time
 import traceback
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 from rtc_exporter import useragent, wire
+from rtc_exporter.app.acknowledgements import Acknowledgements
 from rtc_exporter.app.memory import Stage
 from rtc_exporter.app.tally import Books
 from rtc_exporter.app.waiting import Parked, Posted, Poster
 from rtc_exporter.auth import Identity
 from rtc_exporter.calls import Calls
 from rtc_exporter.config import Config
-from rtc_exporter.errors import BusyError, ClientError, FrameError, OriginError, Reason
+from rtc_exporter.errors import BusyError, ClientError, FrameError, Reason
 from rtc_exporter.model import Joined, Left, ParticipantKey, PeerConnectionKey, Record, Report
+from rtc_exporter.sessions import Participant
 from rtc_exporter.tenants import Tenants
+from rtc_exporter.wire import acknowledged
 from rtc_exporter.wire.decoder import Decoder
 
 logger = logging.getLogger("rtc_exporter")
@@ -38,10 +41,6 @@ CLOSED = (1000, 1005)
 PARKED = 10_000
 POSTERS = 10_000
 
-
-#: About what a stats object takes with all that hangs on it: 45 kB for the 35 objects of a call of two.
-OBJECT_BYTES = 1300
-
 #: Where a connection goes on: the same participant of the same tenant in the same format, or the same stream by the
 #: name its client has for it; where nobody vouched for the participant, that name alone counts.
 Place: TypeAlias = tuple[str, ParticipantKey, str, str]
@@ -53,7 +52,7 @@ class Connection:
 
     __slots__ = (
         "_intake", "_pipeline", "_renames", "_seen", "attributes", "calls", "decoder", "excess", "format", "is_open",
-        "keys", "place", "refused", "tenant",
+        "keys", "place", "refused", "speak", "tenant",
     )  # fmt: skip
 
     def __init__(
@@ -83,6 +82,8 @@ class Connection:
         self.place: Place | None = None
         #: Participants that this connection speaks for: one, unless the payload names several.
         self.keys: list[ParticipantKey] = []
+        #: Makes the socket send what the decoder has to say.
+        self.speak: Callable[[], None] | None = None
         #: Frames refused since the last one that was fine.
         self.refused = 0
         #: Frames refused so far because they wanted more than one client may hold.
@@ -99,7 +100,10 @@ class Connection:
             if not isinstance(frame, str):
                 raise FrameError(Reason.BAD_FRAME, "a binary frame")
             if self.decoder is not None:
-                self.take(self.decoder.receive(frame, now), now)
+                records = self.decoder.receive(frame, now)
+                self.take(records, now)
+                if isinstance(self.decoder, acknowledged.Decoder):
+                    self._intake.acknowledgements.note(self.decoder, records, self.calls)
         except ClientError as exc:
             self._intake.refuse(exc, now, self.format, self.tenant)
             self.refused += 1
@@ -116,6 +120,11 @@ class Connection:
             return []
         replies, self.decoder.replies = self.decoder.replies, []
         return replies
+
+    def say(self) -> None:
+        """Send it, if there is a socket."""
+        if self.speak is not None:
+            self.speak()
 
     def settle(self, now: float) -> bool:
         """Count frames that were taken unread and turned out to be of no use; False when there were none."""
@@ -168,6 +177,10 @@ class Connection:
             self.keys.remove(key)
         self._seen = set(self.keys)
 
+    def participants(self) -> Iterator[Participant | None]:
+        """Whom it speaks for."""
+        return map(self._pipeline.sessions.get, self.keys)
+
     def speak_for(self, key: ParticipantKey, now: float) -> int:
         """The participant is here while this connection is open.  Returns the number of its page load."""
         pipeline = self._pipeline
@@ -199,12 +212,13 @@ class Intake:
         self._parked: OrderedDict[Place, Parked] = OrderedDict()
         self._newest: dict[Place, Connection] = {}
         self._posters: OrderedDict[tuple[str, ParticipantKey, str], Poster] = OrderedDict()
+        self.acknowledgements = Acknowledgements(tenants)
+        #: Whether somebody reads what is counted up to the end, so that clients need not send it to who comes next.
+        self.is_read_to_the_end = config.otlp.is_on
 
     def configure(self, config: Config) -> None:
         """Take over settings; they may be others than before."""
-        self.config = config
-        self.limits = config.bounds
-        self.people = config.people
+        self.config, self.limits, self.people = config, config.bounds, config.people
         self.tenants.configure(self.limits)
 
     # ── connections
@@ -225,9 +239,12 @@ class Intake:
             connection.calls = last.calls
         # Nobody has come yet where the payload may say who it is.
         present = connection.calls.current(key)
+        self.acknowledgements.arrive(tenant, key, present)
         is_known = format.of_people and (claimed or not format.names_itself)
         page = connection.speak_for(present, now) if is_known else 1
         decoder = format.decoder(key, page=page, claimed=claimed, limits=self.limits)
+        if isinstance(decoder, acknowledged.Decoder):
+            self.acknowledgements.open(tenant, decoder, connection.say)
         if last is not None and last.decoder is not None:
             # Hand over what is known of the last connection: lost, or not yet known to be lost.
             decoder.adopt(last.decoder)
@@ -240,6 +257,8 @@ class Intake:
         """The connection is gone: its participants leave, or may still come back."""
         self.books.closed(connection.tenant, connection.format, now)
         pipeline = self.tenants[connection.tenant]
+        if isinstance(connection.decoder, acknowledged.Decoder):
+            self.acknowledgements.close(connection.decoder, now)
         if connection.place is not None and self._newest.get(connection.place) is connection:
             del self._newest[connection.place]
         closed = (*CLOSED, wire.by_name(connection.format).left_with)
@@ -255,6 +274,12 @@ class Intake:
             else:
                 self._park(connection, key, "closed" if code in closed else "error", now)
         connection.settle(now)
+
+    def part(self, connection: Connection | None) -> None:
+        """The process ends: say what there is to say before."""
+        decoder = None if connection is None else connection.decoder
+        if isinstance(decoder, acknowledged.Decoder) and self.is_read_to_the_end:
+            self.acknowledgements.finish(decoder)
 
     def _park(self, connection: Connection, key: ParticipantKey, reason: str, now: float) -> None:
         # Where a client has another call now, it still comes back as who it is.
@@ -336,12 +361,6 @@ class Intake:
         self.pipeline.count("rtc.exporter.reports.dropped", (Reason.NO_MEMORY.value,), now=now)
         self.tallies[""].refused[Reason.NO_MEMORY] += 1
 
-    def weight(self, connection: Connection) -> int:
-        """About how many bytes are held for a connection's participants."""
-        found = (self.tenants[connection.tenant].sessions.get(key) for key in connection.keys)
-        several = (each for participant in found if participant for each in participant.peer_connections.values())
-        return sum(OBJECT_BYTES * (1 + len(each.report.stats if each.report else ())) for each in several)
-
     # ── counting
 
     def settle(self, decoder: Decoder, format: str, now: float, tenant: str = "") -> int:
@@ -363,6 +382,7 @@ class Intake:
     def tick(self, now: float) -> None:
         """Once a second: who did not come back has left; who has not posted for long is forgotten."""
         self._ticked = now
+        self.acknowledgements.tick(now)
         while self._parked and next(iter(self._parked.values())).until <= now:
             self._give_up(*self._parked.popitem(last=False), now)
         expiry = self.config.participants.expiry
@@ -374,17 +394,6 @@ class Intake:
         self.is_closing = True
         self._parked.clear()
         self.tenants.shutdown(now)
-
-    def welcome(self, origin: str | None) -> None:
-        """
-        Raise ``OriginError`` for a page that is not on the list.
-
-        Browsers always name the page; who names none is no page, and needs a token where there is a list.  ``null``
-        is what any page can be made to say.
-        """
-        allowed = self.config.ingest.allowed_origins
-        if allowed and (self.config.keys.is_empty if origin is None else origin not in allowed):
-            raise OriginError(Reason.BAD_ORIGIN, "this page is not on the list of allowed origins")
 
     def _attributes(self, identity: Identity, user_agent: str, address: str) -> dict[str, str]:
         return {**useragent.parse(user_agent), **identity.attributes, **self.people.attributes(address)}

@@ -19,6 +19,7 @@ NAMES = {
     "observertc": "ObserveRTC",
     "peermetrics": "peermetrics",
     "pushgateway": "webrtc-internals-exporter",
+    "rtc-exporter": "rtc-exporter-client",
     "json": "plain JSON",
     "dump": "rtcstats dump",
     "internals": "webrtc-internals dump",
@@ -108,15 +109,20 @@ def _connect(intake: Intake, ingest: str) -> str:
     if not intake.config.keys.is_empty:
         how = "The token names session and participant, and is signed with a key that the exporter knows."
         browser = f"trace.connect(`ws://{ingest}/?rtcstats-token=${{token}}`);"
+        own = f"createReporter(pc, {{url: `ws://{ingest}/?rtcstats-token=${{token}}`}});"
         post = f"curl -H 'Authorization: Bearer TOKEN' --json @report.json http://{ingest}/v1/reports"
     else:
         how = "No key is set: clients on this machine need no token, and the URL names session and participant."
         browser = f"trace.connect('ws://{ingest}/v1/rtcstats/SESSION/PARTICIPANT');"
+        own = f"createReporter(pc, {{url: 'ws://{ingest}/v1/rtc-exporter/SESSION/PARTICIPANT'}});"
         post = f"curl --json @report.json http://{ingest}/v1/reports/SESSION/PARTICIPANT"
     dump = post.replace("--json @report.json", "--data-binary @dump.gz").replace("/v1/reports", "/v1/dumps")
     return f"""<h2>Connect a client</h2><p>{how}</p>
 <pre>// rtcstats-js in a page
 {escape(browser)}
+
+// rtc-exporter-client in a page without a library
+{escape(own)}
 
 # anything else
 {escape(post)}

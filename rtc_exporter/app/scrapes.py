@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from rtc_exporter.export import prometheus
 from rtc_exporter.metric import Tier
+from rtc_exporter.wire.acknowledged import Client
 
 #: Seconds for which an exposition is given to others as well.
 SHARED = 1.0
@@ -29,6 +30,8 @@ class Rendering:
 
     def __init__(self, started: float) -> None:
         self.started = started
+        #: What clients are told once somebody has read it.
+        self.owed: list[tuple[Client, str]] = []
         self._chunks: list[bytes] = []
         self._is_done = False
         self._error: BaseException | None = None
@@ -68,9 +71,14 @@ class Scrapes:
     """Who asks, and what there is."""
 
     def __init__(
-        self, render: Callable[[Key], Iterator[bytes]], clock: Callable[[], float], shared: float = SHARED
+        self,
+        render: Callable[[Key], Iterator[bytes]],
+        owed: Callable[[Key], list[tuple[Client, str]]],
+        clock: Callable[[], float],
+        shared: float = SHARED,
     ) -> None:
         self._render = render
+        self._owed = owed
         self._shared = shared
         self._clock = clock
         self._lock = asyncio.Lock()
@@ -90,7 +98,7 @@ class Scrapes:
 
     async def _run(self, key: Key, rendering: Rendering) -> None:
         async with self._lock:
-            rendering.started = self._clock()
+            rendering.started, rendering.owed = self._clock(), self._owed(key)
             await rendering.run(self._render(key))
         if self._shared:
             asyncio.get_running_loop().call_later(self._shared, self._forget, key, rendering)

@@ -81,7 +81,7 @@ class Server:
             lambda error: self.intake.refuse(error, clock()),
             lambda limit: self.pipeline.count("rtc.exporter.connections.refused", (limit,), now=clock()),
         )
-        self._sockets = Sockets(self.intake, self._gate, clock)
+        self.sockets = Sockets(self.intake, self._gate, clock)
         self._ingest = Ingest(self.intake, self._gate, clock)
         self._admin = Admin(self.intake, clock, shared)
         self.ingest_address = bound(self._ingest_socket)
@@ -94,6 +94,7 @@ class Server:
         self._notify = Notify()
         self._stopping, self._forced = asyncio.Event(), asyncio.Event()
         self._waits = True
+        self._lingers = False
 
     async def run(self, ready: Callable[[], None] | None = None) -> None:
         """Serve until ``stop``; ``ready`` is called once after the first tick."""
@@ -101,7 +102,7 @@ class Server:
         admin.ingest_address, admin.admin_address = str(self.ingest_address), str(self.admin_address)
         self._guard = Guard(admin, self._web, self._count_request, time.monotonic)
         self._listeners = (
-            Listener(self._ingest, self._ingest_socket, self._sockets, gate=self._gate),
+            Listener(self._ingest, self._ingest_socket, self.sockets, gate=self._gate),
             Listener(self._guard, self._admin_socket, tls=self._web.tls),
         )
         for listener in self._listeners:
@@ -142,11 +143,13 @@ class Server:
         self._notify.stopping()
         admin.is_ready = False
         self.pipeline.store.set("rtc.exporter.ready", (), 0.0, self._clock())
-        logger.info("stopping: %s connections, %s participants", len(self._sockets.open), self._present())
+        logger.info("stopping: %s connections, %s participants", len(self.sockets.open), self._present())
         if self._waits and time.monotonic() - admin.asked < LATELY:
             await self._pause(shutdown.delay)
         clients.refuse()
         self.intake.is_closing = True
+        self._lingers = self._is_scraped
+        self.intake.is_read_to_the_end = self._lingers or self._push is not None
         await self._leave(shutdown.spread if self._waits else 0.0)
         clients.end()
         await tasks[0]
@@ -160,7 +163,7 @@ class Server:
 
     async def _leave(self, spread: float) -> None:
         """Close all connections, some at a time, and read what they wrote before."""
-        several = list(self._sockets.open)
+        several = list(self.sockets.open)
         pause = min(spread, len(several) / LEAVING) / max(1, len(several))
         due = 0.0
         for each in several:
@@ -170,13 +173,19 @@ class Server:
                 await self._pause(due)
                 due = 0.0
         until = time.monotonic() + CLOSING + TICK
-        while self._sockets.open and time.monotonic() < until and not self._forced.is_set():
+        while self.sockets.open and time.monotonic() < until and not self._forced.is_set():
             await self._pause(0.01)
+
+    @property
+    def _is_scraped(self) -> bool:
+        """Whether somebody is expected to scrape once more."""
+        admin = self._admin
+        return self._waits and admin.interval < LATELY and time.monotonic() - admin.scraped < LATELY
 
     async def _linger(self) -> None:
         """Wait for one more scrape, where somebody scrapes."""
         admin = self._admin
-        if self._waits and admin.interval < LATELY and time.monotonic() - admin.scraped < LATELY:
+        if self._lingers:
             most = min(self._config.shutdown.linger, 1.5 * admin.interval + TICK)
             waits = (asyncio.create_task(admin.was_scraped.wait()), asyncio.create_task(self._forced.wait()))
             await asyncio.wait(waits, timeout=most, return_when=asyncio.FIRST_COMPLETED)
@@ -210,7 +219,7 @@ class Server:
         self._config = config
         self.intake.configure(config)
         self._gate.configure(config.bounds)
-        self._sockets.configure()
+        self.sockets.configure()
         self._ingest.configure()
         self._pressure.limit = config.memory.limit or memory.limit_of_group()
         logger.setLevel(config.log.level.upper())
@@ -244,7 +253,7 @@ class Server:
             try:
                 self.tenants.tick(now)
                 self.intake.tick(now)
-                self._sockets.tick()
+                self.sockets.tick()
                 if self._push is not None:
                     self._push.tick(now)
                 self._relieve(now)
@@ -278,7 +287,7 @@ class Server:
                 "memory: %s, %d of %d MiB", stage.name.lower(), pressure.used >> 20, pressure.limit >> 20,
             )  # fmt: skip
         if stage is Stage.CLOSE:
-            self._sockets.lighten(pressure.excess)
+            self.sockets.lighten(pressure.excess)
         store = self.pipeline.store
         store.set("rtc.exporter.memory.usage", (), pressure.held, now)
         store.set("rtc.exporter.memory.reusable", (), pressure.reusable, now)
@@ -313,4 +322,4 @@ class Server:
     @property
     def is_busy(self) -> bool:
         """Whether any request or connection is under way."""
-        return bool(self._sockets.open) or any(listener.server_state.tasks for listener in self._listeners)
+        return bool(self.sockets.open) or any(listener.server_state.tasks for listener in self._listeners)

@@ -46,9 +46,7 @@ class Sockets:
     """All WebSockets, and what they have in common; calling it makes the protocol of one more."""
 
     def __init__(self, intake: Intake, gate: Gate, clock: Callable[[], float]) -> None:
-        self.intake = intake
-        self.gate = gate
-        self.clock = clock
+        self.intake, self.gate, self.clock = intake, gate, clock
         self.open: set[Socket] = set()
         self.configure()
 
@@ -148,8 +146,7 @@ class Socket(asyncio.Protocol):
     def shutdown(self) -> None:
         """The process ends."""
         if self._handshake is None and not self._is_closing and not self._is_leaving:
-            self._close_code = 1012
-            self.transport.write(messages.close_frame(1012))
+            self._say_goodbye()
         if not self._is_leaving:
             self.transport.close()
 
@@ -158,15 +155,20 @@ class Socket(asyncio.Protocol):
         if self._handshake is not None or self._is_closing or self._is_leaving or self.transport.is_closing():
             self.transport.close()
             return
-        self._is_leaving = True
-        self._close_code = 1012
         self._stop_timer()
         if self._is_paused:
             # Who had to wait may say what it has to say: this is the last that is heard of it.
             self._allowance, self._bytes = self._sockets.burst, self._sockets.byte_burst
             self._resume()
-        self.transport.write(messages.close_frame(1012))
+        self._say_goodbye()
+        self._is_leaving = True
         self._timer = self.loop.call_later(CLOSING, self.transport.abort)
+
+    def _say_goodbye(self) -> None:
+        self._close_code = 1012
+        self._sockets.intake.part(self._connection)
+        self._reply()
+        self.transport.write(messages.close_frame(1012))
 
     def lighten(self) -> int:
         """Close it because memory is short and it is one of the heaviest; about how many bytes that gives back."""
@@ -178,8 +180,8 @@ class Socket(asyncio.Protocol):
     @property
     def weight(self) -> int:
         """About how many bytes are held for it: what came lately, what waits, and what is known of its calls."""
-        held = 0 if self._connection is None else self._sockets.intake.weight(self._connection)
-        return self.recent + sum(len(payload) for _, payload in self._waiting) + held
+        waits = self.recent + sum(len(payload) for _, payload in self._waiting)
+        return waits + (0 if self._connection is None else memory.weight(self._connection.participants()))
 
     # ── handshake
 
@@ -203,7 +205,7 @@ class Socket(asyncio.Protocol):
             return
         self.agent, self._identity, self._format = answer.agent, answer.identity, answer.format
         sockets.open.add(self)
-        self._timer = self.loop.call_later(FIRST_FRAME, self._give_up)
+        self._timer = self.loop.call_later(FIRST_FRAME, self._refuse, FrameError(Reason.TOO_SLOW, "no frame came"))
         try:
             if answer.error is not None:
                 raise answer.error
@@ -214,18 +216,18 @@ class Socket(asyncio.Protocol):
 
     def _open(self, format: wire.Format) -> None:
         assert self._identity is not None, "identified before"
-        self._format = format
-        sockets = self._sockets
+        self._format, sockets = format, self._sockets
         self._connection = sockets.intake.open(self._identity, format, self.agent, sockets.clock(), self._visit.address)
         self._visit.address = ""
-        self._reply(self._connection)
+        self._connection.speak = self._reply
+        self._reply()
 
-    def _reply(self, connection: Connection) -> None:
+    def _reply(self) -> None:
         """Send what the decoder wants its client to be told."""
-        replies = connection.replies()
+        replies = self._connection.replies() if self._connection is not None else []
         if replies and self.transport.get_write_buffer_size() > UNREAD:
             self.transport.abort()
-        elif replies:
+        elif replies and not (self._is_closing or self._is_leaving):
             self.transport.write(b"".join(messages.frame(messages.TEXT, reply.encode()) for reply in replies))
 
     # ── messages
@@ -276,9 +278,6 @@ class Socket(asyncio.Protocol):
             sockets.intake.refuse(LimitError(Reason.TOO_FAST, "more than could be read"), sockets.clock())
         waiting.clear()
 
-    def _give_up(self) -> None:
-        self._refuse(FrameError(Reason.TOO_SLOW, "no frame came"))
-
     def _text(self, frame: str | bytes) -> None:
         if self._timer is not None:
             self._stop_timer()
@@ -296,7 +295,7 @@ class Socket(asyncio.Protocol):
         if not connection.receive(frame, self._sockets.clock()):
             self._close(connection.verdict, "too many frames that cannot be taken")
         elif connection.decoder is not None and connection.decoder.replies:
-            self._reply(connection)
+            self._reply()
 
     def _control(self, opcode: int, payload: bytes) -> None:
         if opcode == messages.BINARY:

@@ -12,7 +12,19 @@ from dataclasses import dataclass
 from rtc_exporter.errors import FrameError, Reason
 from rtc_exporter.limits import Limits
 from rtc_exporter.model import ParticipantKey
-from rtc_exporter.wire import dump, internals, jitsi, legacy, observertc, peermetrics, plain, pushgateway, rtcstats
+from rtc_exporter.wire import (
+    acknowledged,
+    documents,
+    dump,
+    internals,
+    jitsi,
+    legacy,
+    observertc,
+    peermetrics,
+    plain,
+    pushgateway,
+    rtcstats,
+)
 from rtc_exporter.wire.browsers import SPELLINGS
 from rtc_exporter.wire.decoder import DEFAULTS, Decoder, Description, Reader, Request, items, mapping, parse
 from rtc_exporter.wire.files import beginning, json_line
@@ -66,6 +78,11 @@ FORMATS: tuple[Format, ...] = (
         stream=rtcstats.Decoder,
     ),
     Format(
+        "rtc-exporter", r"rtc-exporter\.v1", "websocket", "/v1/rtc-exporter/SESSION/PARTICIPANT",
+        "Our own client for browsers, clients/js: numbered, acknowledged, sent again.",
+        stream=acknowledged.Decoder,
+    ),
+    Format(
         "rtcstats-legacy", r"2\.0", "websocket", "/",
         "rtcstats up to 5.x, and @jitsi/rtcstats 5 and 6.",
         stream=legacy.Decoder, names_itself=True,
@@ -96,9 +113,9 @@ FORMATS: tuple[Format, ...] = (
         stream=pushgateway.Decoder, names_itself=True, named=pushgateway.named,
     ),
     Format(
-        "json", "", "websocket, post", "/v1/reports/SESSION/PARTICIPANT",
+        "json", "", "websocket, post, file", "/v1/reports/SESSION/PARTICIPANT",
         "Plain JSON: getStats() reports as they are, for native applications and agents.",
-        stream=plain.Decoder, names_itself=True, named=plain.named,
+        stream=plain.Decoder, readers=(documents.Reader,), names_itself=True, named=plain.named,
     ),
     Format(
         "dump", "", "file", "/v1/dumps/SESSION/PARTICIPANT",
@@ -152,6 +169,8 @@ def detect_file(head: bytes) -> type[Reader]:
         return dump.Reader
     if "connected_at" in json_line(first):
         return dump.RecordingReader
+    if documents.is_document(first):
+        return documents.Reader
     if start.lstrip().startswith(b"{") and any(mark in start for mark in (b'"PeerConnections"', b'"getUserMedia"')):
         return internals.Reader
     raise FrameError(Reason.UNKNOWN_FORMAT, "a file of no known format")

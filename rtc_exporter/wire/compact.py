@@ -69,7 +69,7 @@ MEMBERS: dict[int, str] = {
 _ARRIVED = ("bytesReceived", "packetsReceived")
 _ARRIVED_CODES = tuple(str(code) for name in _ARRIVED for code, known in MEMBERS.items() if known == name)
 _ARRIVED_KEYS = frozenset((*_ARRIVED, *_ARRIVED_CODES))
-_ARRIVED_TEXTS = tuple(f'"{code}":' for code in _ARRIVED_CODES)
+_ARRIVED_TEXTS = tuple(f'"{key}":' for key in (*_ARRIVED_CODES, *_ARRIVED))
 
 NAMES = with_codes(W3C, {str(code): name for code, name in MEMBERS.items()})
 

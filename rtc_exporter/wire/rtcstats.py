@@ -135,7 +135,8 @@ class Decoder:
         connection = self._connections.get(frame[6 : frame.find('"', 6, _DELTA_HEAD_LENGTH)])
         if connection is None or connection.is_closed or connection.parked is not None:
             return []
-        base, stamp, sent = connection.base, float(tail[1]), self._after(self.time, float(tail[2]), now)
+        base, stamp, step = connection.base, float(tail[1]), float(tail[2])
+        sent = step if step >= ABSOLUTE else self._after(self.time, step, now)
         if base.time is None or not base.is_trusted or stamp > LATEST or sent > LATEST:
             return []
         self.time = sent
@@ -236,6 +237,15 @@ class Decoder:
             connection.base = Base(limits=self._limits, refused=self.refused, room=self._room)
         return [Event(connection.key, sent, name, facts)]
 
+    def rebase(self, peer: object, value: object, time: object, now: float) -> Report:
+        """A client tells what the next report of a peer connection builds on: nothing of it is news."""
+        if not (type(peer) is str and 0 < len(peer) <= self._limits.id_length) or type(value) is not dict:
+            raise FrameError(Reason.BAD_FRAME, "a base without a peer connection or without stats")
+        sent = self._tell(time, now)
+        connection = self._meet(peer, created=True)
+        connection.base.merge(value)
+        return Report(connection.key, connection.base.time or sent, sent, connection.base, NOTHING)
+
     def _meet(self, peer: str, created: bool = False, delta: dict[str, object] | None = None) -> _Connection:
         """Begin to follow a peer connection, or go on with one from before a reconnect."""
         if peer not in self._connections and len(self._connections) >= self._limits.peer_connections:
@@ -261,9 +271,9 @@ class Decoder:
 
 #: Characters of a frame that is kept unread: a call of six has deltas of 4,000, and what is kept has to be bounded.
 LONGEST_LAID_BY = 32 << 10
-#: The ends of ``["g","PC_0",{...,"t":1760000002000.5},59]``; the last number is short, a difference and no date.
+#: The ends of ``["g","PC_0",{...,"t":1760000002000.5},59]``; the last number is a difference, or our own client's date.
 _DELTA_HEAD_LENGTH = 64
-_DELTA_TAIL = re.compile(r'"t":(\d{10,13}(?:\.\d{1,12})?)\},(\d{1,9})\]\Z')
+_DELTA_TAIL = re.compile(r'"t":(\d{10,13}(?:\.\d{1,12})?)\},(\d{1,13})\]\Z')
 _DELTA_TAIL_LENGTH = 64
 
 #: How Chrome's dumps write what belongs to a page, and what the versions before 145 cannot assign.

@@ -1,0 +1,182 @@
+"""
+Our own client (subprotocol ``rtc-exporter.v1``): the frames of rtcstats-js, numbered and sent again when lost.
+
+    {"client": its name, "about": {...}}                              the first frame of a connection
+    [number, method, peer connection or null, value, ...extra, milliseconds]
+    ["base", peer connection, report, state, milliseconds]            what the next report of it builds on
+
+We answer the first with ``{"last": number, "base": whether bases are wanted}``, and others in our own time with
+``{"ack": number, "but": {peer connection: number}}``: all up to the number is counted, but for reports of these peer
+connections from their number on.  What was received is not taken again.  docs/client-protocol.md tells the whole.
+"""
+
+import re
+from collections import OrderedDict
+
+import orjson
+
+from rtc_exporter.errors import ClientError, FrameError, Reason
+from rtc_exporter.limits import Limits
+from rtc_exporter.model import Event, Joined, ParticipantKey, PeerConnectionKey, Record
+from rtc_exporter.wire import rtcstats
+from rtc_exporter.wire.agents import agent
+from rtc_exporter.wire.decoder import DEFAULTS, mapping, parse, text
+from rtc_exporter.wire.decoder import Decoder as AnyDecoder
+from rtc_exporter.wire.events import facts
+
+#: Participants whose clients are remembered, and clients of one of them: page loads.
+PARTICIPANTS = 50_000
+CLIENTS = 16
+#: Seconds for which a client is remembered that does not come back: a laptop that sleeps over night.
+REMEMBERED = 86_400.0
+#: Seconds after which what a lost client's reports build on is forgotten: the pipeline gives up after 60.
+GOES_ON = 45.0
+
+_NUMBER = re.compile(r"\[(\d{1,15}),")
+_BASE = '["base",'
+
+
+class Client:
+    """One page load: what was received from it, and what of that is counted."""
+
+    __slots__ = ("closed", "last", "newest", "stream", "told", "uncounted")
+
+    def __init__(self) -> None:
+        #: The number of the newest frame received.
+        self.last = 0
+        #: What its reports build on; None where that is gone.
+        self.stream: rtcstats.Decoder | None = None
+        #: The decoder of its newest connection, and when that was lost.
+        self.newest: Decoder | None = None
+        self.closed: float | None = None
+        #: Peer connections with reports that are not counted yet -> number of the first of those.
+        self.uncounted: dict[PeerConnectionKey, int] = {}
+        #: The acknowledgement that was sent last.
+        self.told = ""
+
+    def forget(self) -> None:
+        """What its reports build on is gone; all that came is counted by now."""
+        self.stream = None
+        self.uncounted.clear()
+
+    def acknowledgement(self) -> str:
+        """What of it is counted; empty where that is no news."""
+        prefix = "" if self.stream is None or self.stream.page <= 1 else f"{self.stream.page}:"
+        rest = {key.peer_connection.removeprefix(prefix): number for key, number in self.uncounted.items()}
+        told = orjson.dumps({"ack": self.last, "but": rest}).decode()
+        return told if self.last and told != self.told else ""
+
+
+class Clients:
+    """All clients, by participant and by the name that a client gave itself: nobody can speak for somebody else's."""
+
+    def __init__(self) -> None:
+        self._clients: OrderedDict[ParticipantKey, OrderedDict[str, Client]] = OrderedDict()
+        #: Frames that came again; whoever counts them empties it.
+        self.repeated = 0
+
+    def __len__(self) -> int:
+        return sum(map(len, self._clients.values()))
+
+    def find(self, key: ParticipantKey, name: str) -> Client:
+        """The client of this name, as it was left."""
+        clients = self._clients.setdefault(key, OrderedDict())
+        client = clients.setdefault(name, Client())
+        clients.move_to_end(name)
+        self._clients.move_to_end(key)
+        if len(clients) > CLIENTS:
+            clients.popitem(last=False)
+        if len(self._clients) > PARTICIPANTS:
+            self._clients.popitem(last=False)
+        return client
+
+    def forget(self, key: ParticipantKey) -> None:
+        """The participant has gone: numbers stay; what the reports of who is not connected build on does not."""
+        for client in self._clients.get(key, {}).values():
+            if client.newest is None:
+                client.forget()
+
+    def sweep(self, now: float) -> None:
+        """From time to time: let go of what nobody will come back to."""
+        for key, clients in list(self._clients.items()):
+            for name, client in list(clients.items()):
+                if client.closed is not None and now - client.closed > GOES_ON:
+                    client.forget()
+                    if now - client.closed > REMEMBERED:
+                        del clients[name]
+            if not clients:
+                del self._clients[key]
+
+
+class Decoder:
+    """Decodes one connection's frames; ``clients`` is shared by all connections."""
+
+    def __init__(self, key: ParticipantKey, *, page: int = 1, claimed: bool = True, limits: Limits = DEFAULTS) -> None:
+        self.key = key
+        self.refused: list[ClientError] = []
+        self.replies: list[str] = []
+        self.page = page
+        self.clients = Clients()
+        #: Who speaks, once it has said so.
+        self.client: Client | None = None
+        #: Whether its last acknowledgement is sent: what comes now is sent again, to the process that comes next.
+        self.is_over = False
+        self._limits = limits
+
+    def adopt(self, previous: AnyDecoder) -> None:
+        """The first frame says who goes on."""
+
+    def receive(self, frame: str | bytes, now: float) -> list[Record]:
+        """What one frame tells; nothing, where it was received before."""
+        if not isinstance(frame, str):
+            raise FrameError(Reason.BAD_FRAME, "a binary frame")
+        if self.is_over:
+            return []
+        client = self.client
+        if client is None or client.stream is None:
+            return self._meet(frame, now)
+        if frame.startswith(_BASE):
+            return self._rebase(client.stream, frame, now)
+        numbered = _NUMBER.match(frame)
+        if numbered is None:
+            raise FrameError(Reason.BAD_FRAME, "a frame without a number")
+        number = int(numbered[1])
+        if number <= client.last:
+            self.clients.repeated += 1
+            return []
+        # It is received, even if it cannot be used: to send it again would not help.
+        client.last = number
+        rest = "[" + frame[numbered.end() :]
+        return self._rebase(client.stream, rest, now) if rest.startswith(_BASE) else client.stream.receive(rest, now)
+
+    def leave(self, now: float) -> None:
+        """The connection has ended."""
+        if self.client is not None and self.client.newest is self:
+            self.client.newest = None
+            self.client.closed = now
+
+    def _meet(self, frame: str, now: float) -> list[Record]:
+        document = mapping(parse(frame, self._limits))
+        name = text(document.get("client"), self._limits.id_length)
+        if name is None:
+            raise FrameError(Reason.BAD_FRAME, "the first frame says which client it is")
+        client = self.client = self.clients.find(self.key, name)
+        if client.closed is not None and now - client.closed > GOES_ON:
+            client.forget()
+        goes_on = client.stream is not None
+        if client.stream is None:
+            client.stream = rtcstats.Decoder(self.key, page=self.page, limits=self._limits)
+        client.newest, client.closed = self, None
+        self.refused = client.stream.refused
+        self.page = client.stream.page
+        self.replies.append(orjson.dumps({"last": client.last, "base": not goes_on}).decode())
+        attributes = agent(mapping(document.get("about")).get("userAgentData"))
+        return [Joined(self.key, now, attributes)] if attributes else []
+
+    def _rebase(self, stream: rtcstats.Decoder, frame: str, now: float) -> list[Record]:
+        row = parse(frame, self._limits)
+        if not isinstance(row, list) or len(row) < 4:
+            raise FrameError(Reason.BAD_FRAME, "not [base, peer connection, report, state, time]")
+        report = stream.rebase(row[1], row[2], row[-1], now)
+        state = facts("connectionstatechange", row[3], ())
+        return [report, Event(report.key, report.sent, "connectionstatechange", state)] if state else [report]

@@ -1,0 +1,42 @@
+/**
+ * The clients of others as npm has them, put into a page as their readmes say; bundled by the tests.
+ */
+import legacy from 'rtcstats/rtcstats.js';
+import legacyTrace from 'rtcstats/trace-ws.js';
+import jitsi from '@jitsi/rtcstats/rtcstats.js';
+import jitsiTrace from '@jitsi/rtcstats/trace-ws.js';
+import {ClientMonitor} from '@observertc/client-monitor-js';
+
+/** Seconds go by faster here. */
+const INTERVAL = 300;
+
+/** rtcstats 5: wraps RTCPeerConnection, and asks for statistics the way that the browser seems to want. */
+export function startLegacy(url) {
+  const trace = legacyTrace(url);
+  legacy(trace, INTERVAL, ['']);
+  trace('identity', null, {user: 'alice', conference: 'room'});
+  return {trace, end: () => trace.close()};
+}
+
+/** @jitsi/rtcstats as lib-jitsi-meet uses it. */
+export function startJitsi(url) {
+  const closed = [];
+  const trace = jitsiTrace({endpoint: url, meetingFqn: 'room', onCloseCallback: ({code}) => closed.push(code), useLegacy: false});
+  jitsi(trace, {pollInterval: INTERVAL, useLegacy: false, sendSdp: false});
+  trace.connect(false);
+  trace.identity('identity', null, {confName: 'room', meetingUniqueId: 'room', endpointId: 'alice', displayName: 'Alice'});
+  return {trace, closed, end: () => trace.close()};
+}
+
+/** client-monitor-js has no transport of its own: the application forwards its samples. */
+export function startMonitor(url) {
+  const monitor = new ClientMonitor({clientId: 'alice', callId: 'room', collectingPeriodInMs: INTERVAL, samplingPeriodInMs: INTERVAL});
+  const socket = new WebSocket(url);
+  const waiting = [];
+  socket.onopen = () => waiting.splice(0).forEach((text) => socket.send(text));
+  monitor.on('sample-created', (sample) => {
+    const text = JSON.stringify(sample.clientId ? sample : sample.sample ?? sample);
+    socket.readyState === WebSocket.OPEN ? socket.send(text) : waiting.push(text);
+  });
+  return {monitor, add: (pc) => monitor.addSource(pc), end: () => { monitor.close(); socket.close(1000); }};
+}
