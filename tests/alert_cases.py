@@ -93,7 +93,9 @@ def _burn_series(
 
 
 #: Bad events a minute of one participant: a second each second, or a stretch each five.
-_ONE = {"seconds": 60.0, "stretches": 12.0, "attempts": 0.05, "turns": 0.05}
+_ONE = {"seconds": 60.0, "stretches": 12.0}
+#: Attempts and turns that fail, and are too few.
+_FEW = 4
 #: Minutes for which a pair is tried: long enough for its window to fill as far as it must, and for its "for".
 _LASTS = {"1h": 12, "6h": 24, "1d": 200, "3d": 400}
 
@@ -103,8 +105,8 @@ def burns() -> Iterator[Case]:
     for slo in slos.SLOS:
         if not slo.alert:
             continue
-        one = _ONE[slo.unit]
-        total = 100 * max(one, 1.0)
+        one = _ONE.get(slo.unit, 0.0)
+        total = 100 * (one or 1.0)
         for pair in slos.PAIRS:
             limit, minutes = slos.threshold(slo.objective, pair), _LASTS[pair.long]
             labels = {**APP, "slo": slo.name, "window": pair.long}
@@ -121,7 +123,7 @@ def burns() -> Iterator[Case]:
             yield case("recovery", share, minutes + slos.seconds(pair.short) // 60 + 12, None, quiet=500)
             # One participant who has nothing but trouble, for a working day at most.
             day = min(minutes, 8 * 60)
-            few = _burn_series(slo.name, [(day, one), (minutes - day, 0.0)], [(day, 0.0), (minutes - day, 0.0)], 1)
+            few = _burn_series(slo.name, [(day, one or _FEW / day), (minutes - day, 0.0)], [(day, 0.0), (minutes - day, 0.0)], 1)
             yield Case(slo.alert, "guard", few, minutes, None, labels, pair.long)
 
 

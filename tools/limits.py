@@ -17,7 +17,8 @@ def _limit(default: float, help: str) -> Any:
 class Limits:
     """What it takes for an alert to fire; shares are of 1, times are seconds."""
 
-    bad_events: int = _limit(5, "Bad events in the long window of an objective that counts events.")
+    bad_events: int = _limit(5, "Bad attempts or turns in the long window, for a page.")
+    bad_events_ticket: int = _limit(15, "Bad attempts or turns in the long window, for a ticket.")
     bad_stretches: int = _limit(7200, "Bad stretches in the long window of a ticket: ten hours of one stream.")
     bad_time: int = _limit(36_000, "Seconds of poor or bad time in the long window of a ticket: ten hours.")
     affected: int = _limit(3, "Participants who suffer at the same time, for a page: more than one call between two.")
@@ -58,7 +59,7 @@ class Limits:
 
 STANDARD = Limits()
 SMALL = replace(
-    STANDARD, bad_events=10, bad_stretches=14_400, bad_time=72_000, affected=4, cohort_observations=36,
+    STANDARD, bad_events=10, bad_events_ticket=30, bad_stretches=14_400, bad_time=72_000, affected=4, cohort_observations=36,
     cohort_attempts=20, turn_attempts=40, storm_disconnections=40, hole_connections=40, refused=200,
 )  # fmt: skip
 LIMITS = {"standard": STANDARD, "small": SMALL}

@@ -136,8 +136,10 @@ def least_bad(slo: Slo, pair: Pair, limits: Limits) -> int:
             return limits.affected * _NOW // 5
         case "stretches":
             return limits.bad_stretches
-        case _:
+        case _ if pair.severity == "critical":
             return limits.bad_events
+        case _:
+            return limits.bad_events_ticket
 
 
 def windows(profile: str) -> tuple[str, ...]:
