@@ -123,7 +123,9 @@ def burns() -> Iterator[Case]:
             yield case("recovery", share, minutes + slos.seconds(pair.short) // 60 + 12, None, quiet=500)
             # One participant who has nothing but trouble, for a working day at most.
             day = min(minutes, 8 * 60)
-            few = _burn_series(slo.name, [(day, one or _FEW / day), (minutes - day, 0.0)], [(day, 0.0), (minutes - day, 0.0)], 1)
+            few = _burn_series(
+                slo.name, [(day, one or _FEW / day), (minutes - day, 0.0)], [(day, 0.0), (minutes - day, 0.0)], 1
+            )
             yield Case(slo.alert, "guard", few, minutes, None, labels, pair.long)
 
 

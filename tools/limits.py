@@ -39,7 +39,9 @@ class Limits:
     signaling_errors: int = _limit(10, "How many of them.")
     turn_refused_share: float = _limit(0.1, "Refusals by TURN servers for each attempt to connect.")
     turn_refusals: int = _limit(10, "How many of them.")
-    turn_fall: float = _limit(0.2, "Relay candidates for each attempt, of what was usual over a day, under which TURN is out.")
+    turn_fall: float = _limit(
+        0.2, "Relay candidates for each attempt, of what was usual over a day, under which TURN is out."
+    )
     turn_usual: float = _limit(0.2, "Relay candidates for each attempt over a day, from which on TURN is in use.")
     turn_attempts: int = _limit(20, "Attempts to connect in the quarter of an hour that is judged.")
     storm_times: float = _limit(5.0, "How many times more participants lose their connection than over the day before.")

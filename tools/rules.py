@@ -144,7 +144,6 @@ class _Dumper(yaml.SafeDumper):
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
         super().increase_indent(flow, False)  # type: ignore[no-untyped-call]  # types-PyYAML leaves it out
 
-
     def ignore_aliases(self, data: object) -> bool:
         return True
 
