@@ -183,12 +183,13 @@ async def scenario(folder: Path) -> Came:
             async def ready() -> bool:
                 return await ask(f"{manager}/api/v2/status") is not None
 
-            # What it is not there to hear, Prometheus tells again a minute later.
+            # What nobody was there to hear, Prometheus tells again, here a second later.
             await until("Alertmanager is ready", ready)
             await stack.enter_async_context(
                 program(
                     folder, "prometheus", f"--config.file={folder / 'prometheus.yml'}",
                     f"--storage.tsdb.path={folder / 'data'}", f"--web.listen-address={server}",
+                    "--rules.alert.resend-delay=1s",
                 )
             )  # fmt: skip
             # A counter has to be seen before it grows.

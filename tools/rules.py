@@ -142,7 +142,7 @@ class _Dumper(yaml.SafeDumper):
     """Writes expressions as blocks, and indents lists."""
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
-        super().increase_indent(flow, False)  # type: ignore[no-untyped-call]  # types-PyYAML leaves it out
+        super().increase_indent(flow, False)
 
     def ignore_aliases(self, data: object) -> bool:
         return True
