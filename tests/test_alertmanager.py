@@ -41,7 +41,7 @@ def test_alertmanager_reads_it() -> None:
     told = amtool("check-config", str(CONFIG))
 
     assert " - 1 templates\n  SUCCESS" in told
-    assert " - 5 inhibit rules" in told
+    assert " - 6 inhibit rules" in told
 
 
 @pytest.mark.parametrize(("labels", "receiver"), ROUTES, ids=lambda each: str(each)[:60])

@@ -1,0 +1,106 @@
+"""
+Hands a history to Prometheus: as OpenMetrics with timestamps for blocks, and as input of rule tests.
+"""
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from tools.store.play import History
+
+#: promtool holds a block's samples in memory; two hours are its own default.
+PATIENCE = 600
+
+
+def openmetrics(history: History) -> Iterator[str]:
+    """The history as one OpenMetrics text: families together, in each the series, in each the time."""
+    for family, series in history.series.items():
+        yield history.headers.get(family, f"# TYPE {family} gauge\n")
+        for name, values in series.items():
+            yield "".join(
+                f"{name} {value} {history.start + step * history.step:.0f}\n"
+                for step, value in enumerate(values)
+                if value is not None
+            )
+    yield "# EOF\n"
+
+
+def create(history: History, folder: Path, promtool: str) -> None:
+    """Write the blocks of a history into a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    text = folder / "history.openmetrics"
+    with text.open("w", encoding="utf-8") as file:
+        file.writelines(openmetrics(history))
+    command = [promtool, "tsdb", "create-blocks-from", "openmetrics", "--quiet", str(text), str(folder)]
+    subprocess.run(command, check=True, timeout=PATIENCE, stdout=subprocess.DEVNULL)
+    text.unlink()
+
+
+def inputs(history: History) -> list[dict[str, str]]:
+    """The history as ``input_series`` of promtool."""
+    return [
+        {"series": name, "values": " ".join(_runs(values))}
+        for series in history.series.values()
+        for name, values in series.items()
+    ]
+
+
+def _runs(values: Sequence[str | None]) -> Iterator[str]:
+    """Equal values in a row as one item; an absent one after a present one is stale, as after a scrape without it."""
+    known = False
+    for value, run in groupby(values):
+        number = len(list(run))
+        if value is None:
+            yield "stale" if known else f"_x{number}"
+            if known and number > 1:
+                yield f"_x{number - 1}"
+        elif number > 1:
+            yield f"{_plain(value)}x{number - 1}"
+        else:
+            yield _plain(value)
+        known = value is not None
+
+
+def _plain(value: str) -> str:
+    """promtool reads no exponents such as ``1e+06`` between other numbers; ``repr`` writes them only from 1e16 on."""
+    return repr(float(value)) if value not in ("+Inf", "NaN") else value
+
+
+def firing(
+    history: History, rules: Path, promtool: str, folder: Path, at: Sequence[tuple[str, str]]
+) -> list[set[tuple[str, str]]]:
+    """
+    The alerts, by name and application, that fired within a range before a time of the history: ``[("2h", "3h")]``.
+
+    promtool's rule manager runs over the history; what it "got", where nothing was expected, is what fired.
+    """
+    tests = [
+        {
+            "expr": f'group by (alertname, rtc_app_name) (last_over_time(ALERTS{{alertstate="firing",alertname!="RTCWatchdog"}}[{range}]))',
+            "eval_time": time,
+            "exp_samples": [{"labels": '{look="here"}', "value": number}],
+        }
+        for number, (range, time) in enumerate(at)
+    ]
+    document: dict[str, Any] = {
+        "rule_files": [str(rules)],
+        "evaluation_interval": "1m",
+        "tests": [{"interval": f"{history.step:.0f}s", "input_series": inputs(history), "promql_expr_test": tests}],
+    }
+    file = folder / "history.test.yml"
+    file.write_text(json.dumps(document), encoding="utf-8")
+    done = subprocess.run(
+        [promtool, "test", "rules", str(file)], capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
+    told = (done.stdout + done.stderr).splitlines()
+    got = [line.partition("got:")[2] for line in told if line.strip().startswith("got:")]
+    if len(got) != len(at):
+        raise RuntimeError(f"promtool did not run: {' '.join(told)[:2000]}")
+    return [
+        {(found[1], found[2] or "") for found in re.finditer(r'\{alertname="(\w+)"(?:, rtc_app_name="(\w+)")?\}', line)}
+        for line in got
+    ]
