@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tools.store.play import History
 
@@ -70,21 +70,30 @@ def _plain(value: str) -> str:
     return repr(float(value)) if value not in ("+Inf", "NaN") else value
 
 
+class Look(NamedTuple):
+    """A question: which alerts fired within ``range`` before ``time`` of the history; of these severities."""
+
+    range: str
+    time: str
+    severities: str = "critical|warning|info"
+
+
 def firing(
-    history: History, rules: Path, promtool: str, folder: Path, at: Sequence[tuple[str, str]]
+    history: History, rules: Path, promtool: str, folder: Path, looks: Sequence[Look]
 ) -> list[set[tuple[str, str]]]:
     """
-    The alerts, by name and application, that fired within a range before a time of the history: ``[("2h", "3h")]``.
+    The alerts that fired, by name and application, for each look; promtool's rule manager runs over the history.
 
-    promtool's rule manager runs over the history; what it "got", where nothing was expected, is what fired.
+    Nothing is expected, so that promtool tells what it got instead.
     """
     tests = [
         {
-            "expr": f'group by (alertname, rtc_app_name) (last_over_time(ALERTS{{alertstate="firing",alertname!="RTCWatchdog"}}[{range}]))',
-            "eval_time": time,
-            "exp_samples": [{"labels": '{look="here"}', "value": number}],
+            "expr": "group by (alertname, rtc_app_name) (last_over_time("
+            f'ALERTS{{alertstate="firing",severity=~"{look.severities}"}}[{look.range}]))',
+            "eval_time": look.time,
+            "exp_samples": [{"labels": '{look="here"}', "value": 1}],
         }
-        for number, (range, time) in enumerate(at)
+        for look in looks
     ]
     document: dict[str, Any] = {
         "rule_files": [str(rules)],
@@ -93,14 +102,13 @@ def firing(
     }
     file = folder / "history.test.yml"
     file.write_text(json.dumps(document), encoding="utf-8")
-    done = subprocess.run(
-        [promtool, "test", "rules", str(file)], capture_output=True, text=True, timeout=PATIENCE, check=False
-    )
+    command = [promtool, "test", "rules", str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
     told = (done.stdout + done.stderr).splitlines()
     got = [line.partition("got:")[2] for line in told if line.strip().startswith("got:")]
-    if len(got) != len(at):
+    if len(got) != len(looks):
         raise RuntimeError(f"promtool did not run: {' '.join(told)[:2000]}")
-    return [
-        {(found[1], found[2] or "") for found in re.finditer(r'\{alertname="(\w+)"(?:, rtc_app_name="(\w+)")?\}', line)}
-        for line in got
-    ]
+    return [{(found[1], found[2] or "") for found in _FIRED.finditer(line)} for line in got]
+
+
+_FIRED = re.compile(r'\{alertname="(\w+)"(?:, rtc_app_name="([^"]+)")?\}')

@@ -66,11 +66,11 @@ class Call(NamedTuple):
 # fmt: off
 SCENARIOS: dict[str, Scenario] = {row.name: row for row in (
     Scenario("healthy", "A day on which nothing happens beyond the usual, with a quiet night.", 24.0, 100, has_nights=True),
-    Scenario("country", "The way to one country loses packets.", 3.5, 360, 2.0, 2.75,
+    Scenario("country", "The way to one country loses packets.", 3.5, 540, 2.0, 2.75,
              frozenset({("RTCCountryDegraded", "meet"), ("RTCNetworkIssues", "meet")})),
     Scenario("turn", "The TURN servers are down: who needs them does not get in.", 3.5, 200, 2.0, 2.75,
              frozenset({("RTCTurnOutage", "meet"), ("RTCSetupErrorBurn", "meet")})),
-    Scenario("release", "A release comes to three of ten users and spoils their calls.", 3.5, 360, 2.0, 2.75,
+    Scenario("release", "A release comes to three of ten users and spoils their calls.", 3.5, 540, 2.0, 2.75,
              frozenset({("RTCReleaseRegression", "meet"), ("RTCSignalingErrors", "meet")})),
     Scenario("agent", "The voice agent becomes slow.", 3.5, 200, 2.0, 2.75,
              frozenset({("RTCVoicePipelineBurn", "support")}), "support"),
@@ -82,9 +82,9 @@ SCENARIOS: dict[str, Scenario] = {row.name: row for row in (
 
 def calls(scenario: Scenario) -> Iterator[Call]:
     """Every call of a history, in the order of time; the same each time."""
-    chance = random.Random(scenario.name)  # noqa: S311 - not for secrets
+    chance = random.Random(scenario.name)
     end = START + scenario.hours * HOUR
-    upcoming = {app: START for app in ("meet", "support")}
+    upcoming = dict.fromkeys(("meet", "support"), START)
     number = 0
     while True:
         app = min(upcoming, key=lambda each: upcoming[each])
