@@ -79,12 +79,14 @@ class Look(NamedTuple):
 
 
 def firing(
-    history: History, rules: Path, promtool: str, folder: Path, looks: Sequence[Look]
+    history: History, rules: Path, promtool: str, folder: Path, looks: Sequence[Look], interval: str = "1m"
 ) -> list[set[tuple[str, str]]]:
     """
     The alerts that fired, by name and application, for each look; promtool's rule manager runs over the history.
 
-    Nothing is expected, so that promtool tells what it got instead.
+    ``interval`` is the time between two evaluations.
+
+    Nothing that comes is expected, so that promtool tells what it got instead.
     """
     tests = [
         {
@@ -97,7 +99,7 @@ def firing(
     ]
     document: dict[str, Any] = {
         "rule_files": [str(rules)],
-        "evaluation_interval": "1m",
+        "evaluation_interval": interval,
         "tests": [{"interval": f"{history.step:.0f}s", "input_series": inputs(history), "promql_expr_test": tests}],
     }
     file = folder / "history.test.yml"

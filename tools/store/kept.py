@@ -1,5 +1,5 @@
 """
-Keeps histories between runs, outside of the checkout, by what they were made of: the exporter, the recordings, and this.
+Keeps histories between runs, outside of the checkout, by what they were made of: exporter, recordings, this package.
 """
 
 import gzip

@@ -33,8 +33,8 @@ class Scenario(NamedTuple):
     """
     One history: ``hours`` long, the fault from ``begin`` to ``end`` (hours).
 
-    ``calls`` start in the ``busy`` application in an hour of daytime, ``FEW`` in the other.  ``raises`` are the alerts that must fire, and no others:
-    with the application that they are about, or "" for the exporter's own.
+    ``calls`` start in the ``busy`` application in an hour of daytime, ``FEW`` in the other.  ``raises`` are the alerts
+    that must fire, and no others, with the application that they are about, or "" for the exporter's own.
     """
 
     name: str
