@@ -323,6 +323,8 @@ def others() -> Iterator[Case]:
         _storm(grows((120, 5), (60, 20)), "0+6000x400"), _storm(grows((120, 0.01), (60, 3)), "0+6000x400"),
         _storm(grows((120, 0.2), (12, 20), (60, 0.2)), "0+6000x400"), 150,
     )  # fmt: skip
+    # Nobody had ever lost a connection before.
+    yield Case("RTCReconnectStorm", "firing", _storm("_x120 " + grows((60, 20)), "0+6000x400"), 131, "", APP)
     yield from four(
         "RTCCaptureErrors", {**_RELEASE, "error_type": "NotAllowedError"}, "50%", 70, _captures("0+2x200", "0+4x200"),
         _captures("0+1.9x200", "0+10x200"), _captures("0+0.5x200", "0+0.5x200"),

@@ -25,8 +25,8 @@ class Alert(NamedTuple):
     """
     One alert.
 
-    ``by`` are the labels of its own that it has beside ``severity``, ``component`` and ``team``; ``query`` gives the
-    variables of its dashboard.
+    ``by`` are the labels of its own that it has beside ``severity``, ``component`` and ``team``, and the variables of
+    its dashboard.  ``records`` are what it reads, recorded before it.
     """
 
     name: str
@@ -42,6 +42,7 @@ class Alert(NamedTuple):
     profiles: tuple[str, ...] = BOTH
     keep: str = KEEP
     labels: tuple[tuple[str, str], ...] = ()
+    records: tuple[tuple[str, str], ...] = ()
 
 
 class Cohort(NamedTuple):
@@ -158,14 +159,32 @@ def _exporter(at: Limits) -> tuple[Alert, ...]:
     )
 
 
+_RELAYS, _LOST = "rtc_turn:relays_per_attempt:ratio_rate", "rtc_reconnect:disconnections_per_time:ratio_rate"
+
+
+def _earlier(name: str, offset: str) -> str:
+    """What a day gained, up to some minutes ago: what is going on now is not what is usual."""
+    return query(name, "1d").replace("[1d]", f"[1d] offset {offset}")
+
+
+#: Where nothing was ever counted there is no series: that is 0, and not unknown.
+_TURN = (
+    ("rtc_turn:attempts:increase15m", query("attempts", "15m")),
+    (f"{_RELAYS}15m", f"({query('relay_candidates', '15m')} or rtc_turn:attempts:increase15m * 0)\n/ rtc_turn:attempts:increase15m"),
+    (f"{_RELAYS}1d", f"{_earlier('relay_candidates', '15m')}\n/ ({_earlier('attempts', '15m')} > 0)"),
+)
+_STORM = (
+    ("rtc_reconnect:disconnections:increase5m", query("disconnections", "5m")),
+    (f"{_LOST}5m", f"rtc_reconnect:disconnections:increase5m\n/ ({query('time', '5m')} > 0)"),
+    (f"{_LOST}1d", f"({_earlier('disconnections', '10m')} or {_earlier('time', '10m')} * 0)\n/ ({_earlier('time', '10m')} > 0)"),
+)
+
+
 def _setup(at: Limits) -> tuple[Alert, ...]:
-    attempts, relays = query("attempts", "15m"), query("relay_candidates", "15m")
-    usual = f"({query('relay_candidates', '1d')} / ({query('attempts', '1d')} > 0))".replace("[1d]", "[1d] offset 15m")
+    attempts = query("attempts", "15m")
     captures, failed = query("captures", "30m"), query("captures_failed", "30m")
     calls, errors = query("negotiations", "15m"), query("negotiations_failed", "15m")
     refusals = query("turn_refusals", "15m")
-    lost, time = query("disconnections", "5m"), query("time", "5m")
-    lost_before, time_before = (query(name, "1d").replace("[1d]", "[1d] offset 10m") for name in ("disconnections", "time"))
     joins, then = query("joins", "30m"), query("joins", "30m").replace("[30m]", "[30m] offset 1w")
     return (
         Alert("RTCCallVolumeDrop", f"{joins}\n  < {at.volume_fall} * {then}\nand\n  {then} >= {at.volume_before}",
@@ -175,12 +194,12 @@ def _setup(at: Limits) -> tuple[Alert, ...]:
               "First look: can a call be started at all?",
               "rtc-overview", profiles=STANDARD),
         Alert("RTCTurnOutage",
-              f"({relays} or {attempts} * 0) / {attempts}\n  < {at.turn_fall} * {usual}\nand\n  {usual} >= {at.turn_usual}\nand\n  {attempts} >= {at.turn_attempts}",
+              f"{_RELAYS}15m\n  < {at.turn_fall} * {_RELAYS}1d\nand\n  {_RELAYS}1d >= {at.turn_usual}\nand\n  rtc_turn:attempts:increase15m >= {at.turn_attempts}",
               "5m", "critical", "turn", "rtc",
               "TURN gives no relays, users behind firewalls cannot join",
               f"Clients of {APP} gather {PERCENT} relay candidates for each attempt to connect, under {at.turn_fall:.0%} of what was usual over a day. "
               "First look: the TURN servers, then the credentials that clients get.",
-              "rtc-network"),
+              "rtc-network", records=_TURN),
         Alert("RTCTurnRefusing",
               f"{refusals} >= {at.turn_refusals}\nand on ({BY}, {ERROR})\n  {refusals}\n    / on ({BY}) group_left () {attempts} > {at.turn_refused_share}",
               "10m", "warning", "turn", "rtc",
@@ -189,12 +208,12 @@ def _setup(at: Limits) -> tuple[Alert, ...]:
               "First look: 401 is the credentials that the application gives out, 486 and 508 are quota and capacity.",
               "rtc-network", (*SCOPE, ERROR)),
         Alert("RTCReconnectStorm",
-              f"{lost} / {time}\n  > {at.storm_times} * ({lost_before} / ({time_before} > 0))\nand\n  {lost} >= {at.storm_disconnections}",
+              f"{_LOST}5m > {at.storm_times:g} * {_LOST}1d\nand\n  rtc_reconnect:disconnections:increase5m >= {at.storm_disconnections}",
               "3m", "critical", "network", "rtc",
               "Many users lose their connection at once",
               f"Participants of {APP} lose their connection more than {at.storm_times:g} times as often as over the day before. "
               "First look: what they share, a media server, a region, a deploy.",
-              "rtc-network"),
+              "rtc-network", records=_STORM),
         Alert("RTCCaptureErrors",
               f"{failed} / on ({BY}, {VERSION}) group_left () {captures} > {at.capture_share}\nand\n  {failed} >= {at.capture_errors}",
               "30m", "warning", "setup", "app",

@@ -29,6 +29,8 @@ PARTS = ("_bucket", "_sum", "_count")
 RECORDED = {
     "rtc_slo:objective": {"slo"},
     "rtc_slo:": {"slo", "rtc_app_name"},
+    "rtc_turn:": {"rtc_app_name"},
+    "rtc_reconnect:": {"rtc_app_name"},
     "rtc_cohort:": {"cohort", "rtc_app_name", "geo_country_iso_code", "rtc_app_version"},
 }
 _BY_PROMETHEUS = {metric.prometheus: metric for metric in catalog.METRICS}

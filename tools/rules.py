@@ -47,7 +47,11 @@ def groups(profile: str, bases: Bases = Bases()) -> list[dict[str, Any]]:  # noq
             rules += [_alert(row, bases) for row in rows if dict(row.labels).get("cohort") == cohort.name]
             found.append({"name": f"rtc.cohort.{cohort.name}", "interval": "1m", "rules": rules})
     for component in dict.fromkeys(row.component for row in rows if not row.labels):
-        rules = [_alert(row, bases) for row in rows if row.component == component and not row.labels]
+        rules = []
+        for row in rows:
+            if row.component == component and not row.labels:
+                rules += [{"record": name, "expr": expr} for name, expr in row.records]
+                rules.append(_alert(row, bases))
         found.append({"name": f"rtc.alerts.{component}", "interval": "30s", "rules": rules})
     return found
 

@@ -75,7 +75,8 @@ def block(rules: list[tuple[Alert, tuple[str, ...]]]) -> str:
     for alert, profiles in rules:
         wait = "at once" if alert.wait == "0m" else f"after {alert.wait}"
         lines += [f"`{alert.severity}`, {wait}; profiles: {', '.join(sorted(profiles))}.", ""]
-        lines += ["```promql", alert.expr, "```", ""]
+        records = [f"{name} =\n  {expr.replace(chr(10), chr(10) + '  ')}" for name, expr in alert.records]
+        lines += ["```promql", *records, alert.expr, "```", ""]
     return "\n".join(lines).rstrip()
 
 
