@@ -8,9 +8,10 @@ manager runs the shipped rules over them, so what waits and what goes on is as i
 import json
 import os
 import re
-import subprocess
+import urllib.request
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 import yaml
@@ -18,8 +19,9 @@ import yaml
 from rtc_exporter import catalog
 from tests.peers import peer
 from tools.rules import groups
+from tools.runbooks import ROOT
 from tools.store import kept
-from tools.store.blocks import Look, create, firing
+from tools.store.blocks import Look, create, firing, record, serving
 from tools.store.play import History, play
 from tools.store.scenarios import HOUR, SCENARIOS, START, Scenario
 
@@ -89,16 +91,27 @@ def test_the_same_history_comes_out_each_time() -> None:
     assert first == second
 
 
-def test_prometheus_serves_it(histories: dict[str, History], tmp_path: Path) -> None:
-    """As blocks: promtool finds every sample of them."""
-    history = histories["exporter"]
-    create(history, tmp_path / "blocks", peer("promtool"))
-    told = subprocess.run(
-        [peer("promtool"), "tsdb", "dump", "--match", '{__name__="up"}', str(tmp_path / "blocks")],
-        capture_output=True, text=True, timeout=60, check=True,
-    ).stdout.splitlines()  # fmt: skip
-    values = [(int(line.split()[-1]) / 1000 - START, float(line.split()[-2])) for line in told]
+def asked(address: str, query: str, time: float) -> list[float]:
+    """The values that a query has."""
+    url = f"http://{address}/api/v1/query?{urlencode({'query': query, 'time': time})}"
+    with urllib.request.urlopen(url, timeout=60) as answer:
+        return [float(row["value"][1]) for row in json.load(answer)["data"]["result"]]
 
-    row = SCENARIOS["exporter"]
-    assert len(values) == history.length
-    assert all((value == 0) == (row.begin * HOUR <= time < row.end * HOUR) for time, value in values)
+
+def test_prometheus_serves_it(histories: dict[str, History], tmp_path: Path) -> None:
+    """As blocks, with what the rules record: the counters, and what is left of the budget."""
+    row, history = SCENARIOS["turn"], histories["turn"]
+    create(history, tmp_path, peer("promtool"))
+    record(history, tmp_path, ROOT / "alerts" / "rtc.standard.rules.yml", peer("prometheus"), peer("promtool"))
+    fault, end = START + (row.begin + 0.6) * HOUR, START + row.hours * HOUR - history.step
+
+    with serving(tmp_path, peer("prometheus")) as address:
+        assert asked(address, "count_over_time(up[4h])", end) == [history.length]
+        healthy, faulty = (
+            asked(address, 'rtc_slo:error:ratio_rate30m{slo="setup-success",rtc_app_name="meet"}', time)
+            for time in (START + row.begin * HOUR, fault)
+        )
+        assert healthy[0] < 0.03 < 0.14 < faulty[0]
+        assert len(asked(address, 'rtc_slo:error:ratio_rate1d{slo="setup-success"}', end)) == 2
+        left = asked(address, 'rtc_slo:budget_remaining:ratio30d{slo="setup-success",rtc_app_name="meet"}', end)
+        assert left[0] < 0, "a fault of 45 minutes in hours of history is more than the budget"

@@ -56,24 +56,33 @@ def parts(case: str) -> tuple[Part, ...]:
 
 
 def perform(
-    part: Part, session: str, start: float, attributes: Mapping[str, str], more: Iterable[Event] = ()
+    part: Part,
+    session: str,
+    start: float,
+    attributes: Mapping[str, str],
+    more: Iterable[Event] = (),
+    frozen: float = 0.0,
 ) -> Iterator[tuple[float, Record]]:
-    """The part again, in a session that begins at ``start``; ``more`` happens beside it."""
+    """
+    The part again, in a session that begins at ``start``.
+
+    ``more`` happens beside it; ``frozen`` is the share of time for which received video stands still besides.
+    """
     key = ParticipantKey(session, part.participant)
     shift = start - part.begin
     yield start, Joined(key, start, attributes)
-    told = [(start + at, _moved(record, key, shift)) for at, record in part.records]
+    told = [(start + at, _moved(record, key, shift, frozen * at)) for at, record in part.records]
     told += [(event.time, event) for event in more]
     yield from sorted(told, key=lambda row: row[0])
     end = start + part.length + 0.5
     yield end, Left(key, end, "closed")
 
 
-def _moved(record: Record, key: ParticipantKey, shift: float) -> Record:
+def _moved(record: Record, key: ParticipantKey, shift: float, frozen: float) -> Record:
     connection = PeerConnectionKey(key.session, key.participant, getattr(record.key, "peer_connection", ""))
     match record:
         case Report():
-            stats = {ident: _members(members, shift) for ident, members in record.stats.items()}
+            stats = {ident: _members(members, shift, frozen) for ident, members in record.stats.items()}
             return record._replace(key=connection, time=record.time + shift, sent=record.sent + shift, stats=stats)
         case Event():
             return record._replace(key=connection, time=record.time + shift)
@@ -81,8 +90,11 @@ def _moved(record: Record, key: ParticipantKey, shift: float) -> Record:
             raise TypeError(f"a {type(record).__name__} is no part of a recording")
 
 
-def _members(members: Members, shift: float) -> Members:
+def _members(members: Members, shift: float, frozen: float) -> Members:
     found = dict(members)
+    if frozen and found.get("type") == "inbound-rtp" and found.get("kind") == "video":
+        found["totalFreezesDuration"] = float(found.get("totalFreezesDuration", 0.0)) + frozen
+        found["freezeCount"] = int(found.get("freezeCount", 0)) + int(frozen)
     if "timestamp" in found:
         found["timestamp"] = float(found["timestamp"]) + shift
     for name in TIMES:

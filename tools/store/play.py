@@ -40,7 +40,7 @@ def records(scenario: Scenario) -> Iterator[tuple[float, int, Record]]:
     for call in calls(scenario):
         for part in parts(call.case):
             mine = [event for event in call.events if event.key.participant == part.participant]
-            for time, record in perform(part, call.session, call.start, call.attributes, mine):
+            for time, record in perform(part, call.session, call.start, call.attributes, mine, call.frozen):
                 number += 1
                 heapq.heappush(queue, (time, number, record))
         while queue and queue[0][0] < call.start:

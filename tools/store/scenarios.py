@@ -27,6 +27,8 @@ FEW = 40
 TURN, USER, AGENT = 9.0, 2.0, 3.0
 #: Seconds that an agent takes, the way not counted.
 ANSWER, SLOW_ANSWER = 0.6, 2.4
+#: What the bad release does to video.
+FROZEN = 0.2
 
 
 class Scenario(NamedTuple):
@@ -61,6 +63,8 @@ class Call(NamedTuple):
     case: str
     attributes: Mapping[str, str]
     events: tuple[Event, ...]
+    #: Share of time for which received video stands still.
+    frozen: float
 
 
 # fmt: off
@@ -70,7 +74,7 @@ SCENARIOS: dict[str, Scenario] = {row.name: row for row in (
              frozenset({("RTCCountryDegraded", "meet"), ("RTCNetworkIssues", "meet")})),
     Scenario("turn", "The TURN servers are down: who needs them does not get in.", 3.5, 200, 2.0, 2.75,
              frozenset({("RTCTurnOutage", "meet"), ("RTCSetupErrorBurn", "meet")})),
-    Scenario("release", "A release comes to three of ten users and spoils their calls.", 3.5, 540, 2.0, 2.75,
+    Scenario("release", "A release comes to three of ten users: video stands still, and negotiation fails.", 3.5, 540, 2.0, 2.75,
              frozenset({("RTCReleaseRegression", "meet"), ("RTCSignalingErrors", "meet")})),
     Scenario("agent", "The voice agent becomes slow.", 3.5, 200, 2.0, 2.75,
              frozenset({("RTCVoicePipelineBurn", "support")}), "support"),
@@ -105,6 +109,7 @@ def _call(scenario: Scenario, app: str, start: float, session: str, chance: rand
     version = "1.9" if app == "meet" else "4.0"
     faulty = scenario.is_faulty(start)
     events: list[Event] = []
+    frozen = 0.0
     if app == "support":
         case = "healthy-cr" if case != "icefail-cr" else case
         slow = faulty and scenario.name == "agent"
@@ -122,7 +127,7 @@ def _call(scenario: Scenario, app: str, start: float, session: str, chance: rand
         # It stays where it is when it has been mended: the fault ends, the release does not.
         version = "2.0"
         if faulty:
-            case = "degraded-cr"
+            frozen = FROZEN
             facts = {"error": "OperationError"}
             events += [
                 Event(
@@ -138,7 +143,7 @@ def _call(scenario: Scenario, app: str, start: float, session: str, chance: rand
         "rtc.app.name": app, "rtc.app.version": version, "geo.country.iso_code": country,
         "user_agent.name": browser[0], "user_agent.version": browser[1], "user_agent.os.name": browser[2],
     }  # fmt: skip
-    return Call(start, session, case, attributes, tuple(events))
+    return Call(start, session, case, attributes, tuple(events), frozen)
 
 
 def _conversation(session: str, start: float, answer: float, chance: random.Random) -> Iterator[Event]:
