@@ -102,16 +102,16 @@ def test_prometheus_serves_it(histories: dict[str, History], tmp_path: Path) -> 
     """As blocks, with what the rules record: the counters, and what is left of the budget."""
     row, history = SCENARIOS["turn"], histories["turn"]
     create(history, tmp_path, peer("promtool"))
-    record(history, tmp_path, ROOT / "alerts" / "rtc.standard.rules.yml", peer("prometheus"), peer("promtool"))
-    fault, end = START + (row.begin + 0.6) * HOUR, START + row.hours * HOUR - history.step
+    record(history, tmp_path, ROOT / "alerts" / "rtc.small.rules.yml", peer("prometheus"), peer("promtool"))
+    fault, end = START + row.end * HOUR, START + row.hours * HOUR - history.step
 
     with serving(tmp_path, peer("prometheus")) as address:
         assert asked(address, "count_over_time(up[4h])", end) == [history.length]
         healthy, faulty = (
-            asked(address, 'rtc_slo:error:ratio_rate30m{slo="setup-success",rtc_app_name="meet"}', time)
+            asked(address, 'rtc_slo:error:ratio_rate1h{slo="setup-success",rtc_app_name="meet"}', time)
             for time in (START + row.begin * HOUR, fault)
         )
-        assert healthy[0] < 0.03 < 0.14 < faulty[0]
+        assert healthy[0] < 0.03 < 0.1 < faulty[0]
         assert len(asked(address, 'rtc_slo:error:ratio_rate1d{slo="setup-success"}', end)) == 2
         left = asked(address, 'rtc_slo:budget_remaining:ratio30d{slo="setup-success",rtc_app_name="meet"}', end)
         assert left[0] < 0, "a fault of 45 minutes in hours of history is more than the budget"

@@ -304,13 +304,18 @@ def burns(slo: Slo, profile: str, limits: Limits) -> tuple[Alert, ...]:
         told = f"{PERCENT} of {_UNITS[slo.unit]} of {APP} were bad over {pair.long}, and the objective of {slo.objective:.1%} allows {1 - slo.objective:.1%}."
         rows.append(
             Alert(slo.alert, "\n".join(lines), pair.wait, pair.severity, slo.component, slo.team, slo.harm,
-                  f"{told} {slo.help.split('. ')[0].removesuffix('.')}. First look: who has it, by country, release and side.",
+                  f"{told} {slo.help.split('. ')[0].removesuffix('.')}. First look: {_FIRST[slo.component]}.",
                   slo.dashboard, labels=(("slo", slo.name), ("window", pair.long)))
         )
     return tuple(rows)
 
 
 # fmt: on
+_FIRST = {
+    "setup": "how attempts end or which stage takes the time, then releases and TURN",
+    "media": "whose it is, by side and cause, then countries and releases",
+    "voice": "which agent, and which part of its turns",
+}
 _UNITS = {"attempts": "attempts", "seconds": "call time", "stretches": "stretches", "turns": "turns"}
 
 
