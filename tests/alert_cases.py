@@ -306,6 +306,9 @@ def others() -> Iterator[Case]:
         {joins: grows((_WEEK + 20, 1), (100, 0.1))}, {joins: grows((_WEEK + 20, 1), (100, 0.5))},
         {joins: grows((_WEEK + 20, 0.5), (100, 0))}, {joins: grows((_WEEK + 20, 1), (45, 0.1), (100, 1))}, _WEEK + 120,
     )  # fmt: skip
+    # Nobody counted: when all exporters are back, half an hour without joins says nothing of users.
+    down = {joins: grows((_WEEK + 20, 1), (100, 0.1)), f'up{{{J},instance="a"}}': f"1x{_WEEK + 30} 0x10 1x200"}
+    yield Case("RTCCallVolumeDrop", "guard", down, _WEEK + 60)
     yield from four(
         "RTCTurnOutage", APP, "0%", 150, _relays(grows((120, 4), (100, 0)), "0+4x300"),
         _relays(grows((120, 4), (100, 1)), "0+4x300"), _relays(grows((120, 1), (100, 0)), "0+1x300"),

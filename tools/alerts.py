@@ -187,7 +187,7 @@ def _setup(at: Limits) -> tuple[Alert, ...]:
     refusals = query("turn_refusals", "15m")
     joins, then = query("joins", "30m"), query("joins", "30m").replace("[30m]", "[30m] offset 1w")
     return (
-        Alert("RTCCallVolumeDrop", f"{joins}\n  < {at.volume_fall} * {then}\nand\n  {then} >= {at.volume_before}",
+        Alert("RTCCallVolumeDrop", f"{joins}\n  < {at.volume_fall} * {then}\nand\n  {then} >= {at.volume_before}\nunless on ()\n  min_over_time((max by (job) (up{{{OURS}}}))[45m:1m]) == 0",
               "10m", "critical", "business", "rtc",
               "Far fewer users come than a week ago",
               f"{NUMBER} participants joined {APP} in half an hour, fewer than {at.volume_fall:.0%} of those at this time a week ago. "
@@ -301,7 +301,7 @@ def burns(slo: Slo, profile: str, limits: Limits) -> tuple[Alert, ...]:
         ]
         if slo.affected and pair.severity == "critical":
             lines.append(f"and max_over_time(rtc_slo:affected:current{which}[5m]) >= {limits.affected}")
-        told = f"{PERCENT} of {_UNITS[slo.unit]} of {APP} were bad over {pair.long}, and the objective of {slo.objective:.1%} allows {1 - slo.objective:.1%}."
+        told = f"{PERCENT} of {UNITS[slo.unit]} of {APP} were bad over {pair.long}, and the objective of {slo.objective:.1%} allows {1 - slo.objective:.1%}."
         rows.append(
             Alert(slo.alert, "\n".join(lines), pair.wait, pair.severity, slo.component, slo.team, slo.harm,
                   f"{told} {slo.help.split('. ')[0].removesuffix('.')}. First look: {_FIRST[slo.component]}.",
@@ -316,7 +316,7 @@ _FIRST = {
     "media": "whose it is, by side and cause, then countries and releases",
     "voice": "which agent, and which part of its turns",
 }
-_UNITS = {"attempts": "attempts", "seconds": "call time", "stretches": "stretches", "turns": "turns"}
+UNITS = {"attempts": "attempts", "seconds": "call time", "stretches": "stretches", "turns": "turns"}
 
 
 def all_alerts(profile: str, limits: Limits) -> tuple[Alert, ...]:

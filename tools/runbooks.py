@@ -6,7 +6,7 @@ The words of a runbook are written by hand; the numbers in it come from here, so
 
 from pathlib import Path
 
-from tools.alerts import Alert, all_alerts
+from tools.alerts import UNITS, Alert, all_alerts
 from tools.limits import LIMITS, rows
 from tools.slos import PAIRS, PERIOD, SLOS, threshold
 
@@ -119,7 +119,7 @@ def objectives() -> str:
     lines = ["| Objective | Of 30 days | What counts as bad | Alert |", "|---|---|---|---|"]
     for slo in SLOS:
         alert = f"[{slo.alert}](runbooks/{slo.alert}.md)" if slo.alert else "none"
-        lines.append(f"| `{slo.name}` | {slo.objective:.1%} of {slo.unit} | {slo.help} | {alert} |")
+        lines.append(f"| `{slo.name}` | {slo.objective:.1%} of {UNITS[slo.unit]} | {slo.help} | {alert} |")
     lines += [
         "",
         "| Windows | "
