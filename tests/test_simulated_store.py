@@ -89,6 +89,8 @@ def test_the_same_history_comes_out_each_time() -> None:
     first, second = (play(short, needed()) for _ in range(2))
 
     assert first == second
+    attempts = first.series["rtc_connection_attempts_total"]
+    assert all('rtc_app_name="' in name for name in attempts), "everybody is somebody's user"
 
 
 def asked(address: str, query: str, time: float) -> list[float]:

@@ -85,8 +85,8 @@ def _budgets() -> Iterator[dict[str, Any]]:
 def wilson(bad: str, total: str) -> str:
     """The lower end of Wilson's interval of a share: 1 of 3 is at least 8 %, 300 of 1,000 are at least 28 %."""
     share, z2 = f"({bad} / {total})", Z * Z
-    spread = f"{Z} * sqrt({share} * (1 - {share}) / {total} + {z2 / 4:.4f} / {total} / {total})"
-    return f"({share} + {z2 / 2:.4f} / {total} - {spread}) / (1 + {z2:.4f} / {total})"
+    spread = f"{Z} * sqrt({share} * (1 - {share}) / {total} + {z2 / 4:.6f} / {total} / {total})"
+    return f"({share} + {z2 / 2:.6f} / {total} - {spread}) / (1 + {z2:.6f} / {total})"
 
 
 def _compare(cohort: Cohort) -> Iterator[dict[str, Any]]:

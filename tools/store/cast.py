@@ -71,7 +71,8 @@ def perform(
     key = ParticipantKey(session, part.participant)
     shift = start - part.begin
     yield start, Joined(key, start, attributes)
-    told = [(start + at, _moved(record, key, shift, frozen * at)) for at, record in part.records]
+    # Clocks of recorded pages are not ours to the millisecond: nothing comes before its participant.
+    told = [(start + max(0.0, at), _moved(record, key, shift, frozen * at)) for at, record in part.records]
     told += [(event.time, event) for event in more]
     yield from sorted(told, key=lambda row: row[0])
     end = start + part.length + 0.5
