@@ -282,6 +282,7 @@ METRICS: tuple[Metric, ...] = (
     # ── the verdict
     M("rtc.participant.quality.time",                C, "s",             (*EVENT, "rtc.quality"), (),                               "Time of calls by quality class, each participant once; time that was slept through is left out.", (), CORE),
     M("rtc.participant.quality.score",               H, "{score}",       (*EVENT, KIND, "rtc.media.direction"), (),                  "Score from 1 to 4.5 of each fold: of speech by the E-model (ITU-T G.107), of video by its worst side.", SCORE, CORE),
+    M("rtc.path.quality.time",                       C, "s",             (*PATH, "rtc.quality"), (),                                "Time of calls by quality class and the path in use, each participant once: which countries, networks and relays suffer.", (), CORE),
     M("rtc.participant.bad.time",                    C, "s",             (*EVENT, "rtc.cause", "rtc.side"), (),                     "Time of quality class poor or bad, by the gravest issue open then and whose it is; other and unknown where none was.", (), CORE),
     M("rtc.issue.time",                              C, "s",             ISSUE,  (),                                                "Time in which participants had an issue.", (), CORE),
     M("rtc.issue.onsets",                            C, "{onset}",       ISSUE,  (),                                                "Times that an issue began.", (), CORE),

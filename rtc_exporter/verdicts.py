@@ -54,6 +54,8 @@ _USES = ("inbound-rtp", "outbound-rtp", "data-channel")
 
 _RANK = {name: rank for rank, name in enumerate(("unclassified", "good", "fair", "poor", "bad"))}
 _TIME = catalog.BY_NAME["rtc.participant.quality.time"]
+_PATH_TIME = catalog.BY_NAME["rtc.path.quality.time"]
+_NO_PATH: Mapping[str, str] = {}
 _SCORE = catalog.BY_NAME["rtc.participant.quality.score"]
 #: What the four scores of a peer connection are of.
 _SCORED = (("inbound", "audio"), ("inbound", "video"), ("outbound", "audio"), ("outbound", "video"))
@@ -310,9 +312,10 @@ class Verdicts:
         quality = class_of(participant)
         if self._listener is not None:
             self._listener.passed(participant, participant.sent - passed, participant.sent, quality)
-        slot = self._slot(participant, _TIME, (quality,), {"rtc.quality": quality}, now)
-        if isinstance(slot, Counter):
-            slot.add(passed)
+        for metric, path in ((_TIME, _NO_PATH), (_PATH_TIME, participant.path)):
+            slot = self._slot(participant, metric, (quality, *path.values()), {**path, "rtc.quality": quality}, now)
+            if isinstance(slot, Counter):
+                slot.add(passed)
         if _RANK[quality] >= _RANK["poor"]:
             worst = verdict.worst()
             told = {"rtc.cause": "other", "rtc.side": "unknown"}

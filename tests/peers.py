@@ -20,6 +20,10 @@ PEERS = {
     "promtool": "Debian package prometheus, or scripts/peers",
     "haproxy": "Debian package haproxy, or scripts/peers",
     "nginx": "Debian package nginx, or scripts/peers",
+    "promtool-3": "scripts/peers, which needs the Go module proxy",
+    # What scripts/peers unpacks looks for its own templates where only the package manager puts them.
+    "prometheus-alertmanager": "Debian package prometheus-alertmanager, installed",
+    "amtool": "Debian package prometheus-alertmanager, or scripts/peers",
     "otelcol": "scripts/peers, which needs the Go module proxy",
     "chromium": "Debian package chromium",
     "node": "Debian package nodejs, version 18 or newer",
@@ -32,13 +36,24 @@ PACKAGES = CACHE / "usr" / "bin"
 MANIFEST = Path(__file__).parent.parent / "scripts" / "collector" / "manifest.yaml"
 #: Which packages of npm the tests use, each with its checksum.
 LOCK = Path(__file__).parent / "browser" / "package-lock.json"
+#: What builds the newest promtool.
+BUILD = Path(__file__).parent.parent / "scripts" / "promtool"
+#: Files without which a program does not start.
+BESIDE = {"prometheus-alertmanager": Path("/usr/share/prometheus/alertmanager/default.tmpl")}
+#: What is built, and so has a name with a version.
+BUILT = ("otelcol", "promtool-3")
+
+
+def newest_promtool() -> str:
+    """The promtool of the newest Prometheus that the tests know."""
+    return peer("promtool-3")
 
 
 def peer(name: str) -> str:
     """The path of a program; without it the test is skipped, or fails where ``CI=true``."""
     hint = PEERS[name]
-    path = shutil.which(_collector()) if name == "otelcol" else _program(name)
-    if path is None:
+    path = shutil.which(_built(name)) if name in BUILT else _program(name)
+    if path is None or (name in BESIDE and not BESIDE[name].exists()):
         _missing(f"{name} is not installed ({hint})")
     return path
 
@@ -61,6 +76,18 @@ def _program(name: str) -> str | None:
     """Where a program is: here, or in what was taken out of packages.  Servers are not in everybody's path."""
     places = (None, f"{PACKAGES}{os.pathsep}{PACKAGES.parent / 'sbin'}", "/usr/sbin")
     return next((path for place in places if (path := shutil.which(name, path=place))), None)
+
+
+def _built(name: str) -> str:
+    """Where the script that builds a program puts it."""
+    return _collector() if name == "otelcol" else str(CACHE / f"promtool-{_pinned()}")
+
+
+def _pinned() -> str:
+    """The version that ``scripts/promtool`` builds."""
+    found = re.search(r"(?m)^version=(.+)$", BUILD.read_text(encoding="utf-8"))
+    assert found is not None, "the script says of which release it is"
+    return found[1]
 
 
 def libraries() -> dict[str, str]:

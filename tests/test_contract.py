@@ -110,10 +110,10 @@ def published() -> set[str]:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_metric_a_page_names_is_published(page: Path) -> None:
-    """Queries in prose do not fall behind the catalogue."""
+    """Queries in prose do not fall behind the catalogue; what rules record has colons, and a test of its own."""
     labels = {label(TENANT), *(name for metric in METRICS for name in metric.labels)}
     text = page.read_text(encoding="utf-8").replace("rtc_exporter/", "")
-    named = set(re.findall(r"\brtc_[a-z0-9_]+", text)) - labels
+    named = set(re.findall(r"\brtc_[a-z0-9_]+(?![a-z0-9_:])", text)) - labels
 
     assert named - published() == set()
 

@@ -73,6 +73,18 @@ def test_good_calls_have_no_issue_to_act_on() -> None:
         assert series(pipeline, "rtc.issue.onsets", "rtc.severity").keys() <= {("info",)}, case
 
 
+def test_quality_time_of_paths_is_that_of_participants() -> None:
+    """The same seconds in the same classes, told apart by the way that media took."""
+    for case in ("healthy-cr", "degraded-cr", "mesh-cr", "relay-cr"):
+        pipeline, _ = played(case)
+        of_paths = series(pipeline, "rtc.path.quality.time", "rtc.quality")
+        assert of_paths == series(pipeline, "rtc.participant.quality.time", "rtc.quality"), case
+
+    pipeline, _ = played("relay-cr")
+    time = series(pipeline, "rtc.path.quality.time", "rtc.ice.candidate.type", "rtc.ice.transport")
+    assert max(time, key=lambda key: time[key]) == ("relay", "udp")
+
+
 def test_quality_time_is_the_time_of_the_calls() -> None:
     """Each participant's time once, however many peer connections it has; all but the first moments of it."""
     for case, seconds in (("healthy-cr", 2 * 60.0), ("mesh-cr", 3 * 51.0 + 35.0)):
