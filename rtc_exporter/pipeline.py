@@ -60,8 +60,7 @@ class Pipeline:
         self._clock_offset = self.store.histogram("rtc.exporter.client.clock_offset", (), now)
         self._report_delay = self.store.histogram("rtc.exporter.report.delay", (), now)
         self._undecided: set[PeerConnection] = set()
-        self._open = 0
-        self._next_sweep = -inf
+        self._open, self._next_sweep = 0, -inf
         self._next_expiry = now + EXPIRE_INTERVAL
 
     # ── records

@@ -1,6 +1,7 @@
 """What tests with a real browser share: how to wait, and what a scrape has to have counted."""
 
 import asyncio
+import contextlib
 import signal
 import socket
 import subprocess
@@ -86,6 +87,22 @@ class Exporter:
     async def _get(self, path: str) -> httpx2.Response:
         async with httpx2.AsyncClient(trust_env=False, timeout=PATIENCE) as http:
             return await http.get(f"http://127.0.0.1:{self.ports[1]}{path}")
+
+    async def stop(self) -> dict[str, float]:
+        """Ask it to stop, and scrape it until it is gone; returns what the last scrape saw."""
+        process, found = self._process, {}
+        assert process is not None
+        process.send_signal(signal.SIGTERM)
+
+        async def is_gone() -> bool:
+            nonlocal found
+            with contextlib.suppress(httpx2.TransportError):
+                found = await self.scrape()
+            return process.poll() is not None
+
+        await until(is_gone)
+        self._process = None
+        return found
 
     def end(self, number: signal.Signals) -> None:
         """Kill it, or ask it to stop, and wait until it is gone."""

@@ -216,8 +216,8 @@ def test_a_restart_of_the_exporter_loses_and_repeats_nothing(browser: Chromium, 
     """
     What scrapes have read of two exporters, one after the other, is what the page has counted.
 
-    The first goes while the call runs, some seconds after it was scraped: what it has counted since is counted again
-    by the second, and what was scraped is not.
+    The first goes while the call runs, some seconds after it was scraped.  Killed, what it has counted since is counted
+    again by the second, and what was scraped is not; stopped, it waits for one more scrape, which has everything.
     """
 
     async def test() -> None:
@@ -232,8 +232,10 @@ def test_a_restart_of_the_exporter_loses_and_repeats_nothing(browser: Chromium, 
                 sent = await page.run("await new Promise((done) => setTimeout(done, 1500)); return trace.status().sent")
                 before = await exporter.scrape()
                 await until(lambda: page.run(f"return trace.status().acked >= {sent}"))
-                # It goes on, is counted, and nobody reads it.
+                # It goes on, is counted, and nobody reads it, unless it is left the time to be scraped once more.
                 await until(lambda: page.run(f"return trace.status().sent > {sent} + 150"))
+                if how is signal.SIGTERM:
+                    before = await exporter.stop()
                 exporter.end(how)
                 await until(lambda: page.run("return !trace.status().connected"))
                 await page.run("await new Promise((done) => setTimeout(done, 700))")

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx2
@@ -103,9 +103,10 @@ def test_the_process_knows_what_it_holds() -> None:
     assert memory.limit_of_group() >= 0
 
 
-def squeeze(exporter: Running, share: float) -> None:
+def squeeze(exporter: Running, share: float | Callable[[], float]) -> None:
     """Let the exporter believe that so much of its limit is held."""
-    exporter.server._pressure = Pressure(1000 * MIB, lambda: int(share * 1000) * MIB, lambda: 1000)
+    held = share if callable(share) else lambda: share
+    exporter.server._pressure = Pressure(1000 * MIB, lambda: int(held() * 1000) * MIB, lambda: 1000)
     exporter.server._relieve(exporter.now)
 
 
@@ -164,12 +165,12 @@ async def test_shortest_memory_closes_the_heaviest(exporter: Running) -> None:
         for number in range(20):
             await heavy.send(json.dumps(["x", None, "y" * 10_000, number]))
         await exporter.until(lambda: exporter.value("rtc.exporter.events.unknown") == 20)
-        squeeze(exporter, 0.9)
+        # One of them is enough.
+        squeeze(exporter, lambda: 0.9 if len(exporter.server.sockets.open) > 1 else 0.1)
 
         assert await closed(heavy) == (1013, "memory is short")
-        await light.send(report(1, 1000))
         squeeze(exporter, 0.1)
-        await light.send(report(2, 9000))
+        await light.send(report(1, 1000))
         await exporter.until(lambda: exporter.accepted() >= 1)
     assert exporter.value("rtc.exporter.memory.shed", "heaviest") == 1
 
