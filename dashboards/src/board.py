@@ -51,7 +51,6 @@ class Board(NamedTuple):
     variables: Sequence[Any] = ()
     since: str = "now-3h"
     traces: bool = False
-    apps: bool = True
 
 
 def to(uid: str, **variables: str) -> str:
@@ -89,9 +88,8 @@ def _common(board: Board) -> list[Any]:
         found.append(source("tempo", "Tempo"))
     jobs = f"label_values({ours('rtc.exporter.series').split('{')[0]}, job)"
     found.append(chosen("job", "Job", "The exporters that are looked at.", jobs))
-    if board.apps:
-        apps = f"label_values({of('rtc.participants.active').replace(f',{APPS}', '')}, rtc_app_name)"
-        found.append(chosen("app", "Application", "Applications as their tokens name them.", apps))
+    apps = f"label_values({of('rtc.participants.active').replace(f',{APPS}', '')}, rtc_app_name)"
+    found.append(chosen("app", "Application", "Applications as their tokens name them.", apps))
     return [*found, *board.variables]
 
 

@@ -20,7 +20,7 @@ BOARD = Board(
     [
         Row("Now", [
             number("up", "Up", "Whether Prometheus reaches every exporter.", [Target("up")], "short", steps=SOME_IS_GOOD, decimals=0, w=3),
-            number("exporter reports", "Reports a second", "Reports taken.", [Target("reports_now")], "short", steps=SOME_IS_GOOD, decimals=0, w=4, empty="NO REPORTS"),
+            number("exporter reports", "Reports a second", "Reports that clients send and that are taken. None: nothing arrives, or nothing is accepted.", [Target("reports_now")], "short", steps=SOME_IS_GOOD, decimals=0, w=4, empty="NO REPORTS"),
             number("exporter connections", "Connections", "WebSocket connections open.", [Target("connections_now")], "short", decimals=0, w=3),
             number("refused share", "Refused", "Of what clients send, in the last quarter of an hour. The reasons are below.", [Target("refused_share")], "percentunit", steps=_REFUSED, decimals=1, w=4),
             number("errors", "Own faults, 1 hour", "Each is in the log with its trace: file a bug.", [Target("errors_internal")], "short", steps=NONE_IS_GOOD, decimals=0, w=4),
@@ -60,5 +60,4 @@ BOARD = Board(
                  [Column("user_agent_name", "Browser"), Column("rtc_issue", "Issue"), Column("Value", "Cannot judge", "percentunit", decimals=0, width=120)], sort="Cannot judge", w=12, empty="All can be judged"),
         ]),
     ],
-    apps=False,
 )  # fmt: skip

@@ -74,11 +74,13 @@ BOARD = Board(
         Row("Whose trouble it is", [
             lines("sides", "Bad call time, by whose it is", "How many participants are in a poor or bad call, by who can do something about it. Network: theirs or the way. Infrastructure: your servers. Application: your code. "
                   "Peer: the other participant.",
-                  [Target("bad_by_side", "{{rtc_side}}")], "short", stack=True, colours=SIDES, links=[again("Network", "rtc-network", app=""), again("Releases", "rtc-release", app="")]),
+                  [Target("bad_by_side", "{{rtc_side}}")], "short", stack=True, colours=SIDES, w=6, links=[again("Network", "rtc-network", app=""), again("Releases", "rtc-release", app="")]),
+            lines("causes", "Bad call time, by what it is", "The same time by the gravest issue that was open then: what to look up in docs/issues.md.",
+                  [Target("bad_by_cause", "{{rtc_cause}} · {{rtc_side}}")], "short", stack=True, w=6),
             lines("classes", "Participants, by quality", "How many participants are in calls of each class. Much unclassified: browsers do not report enough, and the objective is blind for it.",
-                  [Target("classes", "{{rtc_quality}}")], "short", stack=True, colours=CLASSES),
+                  [Target("classes", "{{rtc_quality}}")], "short", stack=True, colours=CLASSES, w=6),
             lines("failures", "Failed attempts, by outcome", "Attempts that did not connect. ice_failed: no path, look at TURN. dtls_failed: a middlebox or a clock. timeout: nobody answered, look at signalling.",
-                  [Target("failures", "{{rtc_outcome}}")], "short", stack=True, links=[again("Network", "rtc-network", app="")], decimals=0),
+                  [Target("failures", "{{rtc_outcome}}")], "short", stack=True, links=[again("Network", "rtc-network", app="")], decimals=0, w=6),
         ]),
         Row("Objectives and alerts", [
             bars("budgets", "Budget left, 30 days", "What is left of what each objective allows to go wrong in thirty days. Under zero: stop releasing what is risky.",

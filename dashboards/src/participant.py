@@ -38,7 +38,7 @@ BOARD = Board(
                  [Target("one_issue_rows")],
                  [issue_column(), Column("rtc_side", "Whose", colours=SIDES), Column("rtc_severity", "Severity", colours=SEVERITIES), Column("Value", "Streams", "short", width=80)],
                  sort="Severity", descending=False, w=8, h=8, empty="No open issue"),
-            states("one issues", "Issues over time", "Orange: open; red: critical.", [Target("one_issues", "{{rtc_issue}} · {{rtc_side}}")], texts=_STATES, w=16, h=8, empty="No issue in this range"),
+            states("one issues over time", "Issues over time", "Orange: open; red: critical.", [Target("one_issues", "{{rtc_issue}} · {{rtc_side}}")], texts=_STATES, w=16, h=8, empty="No issue in this range"),
         ]),
         Row("Network", [
             states("one path", "Path of media", "A new row is a new path: another network, or a relay.", [Target("one_path", "{{rtc_ice_candidate_type}} {{rtc_ice_transport}} {{network_connection_type}}")], texts={"1": ("in use", "blue")}, w=8, h=7),

@@ -206,7 +206,6 @@ QUERIES: dict[str, str] = {
     # ── where
     **_named("apps", _group_share("rtc.participant.quality.time", BY)),
     **_named("countries", _group_share("rtc.path.quality.time", COUNTRY, f'{COUNTRY}!=""')),
-    "relay_share": part(rate("rtc.path.quality.time", f'{CANDIDATE}="relay"', by=TRANSPORT), scalar(rate('rtc.path.quality.time'))),
     "path_shares": part(rate("rtc.path.quality.time", by=f"{CANDIDATE}, {TRANSPORT}"), scalar(rate('rtc.path.quality.time'))),
     # ── how values are spread
     "rtt_spread": spread(_RTT),
@@ -215,7 +214,6 @@ QUERIES: dict[str, str] = {
     "concealment_spread": spread(_STREAM[2]),
     "freeze_spread": spread(_STREAM[3]),
     "score_spread": spread("rtc.participant.quality.score"),
-    "setup_spread": spread("rtc.setup.duration", 'rtc_setup_stage="total"'),
     # ── one session
     "session_score": f"min({live('rtc.participant.score', ONE)})",
     "session_people": f"count(count by (rtc_participant_id) ({live('rtc.participant.info', ONE)}))",

@@ -39,9 +39,9 @@ BOARD = Board(
         Row("Verdict", [
             {**number("verdict", "Verdict", "Of poor and bad call time in the chosen range: worse or better only where the confidence intervals of both do not touch, and with 200 minutes of each. Two lines that cross say nothing.",
                     [Target("release_verdict")], "short", steps=_SAID, w=6, h=5, last=True, empty="too little data")},
-            number("minutes new", "Minutes of the candidate", "How much stands behind it.", [Target("release_minutes")], "short", decimals=0, w=4, h=5, last=True),
+            number("minutes new", "Minutes of the candidate", "How much call time stands behind the verdict.", [Target("release_minutes")], "short", decimals=0, w=4, h=5, last=True),
             number("minutes old", "Minutes of the baseline", "How much stands behind it; all others, unless chosen.", [Target("release_minutes_old")], "short", decimals=0, w=4, h=5, last=True),
-            lines("adoption", "Adoption", "Participants by release.", [Target("adoption", "{{$axis}}")], "short", stack=True, w=10, h=5, right=True),
+            lines("adoption", "Adoption", "Live participants, by release.", [Target("adoption", "{{$axis}}")], "short", stack=True, w=10, h=5, right=True),
         ]),
         Row("Compared", [
             rows("compared", "Candidate and baseline", "Shares of bad events in the chosen range, of the candidate and of the baseline.",
@@ -53,9 +53,9 @@ BOARD = Board(
                  sort="Candidate", w=12, h=9, empty="No issues"),
         ]),
         Row("Over time", [
-            lines("release bad", "Poor or bad call time", "By release.", [Target("release_bad", "{{$axis}}")], "percentunit", steps=SHARE, links=[again("Issues", "rtc-overview", app="")]),
-            lines("release failed", "Failed attempts", "By release.", [Target("release_failed", "{{$axis}}")], "percentunit", steps=_FAILED),
-            lines("release setup", "Time to connect, p95", "By release.", [Target("release_setup", "{{$axis}}")], "s", steps=((None, "green"), (2.0, "orange"), (5.0, "red"))),
+            lines("release bad", "Poor or bad call time", "Share of call time that was poor or bad, by release.", [Target("release_bad", "{{$axis}}")], "percentunit", steps=SHARE, links=[again("Issues", "rtc-overview", app="")]),
+            lines("release failed", "Failed attempts", "Share of attempts to connect that failed, by release.", [Target("release_failed", "{{$axis}}")], "percentunit", steps=_FAILED),
+            lines("release setup", "Time to connect, p95", "19 of 20 connections are there within it, by release.", [Target("release_setup", "{{$axis}}")], "s", steps=((None, "green"), (2.0, "orange"), (5.0, "red"))),
             lines("release errors", "Calls of the WebRTC API that fail", "By release, call and error: NotAllowedError is the user or a policy, InvalidStateError is the application.", [Target("release_errors", "{{$axis}} {{rtc_api_method}} {{error_type}}")], "short", w=12),
             lines("release leaves", "Abnormal ends", "Participants that went without a word, or with an error.", [Target("release_leaves", "{{$axis}}")], "percentunit", w=12),
         ]),

@@ -82,7 +82,7 @@ BOARD = Board(
         Row("Only this call?", [
             lines("others bad", "Poor or bad call time of all calls", "If all calls were bad at that time, this one is no case of its own: go to the overview.",
                   [Target("others_bad", "all calls")], "percentunit", steps=((None, "green"), (0.03, "orange"), (0.09, "red")), w=16, h=6, links=[again("Overview", "rtc-overview", app="")]),
-            bars("session seats", "Score by participant", "As it is now.", [Target("session_row_score", "{{rtc_participant_id}}")], "short", steps=falling(LIMITS.score), low=1, top=4.5, w=8, h=6, decimals=1, empty="Not live"),
+            bars("session seats", "Score by participant", "Of the newest fold of each, from 1 to 4.5.", [Target("session_row_score", "{{rtc_participant_id}}")], "short", steps=falling(LIMITS.score), low=1, top=4.5, w=8, h=6, decimals=1, empty="Not live"),
         ]),
         Row("Trace (needs Tempo)", [
             traces("session trace", "Spans of the session", "The session is one trace for each day of it: setup, segments of five minutes, issues. Click the id.", '{ span.session.id = "$session" }'),
