@@ -61,7 +61,7 @@ BOARD = Board(
                   [Target("path_changes", "path changes"), Target("disconnections", "disconnections"), Target("restarts", "ICE restarts")], "short", w=8),
         ]),
         Row("Trend", [
-            lines("trend", "Poor or bad call time, and a week ago", "By the hour. Above a week ago for hours: something has changed.", [Target("week_ago_bad", "now"), Target("week_ago_bad_then", "a week ago")], "percentunit", steps=SHARE, w=24, h=7),
+            lines("trend", "Poor or bad call time, and a week ago", "By the hour. Above a week ago for hours: something has changed.", [Target("hourly_bad", "now"), Target("hourly_bad_then", "a week ago")], "percentunit", steps=SHARE, w=24, h=7),
         ], closed=True),
     ],
     variables=[_COUNTRY, _NETWORK, MINUTES],

@@ -327,7 +327,13 @@ def words(key: str, content: str, *, w: int = 24, h: int = 2) -> Panel:
 def traces(key: str, title: str, why: str, traceql: str, *, w: int = 24, h: int = 8) -> Panel:
     """A search by attribute: who asks for help has an id of a session, not of a trace."""
     panel = (
-        table.Panel().title(title).description(why).datasource(TEMPO).unit("string").no_value("No traces, or no Tempo").thresholds(_steps(()))
+        table.Panel()
+        .title(title)
+        .description(why)
+        .datasource(TEMPO)
+        .unit("string")
+        .no_value("No traces, or no Tempo")
+        .thresholds(_steps(()))
     )
     query = tempo.Dataquery().datasource(TEMPO).ref_id("A").query_type("traceql").query(traceql).limit(50)
     panel.with_target(query.table_type(tempo_models.SearchTableType.TRACES))

@@ -53,6 +53,12 @@ def scalar(value: str) -> str:
     return f"scalar({value} > 0)"
 
 
+def spoiled(name: str, *matchers: str, which: str = BAD, by: str = "", range: str = RATE) -> str:
+    """The share of judged call time that was poor or bad: 0 also where none ever was, and there is no series of it."""
+    time, all = (rate(name, quality, *matchers, by=by, range=range) for quality in (which, JUDGED))
+    return part(f"({time} or 0 * {all})", all)
+
+
 def spread(name: str, *matchers: str) -> str:
     """How values are spread, for a heatmap: raw, since only raw series have exemplars."""
     return f"sum by (le) (rate({of(name, *matchers, part='bucket')}[{RATE}]))"
@@ -115,10 +121,11 @@ _SESSIONS = f"bottomk(15, min by (session_id) ({told(_WORST_SCORE)}))"
 
 def _group_share(name: str, by: str, *matchers: str) -> dict[str, str]:
     """Share, its lower bound and its minutes, for the groups of a label; five minutes of a call are one observation."""
-    bad, all = (more(name, which, *matchers, by=by) for which in (BAD, JUDGED))
+    some, all = (more(name, which, *matchers, by=by) for which in (BAD, JUDGED))
+    bad = f"({some} or 0 * {all})"
     return {
         "share": part(bad, all),
-        "bound": wilson(f"({bad} / 300)", f"({all} / 300 > 0)"),
+        "bound": f"clamp_min({wilson(f'({bad} / 300)', f'({all} / 300 > 0)')}, 0)",
         "minutes": f"{all} / 60",
     }
 
@@ -127,12 +134,15 @@ def _named(prefix: str, told: dict[str, str]) -> dict[str, str]:
     return {f"{prefix}_{name}": query for name, query in told.items()}
 
 
+#: What the baseline is held to: all that is chosen of it, and never the candidate itself.
+CHOSEN = {"candidate": '$axis=~"$candidate"', "baseline": '$axis=~"$baseline",$axis!~"$candidate"'}
+
+
 def _release(which: str) -> dict[str, str]:
     """What is compared of one release; ``$axis`` is the label that tells releases apart."""
-    chosen = f'$axis=~"${which}"'
-    time = more("rtc.participant.quality.time", JUDGED, chosen)
+    chosen = CHOSEN[which]
     rows = {
-        "Poor or bad call time": part(more("rtc.participant.quality.time", BAD, chosen), time),
+        "Poor or bad call time": spoiled("rtc.participant.quality.time", chosen, range=RANGE),
         "Failed attempts to connect": part(
             more("rtc.connection.attempts", FAILS, chosen), more("rtc.connection.attempts", TRIED, chosen)
         ),
@@ -158,8 +168,8 @@ def _table(which: str) -> str:
 def _verdict() -> str:
     bounds = {}
     for which in ("candidate", "baseline"):
-        chosen = f'$axis=~"${which}"'
-        bad, all = (f"({more('rtc.participant.quality.time', q, chosen)} / 300)" for q in (BAD, JUDGED))
+        some, time = (more("rtc.participant.quality.time", quality, CHOSEN[which]) for quality in (BAD, JUDGED))
+        bad, all = f"(({some} or 0 * {time}) / 300)", f"({time} / 300)"
         bounds[which] = wilson(bad, f"({all} > 0)"), wilson(f"({all} - {bad})", f"({all} > 0)"), all
     new, old = bounds["candidate"], bounds["baseline"]
     worse, better = f"(({new[0]}) > bool (1 - ({old[1]})))", f"((1 - ({new[1]})) < bool ({old[0]}))"
@@ -184,7 +194,7 @@ _SLO = 'slo=~"$slo",rtc_app_name=~"$app"'
 QUERIES: dict[str, str] = {
     # ── now
     "connect_success": f"1 - {part(rate('rtc.connection.attempts', FAILS, range=NOW), rate('rtc.connection.attempts', TRIED, range=NOW))}",
-    "good_time": part(rate("rtc.participant.quality.time", WELL, range=NOW), rate("rtc.participant.quality.time", JUDGED, range=NOW)),
+    "good_time": spoiled("rtc.participant.quality.time", range=NOW, which=WELL),
     "participants": f"sum({of('rtc.participants.active')})",
     "sessions": f"sum({of('rtc.sessions.active')})",
     "setup_p95": most(0.95, "rtc.setup.duration", 'rtc_setup_stage="total"', range=NOW),
@@ -197,7 +207,7 @@ QUERIES: dict[str, str] = {
     "bad_by_cause": f"topk(10, {rate('rtc.participant.bad.time', by='rtc_cause, rtc_side')})",
     "classes": rate("rtc.participant.quality.time", by="rtc_quality"),
     "budgets": f"min by (slo) (rtc_slo:budget_remaining:ratio{PERIOD}{{{APPS}}})",
-    "issues_now": f"topk(10, sum by (rtc_issue, rtc_side) ({of('rtc.issue.participants', SUFFERS)}))",
+    "issues_now": f"topk(10, sum by (rtc_issue, rtc_side) ({of('rtc.issue.participants', SUFFERS)}) > 0)",
     # ── who
     "worst_sessions": _SESSIONS,
     "worst_sessions_people": f"count by (session_id) ({_INFO}) and on (session_id) {_SESSIONS}",
@@ -233,7 +243,7 @@ QUERIES: dict[str, str] = {
     "session_presence": f"max by (rtc_participant_id) ({live('rtc.participant.info', ONE)})",
     "session_heard": f"max by (rtc_participant_id) ({live('rtc.participant.concealment.ratio', ONE)})",
     "session_sent_lost": f"max by (rtc_participant_id) ({live('rtc.participant.remote_packet_loss.ratio', ONE)})",
-    "others_bad": part(rate("rtc.participant.quality.time", BAD), rate("rtc.participant.quality.time", JUDGED)),
+    "others_bad": spoiled("rtc.participant.quality.time"),
     # ── one participant
     "one_score": mine("rtc.participant.score"),
     "one_score_now": f"min({mine('rtc.participant.score')})",
@@ -268,7 +278,7 @@ QUERIES: dict[str, str] = {
     "rtt_slow_by_network": over(_RTT, 0.3, *_PLACES, by=NETWORK),
     "path_time": rate("rtc.path.quality.time", *_PLACES, by=f"{CANDIDATE}, {TRANSPORT}"),
     "relay_by_country": part(more("rtc.path.quality.time", f'{CANDIDATE}="relay"', *_PLACES, by=COUNTRY), more("rtc.path.quality.time", *_PLACES, by=COUNTRY)),
-    "relay_bad": part(rate("rtc.path.quality.time", BAD, *_PLACES, by=f"{CANDIDATE}, {TRANSPORT}"), rate("rtc.path.quality.time", JUDGED, *_PLACES, by=f"{CANDIDATE}, {TRANSPORT}")),
+    "relay_bad": spoiled("rtc.path.quality.time", *_PLACES, by=f"{CANDIDATE}, {TRANSPORT}"),
     "tcp_share": part(rate("rtc.path.quality.time", f'{TRANSPORT}=~"tcp|tls"', *_PLACES), rate("rtc.path.quality.time", *_PLACES)),
     "relays_gathered": part(rate("rtc.ice.candidates", f'{CANDIDATE}="relay"', by=TRANSPORT), scalar(rate('rtc.connection.attempts', TRIED))),
     "ice_errors": f"topk(10, sum by (rtc_ice_server_scheme, {ERROR}) (increase({of('rtc.ice.candidate.errors')}[{RATE}])))",
@@ -277,21 +287,21 @@ QUERIES: dict[str, str] = {
     "path_changes": f"3600 * {part(rate('rtc.transport.path_changes'), rate('rtc.participant.quality.time'))}",
     "disconnections": f"""3600 * {part(rate('rtc.issue.onsets', 'rtc_issue="disconnected"'), rate('rtc.participant.quality.time'))}""",
     "restarts": f"3600 * {part(rate('rtc.ice.restarts'), rate('rtc.participant.quality.time'))}",
-    "week_ago_bad": f"{part(rate('rtc.path.quality.time', BAD, *_PLACES, range='1h'), rate('rtc.path.quality.time', JUDGED, *_PLACES, range='1h'))}",
-    "week_ago_bad_then": part(rate("rtc.path.quality.time", BAD, *_PLACES, range="1h").replace("[1h]", "[1h] offset 1w"), rate("rtc.path.quality.time", JUDGED, *_PLACES, range="1h").replace("[1h]", "[1h] offset 1w")),
+    "hourly_bad": spoiled("rtc.path.quality.time", *_PLACES, range="1h"),
+    "hourly_bad_then": spoiled("rtc.path.quality.time", *_PLACES, range="1h").replace("[1h]", "[1h] offset 1w"),
     # ── releases
     "adoption": f"sum by ($axis) ({of('rtc.participants.active')})",
     "release_new": _table("candidate"),
     "release_old": _table("baseline"),
     "release_verdict": _verdict(),
-    "release_minutes": f"""{more('rtc.participant.quality.time', JUDGED, '$axis=~"$candidate"')} / 60""",
-    "release_minutes_old": f"""{more('rtc.participant.quality.time', JUDGED, '$axis=~"$baseline"')} / 60""",
-    "release_bad": part(rate("rtc.participant.quality.time", BAD, by="$axis"), rate("rtc.participant.quality.time", JUDGED, by="$axis")),
+    "release_minutes": f"""{more('rtc.participant.quality.time', JUDGED, CHOSEN['candidate'])} / 60""",
+    "release_minutes_old": f"""{more('rtc.participant.quality.time', JUDGED, CHOSEN['baseline'])} / 60""",
+    "release_bad": spoiled("rtc.participant.quality.time", by="$axis"),
     "release_failed": part(rate("rtc.connection.attempts", FAILS, by="$axis"), rate("rtc.connection.attempts", TRIED, by="$axis")),
     "release_setup": most(0.95, "rtc.setup.duration", 'rtc_setup_stage="total"', by="$axis"),
     "release_errors": f"topk(10, sum by ($axis, rtc_api_method, {ERROR}) (increase({of('rtc.api.errors')}[{RATE}])))",
-    "release_issues": f"""topk(20, {part(more('rtc.issue.time', SUFFERS, '$axis=~"$candidate"', by='rtc_issue, rtc_side'), scalar(more("rtc.participant.quality.time", '$axis=~"$candidate"')))})""",
-    "release_issues_old": part(more("rtc.issue.time", SUFFERS, '$axis=~"$baseline"', by="rtc_issue, rtc_side"), scalar(more("rtc.participant.quality.time", '$axis=~"$baseline"'))),
+    "release_issues": f"""topk(20, {part(more('rtc.issue.time', SUFFERS, CHOSEN['candidate'], by='rtc_issue, rtc_side'), scalar(more("rtc.participant.quality.time", CHOSEN['candidate'])))})""",
+    "release_issues_old": part(more("rtc.issue.time", SUFFERS, CHOSEN['baseline'], by="rtc_issue, rtc_side"), scalar(more("rtc.participant.quality.time", CHOSEN['baseline']))),
     "release_leaves": part(rate("rtc.participant.leaves", 'rtc_leave_reason=~"timeout|error"', by="$axis"), rate("rtc.participant.leaves", by="$axis")),
     **_named("browsers", _group_share("rtc.participant.quality.time", BROWSER)),
     # ── voice agents
@@ -327,14 +337,14 @@ QUERIES: dict[str, str] = {
     "speech_spread": spread("rtc.participant.quality.score", _AUDIO),
     **_named("sites", _group_share("rtc.path.quality.time", f"{BY}, {COUNTRY}, {NETWORK}")),
     "network_shares": part(rate("rtc.path.quality.time", by=NETWORK), scalar(rate('rtc.path.quality.time'))),
-    "headsets": f"""sum by (rtc_issue) ({of('rtc.issue.participants', 'rtc_issue=~"microphone_silent|microphone_faint|echo_risk|low_volume|muted_by_system|track_ended|capture_failed"')})""",
+    "headsets": f"""sum by (rtc_issue) ({of('rtc.issue.participants', 'rtc_issue=~"microphone_silent|microphone_faint|echo_risk|low_volume|muted_by_system|track_ended|capture_failed"')}) > 0""",
     "headset_time": f"""60 * {rate('rtc.issue.time', 'rtc_side="device"', by='rtc_issue')}""",
     "one_way": f"""sum({of('rtc.issue.participants', 'rtc_issue="one_way_audio"')}) or vector(0)""",
     "device_changes": f"3600 * {part(rate('rtc.device.changes'), rate('rtc.participant.quality.time'))}",
     "silence": part(rate("rtc.source.audio.silence.time"), rate("rtc.source.audio.time")),
     "agents_worst": f"""bottomk(20, min by ({WHO}, {_LABELS}) ({told(_WORST_SPEECH, _LABELS)}))""",
     "agents_worst_issue": f"""topk by ({WHO}) (1, sum by ({WHO}, rtc_issue, rtc_side) ({weighed(OWN)})) and on ({WHO}) bottomk(20, {told(_WORST_SPEECH)})""",
-    "hour_bad": part(rate("rtc.participant.quality.time", BAD, range="1h"), rate("rtc.participant.quality.time", JUDGED, range="1h")),
+    "hour_bad": spoiled("rtc.participant.quality.time", range="1h"),
     # ── objectives
     "slo_objective": 'max by (slo) (rtc_slo:objective:ratio{slo=~"$slo"})',
     "slo_error": f"rtc_slo:error:ratio{PERIOD}{{{_SLO}}}",
