@@ -44,7 +44,7 @@ BOARD = Board(
             lines("centre classes", "Call time, by quality", "Share of each class.", [Target("centre_classes", "{{rtc_quality}}")], "percentunit", top=1, stack=True, colours=CLASSES),
             heat("speech", "Score of speech", "By the E-model, from 1 to 4.5; good from 4 on. A point is one call.", Target("speech_spread"), "short"),
             lines("hours", "Poor or bad, by the hour", "Peaks at the same hour each day: the line of a site is full.", [Target("hour_bad", "all")], "percentunit", steps=SHARE),
-            lines("device time", "Device issues", "Minutes of device issues in a minute, by issue.", [Target("headset_time", "{{rtc_issue}}")], "short", stack=True, w=8),
+            lines("device time", "Device issues", "Minutes of device issues in a minute, by issue.", [Target("headset_time", "{{rtc_issue}}")], "short", empty="No device issue", stack=True, w=8),
             lines("device changes", "Devices changed in an hour of call", "Plugged in and out: a loose cable, or a weak battery.", [Target("device_changes", "changes")], "short", w=8),
             lines("mic silence", "Microphones silent while not muted", "Share of captured audio that is digital silence: wrong device, or a switch on the cable.", [Target("silence", "silent")], "percentunit", w=8),
         ]),

@@ -29,7 +29,7 @@ BOARD = Board(
         ]),
         Row("What comes in", [
             lines("reports", "Reports, by outcome", "Rejected: see the reasons beside.", [Target("reports", "{{rtc_outcome}}")], "short", stack=True, colours=_OUTCOMES, w=6),
-            lines("refusals", "Refused, by reason", "README, Refusals, says what each is and what to do.", [Target("refused", "{{rtc_drop_reason}}")], "short", stack=True, w=6),
+            lines("refusals", "Refused, by reason", "README, Refusals, says what each is and what to do.", [Target("refused", "{{rtc_drop_reason}}")], "short", empty="Nothing is refused", stack=True, w=6),
             lines("formats", "Reports, by format", "What clients speak.", [Target("reports_by_format", "{{rtc_transport_protocol}}")], "short", stack=True, w=6),
             lines("connections", "Connections, by format", "A fall to nothing: look at the proxy in front.", [Target("connections", "{{rtc_transport_protocol}}")], "short", stack=True, w=6),
             heat("delay", "From a client's sample to here", "After its clock was corrected. Long: a full uplink, or we are slow.", Target("delay_spread"), "s", w=8),
@@ -45,13 +45,13 @@ BOARD = Board(
         Row("Series", [
             lines("series", "Series held", "All families together.", [Target("series", "series")], "short", w=6),
             bars("families", "Largest families", "What Prometheus pays for.", [Target("series_families", "{{rtc_metric_family}}")], "short", decimals=0, w=6),
-            lines("limited", "Folded into other", "By family, and by attribute.", [Target("limited", "{{rtc_metric_family}}{{rtc_attribute}}")], "short", w=6),
+            lines("limited", "Folded into other", "By family, and by attribute.", [Target("limited", "{{rtc_metric_family}}{{rtc_attribute}}")], "short", empty="Nothing is folded away", w=6),
             lines("exported", "Participants with series of their own", "Worst: beyond the limit only the worst have them.", [Target("exported", "{{rtc_budget_reason}}")], "short", stack=True, w=6),
         ]),
         Row("OTLP", [
             lines("otlp", "Requests", "By what they carry, and what became of them.", [Target("otlp", "{{rtc_signal}} {{rtc_outcome}}")], "short", w=6),
             lines("otlp waiting", "Waiting", "Grows: the receiver is slow or away.", [Target("otlp_waiting", "{{rtc_signal}}")], "short", w=6),
-            lines("otlp dropped", "Given up", "By reason: lost for good.", [Target("otlp_dropped", "{{rtc_signal}} {{rtc_drop_reason}}")], "short", stack=True, w=6),
+            lines("otlp dropped", "Given up", "By reason: lost for good.", [Target("otlp_dropped", "{{rtc_signal}} {{rtc_drop_reason}}")], "short", empty="Nothing is given up", stack=True, w=6),
             lines("spans", "Spans", "Finished, and what became of them.", [Target("spans", "{{rtc_outcome}}")], "short", stack=True, w=6),
         ], closed=True),
         Row("Can it be judged?", [

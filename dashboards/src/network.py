@@ -51,7 +51,7 @@ BOARD = Board(
             lines("relay bad", "Poor or bad call time, by path", "Relay above host and srflx for long: the TURN servers, or what is around them.", [Target("relay_bad", "{{rtc_ice_candidate_type}} {{rtc_ice_transport}}")], "percentunit", steps=SHARE),
             bars("relay country", "Share on a relay, by country", "High: UDP is blocked there, or STUN is not reached.", [Target("relay_by_country", "{{geo_country_iso_code}}")], "percentunit", top=1),
             lines("relays gathered", "Relay candidates for each attempt", "How many relays TURN gives. A fall to nothing is an outage of TURN, which only users behind firewalls feel.", [Target("relays_gathered", "{{rtc_ice_transport}}")], "short", w=8),
-            lines("ice errors", "Errors of STUN and TURN servers", "401: credentials. 486, 508: quota or capacity. 701: not reached, usual for some interfaces of a client.", [Target("ice_errors", "{{rtc_ice_server_scheme}} {{error_type}}")], "short", w=8),
+            lines("ice errors", "Errors of STUN and TURN servers", "401: credentials. 486, 508: quota or capacity. 701: not reached, usual for some interfaces of a client.", [Target("ice_errors", "{{rtc_ice_server_scheme}} {{error_type}}")], "short", empty="No errors", w=8),
             lines("tcp", "Media over TCP or TLS", "Works, with delay: UDP is blocked for these users.", [Target("tcp_share", "tcp or tls")], "percentunit", steps=_FEW, w=8),
         ]),
         Row("Connecting and staying", [

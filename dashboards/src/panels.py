@@ -150,12 +150,12 @@ def number(
 def lines(
     key: str, title: str, why: str, targets: Sequence[Target], unit: str, *, steps: Steps = (), links: Sequence[Link] = (),
     w: int = 8, h: int = 8, stack: bool = False, colours: Mapping[str, str] = {}, top: float | None = None,
-    low: float | None = 0, right: bool = False, decimals: int | None = None, bounds: bool = True,
+    low: float | None = 0, right: bool = False, decimals: int | None = None, empty: str = NO_DATA,
 ) -> Panel:  # fmt: skip
     """Courses over time; thresholds stand as lines, so that colour is not the only carrier."""
-    panel = timeseries.Panel().title(title).description(why).unit(unit).no_value(NO_DATA)
+    panel = timeseries.Panel().title(title).description(why).unit(unit).no_value(empty)
     panel.color_scheme(dashboard.FieldColor().mode(FieldColorModeId.PALETTE_CLASSIC)).thresholds(_steps(steps))
-    if steps and bounds:
+    if steps:
         style = models.GraphThresholdsStyleMode.DASHED
         panel.thresholds_style(common.GraphThresholdsStyleConfig().mode(style))
     if low is not None:

@@ -53,10 +53,20 @@ def scalar(value: str) -> str:
     return f"scalar({value} > 0)"
 
 
+def some(bad: str, all: str) -> str:
+    """A share of what is rare: 0 where there is no series of it yet."""
+    return part(f"({bad} or 0 * {all})", all)
+
+
+def each_hour(name: str, *matchers: str) -> str:
+    """How often something happens in an hour that a participant is in a call."""
+    return f"3600 * {some(rate(name, *matchers), rate('rtc.participant.quality.time'))}"
+
+
 def spoiled(name: str, *matchers: str, which: str = BAD, by: str = "", range: str = RATE) -> str:
     """The share of judged call time that was poor or bad: 0 also where none ever was, and there is no series of it."""
     time, all = (rate(name, quality, *matchers, by=by, range=range) for quality in (which, JUDGED))
-    return part(f"({time} or 0 * {all})", all)
+    return some(time, all)
 
 
 def spread(name: str, *matchers: str) -> str:
@@ -108,9 +118,11 @@ def told(value: str, labels: str = BY) -> str:
 
 
 def weighed(*matchers: str) -> str:
-    """Issues that are open, 100 for a critical one: so that the gravest comes first."""
-    critical = live("rtc.issue.active", 'rtc_severity="critical"', *matchers)
-    return f"""(100 * {critical} or {live("rtc.issue.active", 'rtc_severity="warning"', *matchers)})"""
+    """Open issues: 100 for a critical one, 1 for a warning, so that the gravest comes first."""
+    critical, warning = (
+        live("rtc.issue.active", f'rtc_severity="{each}"', *matchers) for each in ("critical", "warning")
+    )
+    return f"(100 * ({critical} > bool 0) or ({warning} > bool 0))"
 
 
 #: Issues that say of a participant itself that its calls are bad; ``peer`` says that somebody else's are.
@@ -143,16 +155,16 @@ def _release(which: str) -> dict[str, str]:
     chosen = CHOSEN[which]
     rows = {
         "Poor or bad call time": spoiled("rtc.participant.quality.time", chosen, range=RANGE),
-        "Failed attempts to connect": part(
+        "Failed attempts to connect": some(
             more("rtc.connection.attempts", FAILS, chosen), more("rtc.connection.attempts", TRIED, chosen)
         ),
         "Slow to connect (over 5 s)": over("rtc.setup.duration", 5.0, 'rtc_setup_stage="total"', chosen, range=RANGE),
         "Low score (under 3.5)": f"1 - ({over('rtc.participant.quality.score', 3.5, chosen, range=RANGE)})",
-        "Refused camera or microphone": part(
+        "Refused camera or microphone": some(
             more("rtc.api.errors", 'rtc_api_method="getUserMedia"', chosen),
             more("rtc.api.calls", 'rtc_api_method="getUserMedia"', chosen),
         ),
-        "Abnormal ends": part(
+        "Abnormal ends": some(
             more("rtc.participant.leaves", 'rtc_leave_reason=~"timeout|error"', chosen),
             more("rtc.participant.leaves", chosen),
         ),
@@ -212,11 +224,11 @@ QUERIES: dict[str, str] = {
     "worst_sessions": _SESSIONS,
     "worst_sessions_people": f"count by (session_id) ({_INFO}) and on (session_id) {_SESSIONS}",
     "worst_sessions_troubled": f"count by (session_id) (sum by ({WHO}) ({live('rtc.issue.active', SUFFERS)})) and on (session_id) {_SESSIONS}",
-    "worst_sessions_suspect": f"topk by (session_id) (1, sum by ({WHO}, rtc_issue, rtc_side) ({weighed(OWN)})) and on (session_id) {_SESSIONS}",
+    "worst_sessions_suspect": f"topk by (session_id) (1, max by ({WHO}, rtc_issue, rtc_side) ({weighed(OWN)})) and on (session_id) {_SESSIONS}",
     # ── where
     **_named("apps", _group_share("rtc.participant.quality.time", BY)),
     **_named("countries", _group_share("rtc.path.quality.time", COUNTRY, f'{COUNTRY}!=""')),
-    "path_shares": part(rate("rtc.path.quality.time", by=f"{CANDIDATE}, {TRANSPORT}"), scalar(rate('rtc.path.quality.time'))),
+    "path_shares": part(rate("rtc.path.quality.time", f'{CANDIDATE}!=""', by=f"{CANDIDATE}, {TRANSPORT}"), scalar(rate('rtc.path.quality.time'))),
     # ── how values are spread
     "rtt_spread": spread(_RTT),
     "loss_spread": spread(_STREAM[0]),
@@ -230,7 +242,7 @@ QUERIES: dict[str, str] = {
     "session_troubled": f"count(sum by (rtc_participant_id) ({live('rtc.issue.active', ONE, SUFFERS)})) or 0 * count({live('rtc.participant.info', ONE)})",
     "session_length": f"time() - min({live('rtc.participant.start.timestamp', ONE)})",
     "session_age": f"time() - max({live('rtc.participant.last_report.timestamp', ONE)})",
-    "session_suspects": f"sum by ({WHO}, rtc_issue, rtc_side) ({weighed(ONE, OWN)})",
+    "session_suspects": f"max by ({WHO}, rtc_issue, rtc_side) ({weighed(ONE, OWN)})",
     "session_victims": f"""sum by ({WHO}, rtc_issue) ({live('rtc.issue.active', ONE, SUFFERS, 'rtc_side="peer"')})""",
     "session_scores": f"min by (rtc_participant_id) ({live('rtc.participant.score', ONE)})",
     "session_rows": f"max by ({WHO}, {_LABELS}) ({live('rtc.participant.info', ONE)})",
@@ -239,7 +251,7 @@ QUERIES: dict[str, str] = {
     "session_row_lost": f"max by ({WHO}) ({live('rtc.participant.packet_loss.ratio', ONE)})",
     "session_row_sent_lost": f"max by ({WHO}) ({live('rtc.participant.remote_packet_loss.ratio', ONE)})",
     "session_row_issues": f"sum by ({WHO}) ({live('rtc.issue.active', ONE, SUFFERS)})",
-    "session_issues": f"""max by (rtc_participant_id, rtc_issue, rtc_side) (100 * {live('rtc.issue.active', ONE, 'rtc_severity="critical"')} > 0 or {live('rtc.issue.active', ONE, 'rtc_severity="warning"')} > bool 0)""",
+    "session_issues": f"max by (rtc_participant_id, rtc_side) ({weighed(ONE)})",
     "session_presence": f"max by (rtc_participant_id) ({live('rtc.participant.info', ONE)})",
     "session_heard": f"max by (rtc_participant_id) ({live('rtc.participant.concealment.ratio', ONE)})",
     "session_sent_lost": f"max by (rtc_participant_id) ({live('rtc.participant.remote_packet_loss.ratio', ONE)})",
@@ -252,7 +264,7 @@ QUERIES: dict[str, str] = {
     "one_info": f"max by ({_LABELS}) ({mine('rtc.participant.info')})",
     "one_path": f"max by ({CANDIDATE}, {TRANSPORT}, {NETWORK}) ({mine('rtc.participant.info')})",
     "one_issue_rows": f"sum by (rtc_issue, rtc_side, rtc_severity) ({mine('rtc.issue.active')})",
-    "one_issues": f"""max by (rtc_issue, rtc_side) (100 * {mine('rtc.issue.active', 'rtc_severity="critical"')} > 0 or {mine('rtc.issue.active', 'rtc_severity=~"warning|info"')} > bool 0)""",
+    "one_issues": f"""max by (rtc_issue, rtc_side) (100 * ({mine('rtc.issue.active', 'rtc_severity="critical"')} > bool 0) or ({mine('rtc.issue.active', 'rtc_severity=~"warning|info"')} > bool 0))""",
     "one_rtt": f"max({mine('rtc.participant.round_trip_time')})",
     "all_rtt_p50": most(0.5, _RTT),
     "all_rtt_p95": most(0.95, _RTT),
@@ -276,17 +288,17 @@ QUERIES: dict[str, str] = {
     "rtt_by_country_p95": most(0.95, _RTT, *_PLACES, by=COUNTRY, range=RANGE),
     "rtt_spread_places": spread(_RTT, *_PLACES),
     "rtt_slow_by_network": over(_RTT, 0.3, *_PLACES, by=NETWORK),
-    "path_time": rate("rtc.path.quality.time", *_PLACES, by=f"{CANDIDATE}, {TRANSPORT}"),
+    "path_time": rate("rtc.path.quality.time", *_PLACES, f'{CANDIDATE}!=""', by=f"{CANDIDATE}, {TRANSPORT}"),
     "relay_by_country": part(more("rtc.path.quality.time", f'{CANDIDATE}="relay"', *_PLACES, by=COUNTRY), more("rtc.path.quality.time", *_PLACES, by=COUNTRY)),
-    "relay_bad": spoiled("rtc.path.quality.time", *_PLACES, by=f"{CANDIDATE}, {TRANSPORT}"),
-    "tcp_share": part(rate("rtc.path.quality.time", f'{TRANSPORT}=~"tcp|tls"', *_PLACES), rate("rtc.path.quality.time", *_PLACES)),
+    "relay_bad": spoiled("rtc.path.quality.time", *_PLACES, f'{CANDIDATE}!=""', by=f"{CANDIDATE}, {TRANSPORT}"),
+    "tcp_share": some(rate("rtc.path.quality.time", f'{TRANSPORT}=~"tcp|tls"', *_PLACES), rate("rtc.path.quality.time", *_PLACES)),
     "relays_gathered": part(rate("rtc.ice.candidates", f'{CANDIDATE}="relay"', by=TRANSPORT), scalar(rate('rtc.connection.attempts', TRIED))),
     "ice_errors": f"topk(10, sum by (rtc_ice_server_scheme, {ERROR}) (increase({of('rtc.ice.candidate.errors')}[{RATE}])))",
     "ice_failed": part(rate("rtc.connection.attempts", 'rtc_outcome="ice_failed"'), rate("rtc.connection.attempts", TRIED)),
     "ice_time": most(0.95, "rtc.setup.duration", 'rtc_setup_stage=~"ice_gathering|ice_connected|dtls_connected|total"', by="rtc_setup_stage"),
-    "path_changes": f"3600 * {part(rate('rtc.transport.path_changes'), rate('rtc.participant.quality.time'))}",
-    "disconnections": f"""3600 * {part(rate('rtc.issue.onsets', 'rtc_issue="disconnected"'), rate('rtc.participant.quality.time'))}""",
-    "restarts": f"3600 * {part(rate('rtc.ice.restarts'), rate('rtc.participant.quality.time'))}",
+    "path_changes": each_hour("rtc.transport.path_changes"),
+    "disconnections": each_hour("rtc.issue.onsets", 'rtc_issue="disconnected"'),
+    "restarts": each_hour("rtc.ice.restarts"),
     "hourly_bad": spoiled("rtc.path.quality.time", *_PLACES, range="1h"),
     "hourly_bad_then": spoiled("rtc.path.quality.time", *_PLACES, range="1h").replace("[1h]", "[1h] offset 1w"),
     # ── releases
@@ -297,12 +309,12 @@ QUERIES: dict[str, str] = {
     "release_minutes": f"""{more('rtc.participant.quality.time', JUDGED, CHOSEN['candidate'])} / 60""",
     "release_minutes_old": f"""{more('rtc.participant.quality.time', JUDGED, CHOSEN['baseline'])} / 60""",
     "release_bad": spoiled("rtc.participant.quality.time", by="$axis"),
-    "release_failed": part(rate("rtc.connection.attempts", FAILS, by="$axis"), rate("rtc.connection.attempts", TRIED, by="$axis")),
+    "release_failed": some(rate("rtc.connection.attempts", FAILS, by="$axis"), rate("rtc.connection.attempts", TRIED, by="$axis")),
     "release_setup": most(0.95, "rtc.setup.duration", 'rtc_setup_stage="total"', by="$axis"),
     "release_errors": f"topk(10, sum by ($axis, rtc_api_method, {ERROR}) (increase({of('rtc.api.errors')}[{RATE}])))",
     "release_issues": f"""topk(20, {part(more('rtc.issue.time', SUFFERS, CHOSEN['candidate'], by='rtc_issue, rtc_side'), scalar(more("rtc.participant.quality.time", CHOSEN['candidate'])))})""",
     "release_issues_old": part(more("rtc.issue.time", SUFFERS, CHOSEN['baseline'], by="rtc_issue, rtc_side"), scalar(more("rtc.participant.quality.time", CHOSEN['baseline']))),
-    "release_leaves": part(rate("rtc.participant.leaves", 'rtc_leave_reason=~"timeout|error"', by="$axis"), rate("rtc.participant.leaves", by="$axis")),
+    "release_leaves": some(rate("rtc.participant.leaves", 'rtc_leave_reason=~"timeout|error"', by="$axis"), rate("rtc.participant.leaves", by="$axis")),
     **_named("browsers", _group_share("rtc.participant.quality.time", BROWSER)),
     # ── voice agents
     "turns": rate("rtc.voice.turns", _AGENT, by="rtc_voice_outcome"),
@@ -311,15 +323,15 @@ QUERIES: dict[str, str] = {
     "turn_p95_now": most(0.95, "rtc.voice.turn.latency", _AGENT, range=NOW),
     "turn_slow_now": over("rtc.voice.turn.latency", 1.5, _AGENT, range=NOW),
     "turns_now": f"60 * {rate('rtc.voice.turns', _AGENT, range=NOW)}",
-    "unanswered_now": part(rate("rtc.voice.turns", 'rtc_voice_outcome="no_response"', _AGENT, range=NOW), rate("rtc.voice.turns", 'rtc_voice_outcome=~"answered|reprompted|no_response"', _AGENT, range=NOW)),
+    "unanswered_now": some(rate("rtc.voice.turns", 'rtc_voice_outcome="no_response"', _AGENT, range=NOW), rate("rtc.voice.turns", 'rtc_voice_outcome=~"answered|reprompted|no_response"', _AGENT, range=NOW)),
     "way_mean": part(rate("rtc.voice.turn.transport.latency", _AGENT, part="sum"), rate("rtc.voice.turn.transport.latency", _AGENT, part="count")),
     "agent_mean": part(rate("rtc.voice.turn.pipeline.latency", _AGENT, part="sum"), rate("rtc.voice.turn.pipeline.latency", _AGENT, part="count")),
     "way_p95": most(0.95, "rtc.voice.turn.transport.latency", _AGENT, range=NOW),
     "agent_p95": most(0.95, "rtc.voice.turn.pipeline.latency", _AGENT, range=NOW),
     "turn_spread": spread("rtc.voice.turn.latency", _AGENT),
     "dead_air": f"60 * {part(rate('rtc.voice.dead_air.duration', _AGENT, part='sum'), rate('rtc.voice.turns', _AGENT))}",
-    "reprompted": part(rate("rtc.voice.turns", 'rtc_voice_outcome="reprompted"', _AGENT), rate("rtc.voice.turns", _AGENT)),
-    "unanswered": part(rate("rtc.voice.turns", 'rtc_voice_outcome="no_response"', _AGENT), rate("rtc.voice.turns", _AGENT)),
+    "reprompted": some(rate("rtc.voice.turns", 'rtc_voice_outcome="reprompted"', _AGENT), rate("rtc.voice.turns", _AGENT)),
+    "unanswered": some(rate("rtc.voice.turns", 'rtc_voice_outcome="no_response"', _AGENT), rate("rtc.voice.turns", _AGENT)),
     "barge_in": most(0.95, "rtc.voice.interruption.latency", _AGENT),
     "interruptions": f"60 * {rate('rtc.voice.interruptions', _AGENT, by='rtc_voice_interruption')}",
     "greeting": most(0.95, "rtc.voice.agent.first_audio", _AGENT),
@@ -340,10 +352,10 @@ QUERIES: dict[str, str] = {
     "headsets": f"""sum by (rtc_issue) ({of('rtc.issue.participants', 'rtc_issue=~"microphone_silent|microphone_faint|echo_risk|low_volume|muted_by_system|track_ended|capture_failed"')}) > 0""",
     "headset_time": f"""60 * {rate('rtc.issue.time', 'rtc_side="device"', by='rtc_issue')}""",
     "one_way": f"""sum({of('rtc.issue.participants', 'rtc_issue="one_way_audio"')}) or vector(0)""",
-    "device_changes": f"3600 * {part(rate('rtc.device.changes'), rate('rtc.participant.quality.time'))}",
+    "device_changes": each_hour("rtc.device.changes"),
     "silence": part(rate("rtc.source.audio.silence.time"), rate("rtc.source.audio.time")),
     "agents_worst": f"""bottomk(20, min by ({WHO}, {_LABELS}) ({told(_WORST_SPEECH, _LABELS)}))""",
-    "agents_worst_issue": f"""topk by ({WHO}) (1, sum by ({WHO}, rtc_issue, rtc_side) ({weighed(OWN)})) and on ({WHO}) bottomk(20, {told(_WORST_SPEECH)})""",
+    "agents_worst_issue": f"""topk by ({WHO}) (1, max by ({WHO}, rtc_issue, rtc_side) ({weighed(OWN)})) and on ({WHO}) bottomk(20, {told(_WORST_SPEECH)})""",
     "hour_bad": spoiled("rtc.participant.quality.time", range="1h"),
     # ── objectives
     "slo_objective": 'max by (slo) (rtc_slo:objective:ratio{slo=~"$slo"})',
@@ -353,8 +365,8 @@ QUERIES: dict[str, str] = {
     "slo_bad": f"rtc_slo:bad_events:increase1d{{{_SLO}}}",
     **{f"slo_burn_{window}": f"rtc_slo:error:ratio_rate{window}{{{_SLO}}} / on (slo) group_left () (1 - rtc_slo:objective:ratio)" for window in ("5m", "1h", "6h", "1d")},
     "slo_left_over_time": f"rtc_slo:budget_remaining:ratio{PERIOD}{{{_SLO}}}",
-    "slo_forecast": f"predict_linear(rtc_slo:budget_remaining:ratio{PERIOD}{{{_SLO}}}[6h], 86400)",
-    "slo_alerts": 'max by (alertname, slo, rtc_app_name, window) (ALERTS{alertstate="firing",slo=~"$slo"})',
+    "slo_forecast": f"clamp_max(predict_linear(rtc_slo:budget_remaining:ratio{PERIOD}{{{_SLO}}}[6h], 86400), 1)",
+    "slo_alerts": f"""max by (alertname, slo, rtc_app_name, window) ({_FIRING[:-1]},slo!="",slo=~"$slo"}})""",
     "slo_countries": f"topk(10, {more('rtc.path.quality.time', BAD, by=COUNTRY)} / scalar({more('rtc.path.quality.time', BAD)}))",
     "slo_releases": f"topk(10, {more('rtc.participant.quality.time', BAD, by=VERSION)} / scalar({more('rtc.participant.quality.time', BAD)}))",
     # ── the exporter

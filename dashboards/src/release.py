@@ -56,7 +56,7 @@ BOARD = Board(
             lines("release bad", "Poor or bad call time", "Share of call time that was poor or bad, by release.", [Target("release_bad", "{{$axis}}")], "percentunit", steps=SHARE, links=[again("Issues", "rtc-overview", app="")]),
             lines("release failed", "Failed attempts", "Share of attempts to connect that failed, by release.", [Target("release_failed", "{{$axis}}")], "percentunit", steps=_FAILED),
             lines("release setup", "Time to connect, p95", "19 of 20 connections are there within it, by release.", [Target("release_setup", "{{$axis}}")], "s", steps=((None, "green"), (2.0, "orange"), (5.0, "red"))),
-            lines("release errors", "Calls of the WebRTC API that fail", "By release, call and error: NotAllowedError is the user or a policy, InvalidStateError is the application.", [Target("release_errors", "{{$axis}} {{rtc_api_method}} {{error_type}}")], "short", w=12),
+            lines("release errors", "Calls of the WebRTC API that fail", "By release, call and error: NotAllowedError is the user or a policy, InvalidStateError is the application.", [Target("release_errors", "{{$axis}} {{rtc_api_method}} {{error_type}}")], "short", empty="No errors", w=12),
             lines("release leaves", "Abnormal ends", "Participants that went without a word, or with an error.", [Target("release_leaves", "{{$axis}}")], "percentunit", w=12),
         ]),
         Row("Browsers", [

@@ -3,5 +3,17 @@
 from tools.preview.__main__ import Picture
 
 VIEWS = (
-    Picture("overview", "country", "rtc-overview", 0.5, 2.7, open=True),
+    Picture("overview", "country", "rtc-overview", 0.5, 2.74, open=True),
+    Picture("network", "country", "rtc-network", 0.5, 2.74),
+    Picture("contact-centre", "country", "rtc-contact-centre", 0.5, 2.74),
+    Picture("slo", "country", "rtc-slo", 0.5, 2.74),
+    Picture("release", "release", "rtc-release", 0.5, 3.0, {"candidate": "2.0"}),
+    Picture("voice-agents", "agent", "rtc-voice-agents", 0.5, 2.74),
+    Picture("exporter", "exporter", "rtc-exporter", 0.5, 2.74),
+    Picture("servers", "country", "rtc-servers", 0.5, 2.74),
+    Picture("session", "participant", "rtc-session", 1.9, 2.7, {"session": "weekly-planning"}),
+    Picture("participant", "participant", "rtc-participant", 1.9, 2.7, {"session": "weekly-planning", "participant": "kim"}),
+    Picture("walkthrough-1", "participant", "rtc-overview", 1.5, 2.7, rows=26),
+    Picture("walkthrough-2", "participant", "rtc-session", 1.9, 2.7, {"session": "weekly-planning"}, rows=32),
+    Picture("walkthrough-3", "participant", "rtc-participant", 1.9, 2.7, {"session": "weekly-planning", "participant": "kim"}, rows=33),
 )  # fmt: skip
