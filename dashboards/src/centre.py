@@ -20,7 +20,7 @@ BOARD = Board(
             number("centre good", "Good call time", "Of class good or fair.", [Target("good_time")], "percentunit", steps=((None, "red"), (0.91, "orange"), (0.97, "green")), decimals=1, empty="No calls"),
             number("one way", "One-way audio", "Participants of whom nothing is heard, or who hear nothing, now. They notice only when somebody says so.", [Target("one_way")], "short", steps=NONE_IS_GOOD, decimals=0),
             number("centre success", "Connect success", "Attempts that connect.", [Target("connect_success")], "percentunit", steps=((None, "red"), (0.97, "orange"), (0.99, "green")), decimals=1, empty="No attempts"),
-            number("centre setup", "Time to connect, p95", "From the first step to connected.", [Target("setup_p95")], "s", steps=((None, "green"), (2.0, "orange"), (5.0, "red")), decimals=1, empty="No attempts"),
+            number("centre setup", "Time to connect, p95", "From the first step to connected.", [Target("setup_p95")], "s", steps=((None, "green"), (2.0, "orange"), (5.0, "red")), empty="No attempts"),
         ]),
         Row("Who", [
             rows("agents worst", "Worst agents now", "The twenty with the lowest score of speech, and what is wrong with them. Click for their call.",

@@ -43,8 +43,8 @@ BOARD = Board(
             lines("gc", "Garbage collections a second", "By generation; the oldest is the slow one.", [Target("collections", "generation {{generation}}")], "short", w=6),
         ]),
         Row("Series", [
-            lines("series", "Series held", "All families together.", [Target("series", "series")], "short", w=6),
-            bars("families", "Largest families", "What Prometheus pays for.", [Target("series_families", "{{rtc_metric_family}}")], "short", decimals=0, w=6),
+            lines("series", "Series held", "All families together.", [Target("series", "series")], "short", w=4),
+            bars("families", "Largest families", "What Prometheus pays for.", [Target("series_families", "{{rtc_metric_family}}")], "short", decimals=0, w=8),
             lines("limited", "Folded into other", "By family, and by attribute.", [Target("limited", "{{rtc_metric_family}}{{rtc_attribute}}")], "short", empty="Nothing is folded away", w=6),
             lines("exported", "Participants with series of their own", "Worst: beyond the limit only the worst have them.", [Target("exported", "{{rtc_budget_reason}}")], "short", stack=True, w=6),
         ]),

@@ -164,12 +164,13 @@ def lines(
         panel.max(top)
     if decimals is not None:
         panel.decimals(decimals)
-    panel.line_width(1).fill_opacity(60 if stack else 8).show_points(models.VisibilityMode.AUTO)
+    # The line of a series that is 0 would lie on the one below it, in the wrong colour.
+    panel.line_width(0 if stack else 1).fill_opacity(70 if stack else 8).show_points(models.VisibilityMode.AUTO)
     if stack:
         panel.stacking(common.StackingConfig().mode(models.StackingMode.NORMAL).group("A"))
     legend = common.VizLegendOptions().show_legend(True).display_mode(models.LegendDisplayMode.TABLE)
     legend.placement(models.LegendPlacement.RIGHT if right else models.LegendPlacement.BOTTOM)
-    panel.legend(legend.calcs(["lastNotNull", "max"]).sort_by("Last *").sort_desc(True))
+    panel.legend(legend.calcs(["lastNotNull", "max"]).sort_by("Last *").sort_desc(low != 1))
     tooltip = common.VizTooltipOptions().mode(models.TooltipDisplayMode.MULTI)
     panel.tooltip(tooltip.sort(models.SortOrder.DESCENDING))
     _named(panel, colours)

@@ -9,7 +9,7 @@ VIEWS = (
     Picture("slo", "country", "rtc-slo", 0.5, 2.74),
     Picture("release", "release", "rtc-release", 0.5, 3.0, {"candidate": "2.0"}),
     Picture("voice-agents", "agent", "rtc-voice-agents", 0.5, 2.74),
-    Picture("exporter", "exporter", "rtc-exporter", 0.5, 2.74),
+    Picture("exporter", "exporter", "rtc-exporter", 0.5, 2.45),
     Picture("servers", "country", "rtc-servers", 0.5, 2.74),
     Picture("session", "participant", "rtc-session", 1.9, 2.7, {"session": "weekly-planning"}),
     Picture("participant", "participant", "rtc-participant", 1.9, 2.7, {"session": "weekly-planning", "participant": "kim"}),

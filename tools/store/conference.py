@@ -83,6 +83,7 @@ def _grow(objects: Objects, name: str, is_bad: bool, chance: random.Random, now:
                 totalEncodeTime=FRAMES * 0.006,
                 retransmittedPacketsSent=lost,
             )
+            sent["qualityLimitationReason"] = "bandwidth" if mine else "none"
             sent |= {"framesPerSecond": 30.0, "frameWidth": 1280, "frameHeight": 720}
             _add(source, frames=FRAMES)
             source |= {"framesPerSecond": 30.0, "width": 1280, "height": 720}
