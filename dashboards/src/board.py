@@ -152,6 +152,10 @@ def build(board: Board) -> dict[str, Any]:
     head = words(f"{board.uid} head", f"**{board.question}** For {board.reader}. {board.next}")
     made["panels"] = _placed(board.rows, head)
     made["schemaVersion"] = SCHEMA
+    # What the SDK writes for variables of another type.
+    for variable in made["templating"]["list"]:
+        for name in ("auto", "auto_count", "auto_min"):
+            variable.pop(name, None)
     # What hides a link or an annotation in a menu of newer Grafana.
     for each in (*made["links"], *made["annotations"]["list"]):
         each.pop("placement", None)

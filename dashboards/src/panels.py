@@ -88,6 +88,9 @@ def stable_id(key: str) -> int:
 def _json(builder: Any, key: str, w: int, h: int, links: Sequence[Link] = ()) -> Panel:
     panel: Panel = json.loads(JSONEncoder(sort_keys=True).encode(builder.build()))
     panel["id"] = stable_id(key)
+    # Of repeated panels, and of tables before Grafana 13.
+    panel.pop("repeatDirection", None)
+    panel["options"].pop("footer", None)
     panel["gridPos"] = {"w": w, "h": h, "x": 0, "y": 0}
     if links:
         panel["fieldConfig"]["defaults"]["links"] = [_link(link) for link in links]
