@@ -5,6 +5,7 @@ No container runs in the tests, and Grafana and Tempo cannot be had as programs:
 names are held against one another.  Exporter, Prometheus and Collector run with the shipped files, on other addresses.
 """
 
+import functools
 import json
 import os
 import re
@@ -26,8 +27,7 @@ from tests.boards import BOARDS, panels, targets
 from tests.collector import Collector
 from tests.peers import peer
 from tests.test_dashboards_live import SILENT
-from tools.preview.asked import put
-from tools.preview.asked import View
+from tools.preview.asked import View, put
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "compose"
@@ -73,7 +73,7 @@ def test_names_in_the_files_are_services() -> None:
     """A host that a file names is a service of the example, or said to be another choice."""
     for path in (*FOLDER.glob("*.y*ml"), *FOLDER.glob("grafana/**/*.yml")):
         text = re.sub(r"(?m)^\s*#.*$", "", path.read_text("utf-8"))
-        hosts = {found for found in re.findall(r"(?:http://|ws://|[\s\[\"])([a-z]+):\d{4}\b", text)}
+        hosts = set(re.findall(r"(?:http://|ws://|[\s\[\"])([a-z]+):\d{4}\b", text))
         assert hosts <= {*COMPOSE["services"], "jaeger"}, path.name
 
 
@@ -191,6 +191,11 @@ def test_an_exemplar_leads_to_a_span(together: Together) -> None:
     together.until(known, "the trace of an exemplar")
 
 
+def answered(together: Together, expr: str) -> bool:
+    """Whether a query has data."""
+    return bool(together.get("query", query=expr)["result"])
+
+
 def test_the_exporters_own_panels_have_data(together: Together) -> None:
     """Those that a simulated history cannot fill."""
     own = {title for uid, title in SILENT if uid == "rtc-exporter"} - {"Folded into other"}
@@ -198,7 +203,7 @@ def test_the_exporters_own_panels_have_data(together: Together) -> None:
     for panel, target in targets(BOARDS["rtc-exporter"]):
         if panel["title"] in own:
             expr = put(target["expr"].replace("$__rate_interval", "10s"), seen.values, seen)
-            together.until(lambda expr=expr: together.get("query", query=expr)["result"], panel["title"])
+            together.until(functools.partial(answered, together, expr), panel["title"])
 
 
 def test_prometheus_has_loaded_the_rules(together: Together) -> None:

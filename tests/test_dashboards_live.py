@@ -43,7 +43,6 @@ SILENT = {
     ("rtc-exporter", "Garbage collections a second"): "as above",
     ("rtc-exporter", "Folded into other"): "a history has no client that makes up labels",
     ("rtc-participant", "Pressure on the machine"): "no recorded browser tells it",
-    ("rtc-participant", "Sending held back"): "the made-up call does not tell it",
     ("rtc-contact-centre", "Headsets and microphones now"): "no recording has an issue of a device",
     ("rtc-contact-centre", "Device issues"): "no recording has an issue of a device",
     ("rtc-voice-agents", "Stages of the agent, p95"): "the simulated agent does not tell its stages",
@@ -135,7 +134,8 @@ def test_every_variable_has_values(uid: str, stores: Stores) -> None:
             selector, _, label = put(variable["definition"], seen.values, seen)[len("label_values(") : -1].rpartition(
                 ", "
             )
-            found = store.get(f"label/{label}/values", **{"match[]": selector, "start": seen.start, "end": seen.end})
+            asked: dict[str, str | float] = {"match[]": selector, "start": seen.start, "end": seen.end}
+            found = store.get(f"label/{label}/values", **asked)
             assert found, name
 
 

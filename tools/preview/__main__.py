@@ -8,28 +8,16 @@ import tempfile
 from collections.abc import Mapping
 from itertools import groupby
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from tools.preview.asked import View, look
 from tools.preview.served import Served, served
+from tools.preview.views import VIEWS, Picture
 from tools.store.scenarios import HOUR, START
 
 PAGE = Path(__file__).parent / "page.html"
 WIDTH, UNIT, HEAD = 1680, 38, 110
 PACKAGES = Path.home() / ".cache" / "rtc-exporter" / "peers" / "usr" / "bin"
-
-
-class Picture(NamedTuple):
-    """A dashboard in a scenario: from and to in hours of the history; ``open`` shows closed rows too."""
-
-    name: str
-    scenario: str
-    uid: str
-    begin: float
-    end: float
-    values: Mapping[str, str] = {}
-    open: bool = False
-    rows: int = 0
 
 
 def height(board: Mapping[str, Any], is_open: bool) -> int:
@@ -55,8 +43,8 @@ def take(store: Served, picture: Picture, folder: Path, chromium: str) -> Path:
         page.write_text(PAGE.read_text("utf-8"), "utf-8")
         (Path(work) / "data.js").write_text(f"const DATA = {json.dumps(told)};", "utf-8")
         command = [
-            chromium, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", f"--user-data-dir={work}/profile",
-            f"--window-size={WIDTH},{tall}", f"--screenshot={out}", page.as_uri(),
+            chromium, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
+            f"--user-data-dir={work}/profile", f"--window-size={WIDTH},{tall}", f"--screenshot={out}", page.as_uri(),
         ]  # fmt: skip
         subprocess.run(command, check=True, timeout=120, capture_output=True)
     return out
@@ -64,8 +52,6 @@ def take(store: Served, picture: Picture, folder: Path, chromium: str) -> Path:
 
 def main() -> int:
     """Draw what is asked for."""
-    from tools.preview.views import VIEWS
-
     parser = argparse.ArgumentParser(prog="python -m tools.preview", description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("names", nargs="*", help="default: all")

@@ -58,7 +58,7 @@ def put(text: str, values: Mapping[str, str], view: View) -> str:
 
 def ask(store: Served, view: View, panel: Mapping[str, Any], values: Mapping[str, str]) -> list[list[dict[str, Any]]]:
     """The series of each query of a panel."""
-    found = []
+    found: list[list[dict[str, Any]]] = []
     for target in panel.get("targets", ()):
         if "expr" not in target:
             found.append([])

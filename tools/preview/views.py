@@ -1,7 +1,24 @@
 """Which pictures there are: each dashboard in the fault that it is for."""
 
-from tools.preview.__main__ import Picture
+from collections.abc import Mapping
+from typing import NamedTuple
 
+
+class Picture(NamedTuple):
+    """A dashboard in a scenario: from and to in hours of the history; ``open`` shows closed rows too."""
+
+    name: str
+    scenario: str
+    uid: str
+    begin: float
+    end: float
+    values: Mapping[str, str] = {}
+    open: bool = False
+    rows: int = 0
+
+
+CALL = {"session": "weekly-planning"}
+KIM = {**CALL, "participant": "kim"}
 VIEWS = (
     Picture("overview", "country", "rtc-overview", 0.5, 2.74, open=True),
     Picture("network", "country", "rtc-network", 0.5, 2.74),
@@ -11,9 +28,9 @@ VIEWS = (
     Picture("voice-agents", "agent", "rtc-voice-agents", 0.5, 2.74),
     Picture("exporter", "exporter", "rtc-exporter", 0.5, 2.45),
     Picture("servers", "country", "rtc-servers", 0.5, 2.74),
-    Picture("session", "participant", "rtc-session", 1.9, 2.7, {"session": "weekly-planning"}),
-    Picture("participant", "participant", "rtc-participant", 1.9, 2.7, {"session": "weekly-planning", "participant": "kim"}),
+    Picture("session", "participant", "rtc-session", 1.9, 2.7, CALL),
+    Picture("participant", "participant", "rtc-participant", 1.9, 2.7, KIM),
     Picture("walkthrough-1", "participant", "rtc-overview", 1.5, 2.7, rows=26),
-    Picture("walkthrough-2", "participant", "rtc-session", 1.9, 2.7, {"session": "weekly-planning"}, rows=32),
-    Picture("walkthrough-3", "participant", "rtc-participant", 1.9, 2.7, {"session": "weekly-planning", "participant": "kim"}, rows=33),
+    Picture("walkthrough-2", "participant", "rtc-session", 1.9, 2.7, CALL, rows=32),
+    Picture("walkthrough-3", "participant", "rtc-participant", 1.9, 2.7, KIM, rows=33),
 )  # fmt: skip

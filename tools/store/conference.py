@@ -34,7 +34,7 @@ Objects = dict[str, dict[str, Member]]
 
 def records(start: float, end: float, begin: float, over: float) -> Iterator[tuple[float, int, Record]]:
     """The call from ``start`` to ``end``; kim's network is bad from ``begin`` to ``over``."""
-    chance = random.Random(SESSION)  # noqa: S311 - not for secrets
+    chance = random.Random(SESSION)
     number = 0
     states: dict[str, Objects] = {name: {} for name in PEOPLE}
     told: list[tuple[float, Record]] = []
@@ -83,7 +83,10 @@ def _grow(objects: Objects, name: str, is_bad: bool, chance: random.Random, now:
                 totalEncodeTime=FRAMES * 0.006,
                 retransmittedPacketsSent=lost,
             )
-            sent["qualityLimitationReason"] = "bandwidth" if mine else "none"
+            reason = "bandwidth" if mine else "none"
+            sent["qualityLimitationReason"] = reason
+            for each in ("bandwidth", "cpu", "none"):
+                _add(sent, **{f"qualityLimitationDurations.{each}": EVERY if each == reason else 0.0})
             sent |= {"framesPerSecond": 30.0, "frameWidth": 1280, "frameHeight": 720}
             _add(source, frames=FRAMES)
             source |= {"framesPerSecond": 30.0, "width": 1280, "height": 720}
@@ -118,7 +121,8 @@ def _receive(objects: Objects, other: str, kind: str, codec: str, is_bad: bool, 
         _add(
             stream, totalSamplesReceived=SAMPLES, totalSamplesDuration=EVERY, totalAudioEnergy=0.1,
             concealedSamples=round(SAMPLES * lost / PACKETS[kind] * 0.8), silentConcealedSamples=0,
-            concealmentEvents=lost, jitterBufferDelay=SAMPLES * (0.12 if is_bad else 0.04), jitterBufferEmittedCount=SAMPLES,
+            concealmentEvents=lost, jitterBufferEmittedCount=SAMPLES,
+            jitterBufferDelay=SAMPLES * (0.12 if is_bad else 0.04),
         )  # fmt: skip
         stream["audioLevel"] = 0.14
         return
@@ -126,8 +130,8 @@ def _receive(objects: Objects, other: str, kind: str, codec: str, is_bad: bool, 
     frames = round(FRAMES * (1 - frozen / EVERY))
     _add(
         stream, framesReceived=frames, framesDecoded=frames, keyFramesDecoded=1, totalDecodeTime=frames * 0.004,
-        freezeCount=2 if is_bad else 0, totalFreezesDuration=frozen, jitterBufferDelay=frames * (0.15 if is_bad else 0.05),
-        jitterBufferEmittedCount=frames, framesDropped=0,
+        freezeCount=2 if is_bad else 0, totalFreezesDuration=frozen, framesDropped=0,
+        jitterBufferEmittedCount=frames, jitterBufferDelay=frames * (0.15 if is_bad else 0.05),
     )  # fmt: skip
     stream |= {"framesPerSecond": frames / EVERY, "frameWidth": 1280, "frameHeight": 720}
 
