@@ -103,14 +103,20 @@ def free(number: int) -> list[str]:
 class Together:
     """Everything that runs, and where."""
 
-    def __init__(self, tempo: Collector, prometheus: str) -> None:
+    def __init__(self, tempo: Collector, prometheus: str, alertmanager: str) -> None:
         self.tempo = tempo
         self._prometheus = prometheus
+        self._alertmanager = alertmanager
 
     def get(self, path: str, **parameters: str | float) -> Any:
         """An answer of Prometheus."""
         with urlopen(f"http://{self._prometheus}/api/v1/{path}?{urlencode(parameters)}", timeout=10) as answer:
             return json.load(answer)["data"]
+
+    def alerts(self) -> set[str]:
+        """Names of the alerts that Alertmanager knows."""
+        with urlopen(f"http://{self._alertmanager}/api/v2/alerts", timeout=10) as answer:
+            return {alert["labels"]["alertname"] for alert in json.load(answer)}
 
     def until(self, condition: Callable[[], object], what: str) -> None:
         """Wait for something that is about to come."""
@@ -130,10 +136,11 @@ def together(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Together]:
     """Exporter, demo, Prometheus and Collector with the shipped files; a second Collector stands where Tempo would."""
     folder = tmp_path_factory.mktemp("compose")
     tempo = Collector(folder)
-    ingest, admin, http, grpc, prometheus = free(5)
+    ingest, admin, http, grpc, prometheus, alertmanager = free(6)
     moved = {
         "exporter:9464": admin, "tempo:4317": tempo.grpc, "0.0.0.0:4318": http, "0.0.0.0:4317": grpc,
-        "scrape_interval: 15s": "scrape_interval: 1s",
+        "alertmanager:9093": alertmanager, "scrape_interval: 15s": "scrape_interval: 1s",
+        "evaluation_interval: 30s": "evaluation_interval: 5s",
     }  # fmt: skip
     (folder / "rules").mkdir()
     (folder / "rules" / "rtc.rules.yml").write_bytes((ROOT / "alerts" / "rtc.small.rules.yml").read_bytes())
@@ -149,9 +156,16 @@ def together(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Together]:
     own = [sys.executable, "-m", "rtc_exporter"]
     flags = [each for each in COMPOSE["services"]["prometheus"]["command"] if each.startswith("--enable-feature")]
     storage = [f"--storage.tsdb.path={folder / 'tsdb'}", f"--web.listen-address={prometheus}"]
+    alerting = [f"--storage.path={folder / 'alertmanager'}", f"--web.listen-address={alertmanager}"]
     commands = (
         [peer("otelcol"), f"--config={folder / 'collector.yaml'}"],
         [*own, "serve"],
+        [
+            peer("prometheus-alertmanager"),
+            f"--config.file={FOLDER / 'alertmanager.yml'}",
+            *alerting,
+            "--cluster.listen-address=",
+        ],
         [*own, *demo],
         [peer("prometheus"), f"--config.file={folder / 'prometheus.yml'}", *storage, *flags],
     )
@@ -159,11 +173,12 @@ def together(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Together]:
         tempo.start()
         stack.callback(tempo.stop)
         log = stack.enter_context((folder / "log").open("wb"))
+        found = Together(tempo, prometheus, alertmanager)
         for command in commands:
             process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
             stack.callback(process.wait)
             stack.callback(process.terminate)
-        yield Together(tempo, prometheus)
+        yield found
 
 
 def test_calls_arrive_in_prometheus(together: Together) -> None:
@@ -204,6 +219,11 @@ def test_the_exporters_own_panels_have_data(together: Together) -> None:
         if panel["title"] in own:
             expr = put(target["expr"].replace("$__rate_interval", "10s"), seen.values, seen)
             together.until(functools.partial(answered, together, expr), panel["title"])
+
+
+def test_alerts_arrive_in_alertmanager(together: Together) -> None:
+    """The watchdog, which always fires."""
+    together.until(lambda: "RTCWatchdog" in together.alerts(), "the watchdog")
 
 
 def test_prometheus_has_loaded_the_rules(together: Together) -> None:

@@ -52,9 +52,8 @@ class Served(NamedTuple):
         return list(self.get("query_range", query=expr, start=start, end=end, step=step)["result"])
 
 
-@contextlib.contextmanager
-def served(scenario: str, programs: Mapping[str, str]) -> Iterator[Served]:
-    """Serve a history, by the paths of ``prometheus`` and ``promtool``."""
+def prepare(scenario: str, programs: Mapping[str, str]) -> Path:
+    """The folder of a store, by the paths of ``prometheus`` and ``promtool``; made where it is not there."""
     rules = hashlib.sha256(RULES.read_bytes()).hexdigest()[:8]
     folder = BLOCKS / f"{version()}-{rules}" / scenario
     if not (folder / "complete").exists():
@@ -66,7 +65,13 @@ def served(scenario: str, programs: Mapping[str, str]) -> Iterator[Served]:
             _alert(Served(address), START + SCENARIOS[scenario].hours * HOUR, folder, programs["promtool"])
         (folder / "complete").touch()
         _forget()
-    with serving(folder, programs["prometheus"]) as address:
+    return folder
+
+
+@contextlib.contextmanager
+def served(scenario: str, programs: Mapping[str, str]) -> Iterator[Served]:
+    """Serve a history."""
+    with serving(prepare(scenario, programs), programs["prometheus"]) as address:
         yield Served(address)
 
 
