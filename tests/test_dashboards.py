@@ -512,6 +512,15 @@ def test_every_dashboard_leads_on(uid: str) -> None:
     assert uid == "rtc-exporter" or list(links(BOARDS[uid]))
 
 
+def test_values_in_links_are_encoded() -> None:
+    """An id may have a space, a plus or an ampersand in it."""
+    for board in BOARDS.values():
+        for title, url in links(board):
+            if url.startswith("/d/"):
+                values = re.findall(r"\$\{__(?:value|data|field)[^}]*\}", url)
+                assert [value for value in values if ":percentencode" not in value] == [], title
+
+
 def test_links_of_tables_name_columns() -> None:
     """A link that reads another column of its row reads one that is there."""
     for board in BOARDS.values():

@@ -61,7 +61,7 @@ def to(uid: str, **variables: str) -> str:
 
 def cell(title: str) -> str:
     """The value of another column of the row that was clicked."""
-    return f'${{__data.fields["{title}"]}}'
+    return f'${{__data.fields["{title}"]:percentencode}}'
 
 
 def chosen(

@@ -36,7 +36,7 @@ BOARD = Board(
                   [Column("geo_country_iso_code", "Country"), Column("Value #A", "At least", "percentunit", SHARE, decimals=1), Column("Value #B", "Minutes", "short", decimals=0)], w=12, h=11),
             rows("places", "Country and network", "Poor and bad call time, sorted by what is certain of it.",
                  [Target("places_share"), Target("places_bound"), Target("places_minutes")],
-                 [Column("geo_country_iso_code", "Country", width=90, links=[again("Only ${__value.text}", "rtc-network", country="${__value.raw}")]), Column("network_connection_type", "Network"),
+                 [Column("geo_country_iso_code", "Country", width=90, links=[again("Only ${__value.text}", "rtc-network", country="${__value.raw:percentencode}")]), Column("network_connection_type", "Network"),
                   Column("Value #B", "At least", "percentunit", SHARE, decimals=1, width=100), Column("Value #A", "Poor or bad", "percentunit", decimals=1, width=110), Column("Value #C", "Minutes", "short", decimals=0, width=90)],
                  sort="At least", w=12, h=11),
         ]),

@@ -26,7 +26,9 @@ SHARE = ((None, "green"), (1 - _GOOD.objective, "orange"), (3 * (1 - _GOOD.objec
 def shared(title: str, where: str, field: str, uid: str, variable: str) -> list[Column]:
     """Columns of a comparison: the certain part of a share first, and how much stands behind it."""
     return [
-        Column(field, title, links=[again(f"{where} ${{__value.text}}", uid, **{variable: "${__value.raw}"})]),
+        Column(
+            field, title, links=[again(f"{where} ${{__value.text}}", uid, **{variable: "${__value.raw:percentencode}"})]
+        ),
         Column("Value #B", "At least", "percentunit", SHARE, width=90, decimals=1),
         Column("Value #A", "Poor or bad", "percentunit", width=105, decimals=1),
         Column("Value #C", "Minutes", "short", width=85, decimals=0),
@@ -62,10 +64,10 @@ BOARD = Board(
             rows("worst sessions", "Calls in trouble", "The fifteen calls whose worst participant has the lowest score now. Suspect is who has the gravest issue of their own, not one that comes from somebody else. "
                  "Click the session.",
                  [Target("worst_sessions"), Target("worst_sessions_people"), Target("worst_sessions_troubled"), Target("worst_sessions_suspect")],
-                 [Column("session_id", "Session", links=[again("Open ${__value.text}", "rtc-session", session="${__value.raw}")]),
+                 [Column("session_id", "Session", links=[again("Open ${__value.text}", "rtc-session", session="${__value.raw:percentencode}")]),
                   Column("Value #A", "Worst score", "short", falling(LIMITS.score), width=110, decimals=1),
                   Column("Value #B", "People", "short", width=75), Column("Value #C", "In trouble", "short", width=90),
-                  Column("rtc_participant_id", "Suspect", links=[again("Open ${__value.text}", "rtc-participant", session=cell("Session"), participant="${__value.raw}")]),
+                  Column("rtc_participant_id", "Suspect", links=[again("Open ${__value.text}", "rtc-participant", session=cell("Session"), participant="${__value.raw:percentencode}")]),
                   Column("rtc_issue", "Issue"), Column("rtc_side", "Whose", colours=SIDES, width=115)],
                  sort="Worst score", descending=False, w=16, h=9, empty="No live calls"),
             bars("issues now", "Issues now", "Participants that have an issue at this moment, by issue and by whose it is. docs/issues.md says what each means and what to do.",
@@ -84,7 +86,7 @@ BOARD = Board(
         ]),
         Row("Objectives and alerts", [
             bars("budgets", "Budget left, 30 days", "What is left of what each objective allows to go wrong in thirty days. Under zero: stop releasing what is risky.",
-                 [Target("budgets", "{{slo}}")], "percentunit", steps=LEFT, w=8, h=8, top=1, links=[again("Objective", "rtc-slo", slo="${__field.labels.slo}")]),
+                 [Target("budgets", "{{slo}}")], "percentunit", steps=LEFT, w=8, h=8, top=1, links=[again("Objective", "rtc-slo", slo="${__field.labels.slo:percentencode}")]),
             rows("alerts", "Alerts", "What fires now. The name leads to its runbook.",
                  [Target("alerts")],
                  [Column("alertname", "Alert", links=[Link("Runbook", Bases().runbooks + "/${__value.raw}.md")]), Column("severity", "Severity", colours=SEVERITIES, width=90),

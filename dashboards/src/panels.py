@@ -35,7 +35,6 @@ from grafana_foundation_sdk.models.dashboard import (
     DataTransformerConfig,
     DynamicConfigValue,
     FieldColorModeId,
-    MatcherConfig,
     Threshold,
     ThresholdsMode,
 )
@@ -136,6 +135,7 @@ def _named(builder: Any, colours: Mapping[str, str]) -> None:
 def number(
     key: str, title: str, why: str, targets: Sequence[Target], unit: str, *, steps: Steps = (), links: Sequence[Link] = (),
     w: int = 4, h: int = 4, decimals: int | None = None, empty: str = NO_DATA, names: bool = False, last: bool = False,
+    texts: Mapping[str, tuple[str, str]] = {},
 ) -> Panel:  # fmt: skip
     """One value that is read from afar, with its course behind it."""
     panel = stat.Panel().title(title).description(why).unit(unit).no_value(empty)
@@ -147,7 +147,7 @@ def number(
     if decimals is not None:
         panel.decimals(decimals)
     _asked(panel, [target._replace(instant=last) for target in targets])
-    return _json(panel, key, w, h, links)
+    return _mapped(_json(panel, key, w, h, links), texts)
 
 
 def lines(
@@ -212,7 +212,9 @@ def rows(
     order = {column.field: place for place, column in enumerate(columns)}
     names = {column.field: column.title for column in columns}
     told = {"indexByName": order, "renameByName": names, "includeByName": dict.fromkeys(order, True)}
-    panel.with_transformation(DataTransformerConfig(id_val="organize", options={**told, "excludeByName": {}}))
+    panel.with_transformation(
+        DataTransformerConfig(id_val="organize", options={**told, "excludeByName": {"Time": True}})
+    )
     for column in columns:
         panel.override_by_name(column.title, _properties(column))
     if sort:
@@ -255,6 +257,13 @@ def _mapping(texts: Mapping[str, tuple[str, str]]) -> list[dict[str, Any]]:
     return [{"type": "value", "options": options}]
 
 
+def _mapped(panel: Panel, texts: Mapping[str, tuple[str, str]]) -> Panel:
+    """The panel, with words and colours in place of values."""
+    if texts:
+        panel["fieldConfig"]["defaults"]["mappings"] = _mapping(texts)
+    return panel
+
+
 def states(
     key: str, title: str, why: str, targets: Sequence[Target], *, texts: Mapping[str, tuple[str, str]] = {},
     steps: Steps = (), unit: str = "short", links: Sequence[Link] = (), w: int = 12, h: int = 8, empty: str = NO_DATA,
@@ -262,15 +271,12 @@ def states(
     """What was the case when: a row for each series, coloured while it has a value."""
     panel = statetimeline.Panel().title(title).description(why).unit(unit).no_value(empty)
     panel.color_scheme(dashboard.FieldColor().mode(FieldColorModeId.THRESHOLDS)).thresholds(_steps(steps))
-    panel.fill_opacity(80).line_width(0).row_height(0.8).merge_values(True).insert_nulls(90_000)
+    panel.fill_opacity(80).line_width(0).row_height(0.8).merge_values(True)
     panel.show_value(models.VisibilityMode.AUTO).align_value(models.TimelineValueAlignment.LEFT)
     legend = common.VizLegendOptions().show_legend(False).display_mode(models.LegendDisplayMode.LIST)
     panel.legend(legend.placement(models.LegendPlacement.BOTTOM).calcs([]))
     _asked(panel, targets)
-    made = _json(panel, key, w, h, links)
-    if texts:
-        made["fieldConfig"]["defaults"]["mappings"] = _mapping(texts)
-    return made
+    return _mapped(_json(panel, key, w, h, links), texts)
 
 
 def bars(
@@ -297,7 +303,12 @@ def world(
     panel = geomap.Panel().title(title).description(why).unit("string").no_value(NO_DATA).thresholds(_steps(()))
     panel.with_transformation(DataTransformerConfig(id_val="merge", options={}))
     names = {column.field: column.title for column in columns}
-    told = {"indexByName": {}, "renameByName": names, "includeByName": dict.fromkeys(names, True), "excludeByName": {}}
+    told = {
+        "indexByName": {},
+        "renameByName": names,
+        "includeByName": dict.fromkeys(names, True),
+        "excludeByName": {"Time": True},
+    }
     panel.with_transformation(DataTransformerConfig(id_val="organize", options=told))
     for column in columns:
         panel.override_by_name(column.title, _properties(column))
@@ -342,8 +353,3 @@ def traces(key: str, title: str, why: str, traceql: str, *, w: int = 24, h: int 
     query = tempo.Dataquery().datasource(TEMPO).ref_id("A").query_type("traceql").query(traceql).limit(50)
     panel.with_target(query.table_type(tempo_models.SearchTableType.TRACES))
     return _json(panel, key, w, h)
-
-
-def matcher(name: str) -> MatcherConfig:
-    """Fields of this name."""
-    return MatcherConfig(id_val="byName", options=name)

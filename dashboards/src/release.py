@@ -37,8 +37,8 @@ BOARD = Board(
     "Worse: stop its roll-out, then see which issue it has more of, and click it.",
     [
         Row("Verdict", [
-            {**number("verdict", "Verdict", "Of poor and bad call time in the chosen range: worse or better only where the confidence intervals of both do not touch, and with 200 minutes of each. Two lines that cross say nothing.",
-                    [Target("release_verdict")], "short", steps=_SAID, w=6, h=5, last=True, empty="too little data")},
+            number("verdict", "Verdict", "Of poor and bad call time in the chosen range: worse or better only where the confidence intervals of both do not touch, and with 200 minutes of each. Two lines that cross say nothing.",
+                    [Target("release_verdict")], "short", steps=_SAID, w=6, h=5, last=True, empty="too little data", texts=_VERDICT),
             number("minutes new", "Minutes of the candidate", "How much call time stands behind the verdict.", [Target("release_minutes")], "short", decimals=0, w=4, h=5, last=True),
             number("minutes old", "Minutes of the baseline", "How much stands behind it; all others, unless chosen.", [Target("release_minutes_old")], "short", decimals=0, w=4, h=5, last=True),
             lines("adoption", "Adoption", "Live participants, by release.", [Target("adoption", "{{$axis}}")], "short", stack=True, w=10, h=5, right=True),
@@ -68,11 +68,3 @@ BOARD = Board(
     variables=[_AXIS, _NEW, _OLD],
     since="now-6h",
 )  # fmt: skip
-BOARD.rows[0].panels[0]["fieldConfig"]["defaults"]["mappings"] = [
-    {
-        "type": "value",
-        "options": {
-            value: {"text": text, "color": colour, "index": int(value)} for value, (text, colour) in _VERDICT.items()
-        },
-    }
-]

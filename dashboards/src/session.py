@@ -15,7 +15,7 @@ _DOCS = "https://example.com/rtc-exporter/docs/issues.md"
 
 def one(title: str = "Open ${__value.text}") -> Link:
     """To the participant of a row."""
-    return again(title, "rtc-participant", session="", participant="${__value.raw}")
+    return again(title, "rtc-participant", session="", participant="${__value.raw:percentencode}")
 
 
 def issue_column() -> Column:
@@ -70,7 +70,7 @@ BOARD = Board(
         ]),
         Row("When", [
             lines("session scores", "Score", "The worse of what each sends and receives. One line below the others: that participant. All fall at once: something that they share.",
-                  [Target("session_scores", "{{rtc_participant_id}}")], "short", steps=falling(LIMITS.score), low=1, top=4.5, w=12, links=[again("Open", "rtc-participant", session="", participant="${__field.labels.rtc_participant_id}")]),
+                  [Target("session_scores", "{{rtc_participant_id}}")], "short", steps=falling(LIMITS.score), low=1, top=4.5, w=12, links=[again("Open", "rtc-participant", session="", participant="${__field.labels.rtc_participant_id:percentencode}")]),
             states("session issues", "Issues over time", "Orange: users notice; red: the call is useless. The text says who has it, and whose it is: peer is somebody else.",
                    [Target("session_issues", "{{rtc_participant_id}} · {{rtc_side}}")], texts={"0": ("fine", "transparent"), "1": ("open", "orange"), "100": ("critical", "red")}, steps=_OPEN, empty="No issue in this range"),
             lines("session sent lost", "Lost of what each sends", "What the others do not get of a participant: who is high here ruins the call for all.",

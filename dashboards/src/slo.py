@@ -23,7 +23,7 @@ BOARD = Board(
         Row("Objectives", [
             rows("objectives", "Objectives", "What is wanted, what was bad over thirty days, what is left, and how many events stand behind it today.",
                  [Target("slo_error"), Target("slo_left"), Target("slo_events"), Target("slo_bad"), Target("slo_burn_1h")],
-                 [Column("slo", "Objective", links=[again("Only ${__value.text}", "rtc-slo", slo="${__value.raw}")]), Column("rtc_app_name", "Application", links=[again("Overview of ${__value.text}", "rtc-overview", app="${__value.raw}")]),
+                 [Column("slo", "Objective", links=[again("Only ${__value.text}", "rtc-slo", slo="${__value.raw:percentencode}")]), Column("rtc_app_name", "Application", links=[again("Overview of ${__value.text}", "rtc-overview", app="${__value.raw:percentencode}")]),
                   Column("Value #B", "Budget left", "percentunit", LEFT, decimals=1, width=110), Column("Value #E", "Burning now", "short", BURN, decimals=1, width=110),
                   Column("Value #A", "Bad, 30 days", "percentunit", decimals=2, width=110), Column("Value #D", "Bad, 1 day", "short", decimals=0, width=100), Column("Value #C", "Events, 1 day", "short", decimals=0, width=110)],
                  sort="Budget left", descending=False, w=16, h=10),
@@ -36,8 +36,8 @@ BOARD = Board(
             bars("forecast", "Budget left in a day", "If the last six hours go on.", [Target("slo_forecast", "{{slo}} {{rtc_app_name}}")], "percentunit", steps=LEFT, top=1, w=12),
         ]),
         Row("Who spends it", [
-            bars("slo countries", "Bad call time, by country", "Each country's part of all bad call time.", [Target("slo_countries", "{{geo_country_iso_code}}")], "percentunit", top=1, w=8, links=[again("Network", "rtc-network", country="${__field.labels.geo_country_iso_code}")], empty="No bad call time"),
-            bars("slo releases", "Bad call time, by release", "Each release's part.", [Target("slo_releases", "{{rtc_app_version}}")], "percentunit", top=1, w=8, links=[again("Release", "rtc-release", candidate="${__field.labels.rtc_app_version}")], empty="No bad call time"),
+            bars("slo countries", "Bad call time, by country", "Each country's part of all bad call time.", [Target("slo_countries", "{{geo_country_iso_code}}")], "percentunit", top=1, w=8, links=[again("Network", "rtc-network", country="${__field.labels.geo_country_iso_code:percentencode}")], empty="No bad call time"),
+            bars("slo releases", "Bad call time, by release", "Each release's part.", [Target("slo_releases", "{{rtc_app_version}}")], "percentunit", top=1, w=8, links=[again("Release", "rtc-release", candidate="${__field.labels.rtc_app_version:percentencode}")], empty="No bad call time"),
             rows("slo alerts", "Alerts", "Those that fire now.", [Target("slo_alerts")], [Column("alertname", "Alert", links=[Link("Runbook", Bases().runbooks + "/${__value.raw}.md")]), Column("slo", "Objective"), Column("window", "Window", width=80), Column("rtc_app_name", "Application")], w=8, empty="No alert fires"),
         ]),
     ],

@@ -55,7 +55,7 @@ BOARD = Board(
         ]),
         Row("Agents", [
             rows("agents", "Agents", "In the chosen range.", [Target("agents_p95"), Target("agents_slow"), Target("agents_pipeline"), Target("agents_way"), Target("agents_turns")],
-                 [Column("gen_ai_agent_name", "Agent", links=[again("Only ${__value.text}", "rtc-voice-agents", agent="${__value.raw}")]), Column("rtc_voice_framework", "Made with"),
+                 [Column("gen_ai_agent_name", "Agent", links=[again("Only ${__value.text}", "rtc-voice-agents", agent="${__value.raw:percentencode}")]), Column("rtc_voice_framework", "Made with"),
                   Column("Value #A", "p95", "s", TURN, decimals=2), Column("Value #B", f"Over {SLOW:g} s", "percentunit", _SHARES, decimals=1), Column("Value #C", "Agent, p95", "s", decimals=2), Column("Value #D", "Way, p95", "s", decimals=2), Column("Value #E", "Turns", "short", decimals=0)],
                  sort="p95", h=8, empty="No agent has answered"),
         ]),
