@@ -4,13 +4,14 @@ from dashboards.src.board import Board, Row, again, chosen
 from dashboards.src.judge import LIMITS, NONE_IS_GOOD, SIDES, Steps, falling, rising
 from dashboards.src.panels import Column, Link, Panel, Target, bars, lines, number, rows, states, traces, words
 from dashboards.src.queries import live
+from tools.rules import Bases
 
 SESSION = chosen("session", "Session", "The call; type its id, or choose one that was live in the range.",
                  f"label_values({live('rtc.participant.info')}, session_id)", one=True)  # fmt: skip
 #: A report comes each second or each few; a participant of whom nothing is heard for 20 s is gone or cut off.
 SILENT: Steps = ((None, "green"), (20.0, "orange"), (60.0, "red"))
 _OPEN: Steps = ((None, "transparent"), (1.0, "orange"), (100.0, "red"))
-_DOCS = "https://example.com/rtc-exporter/docs/issues.md"
+_DOCS = Bases().runbooks.removesuffix("/runbooks") + "/issues.md"
 
 
 def one(title: str = "Open ${__value.text}") -> Link:
