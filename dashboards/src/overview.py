@@ -55,7 +55,7 @@ BOARD = Board(
                    [Target("participants", "participants"), Target("sessions", "sessions")], "short", names=True, decimals=0, empty="Nobody"),
             number("setup p95", "Time to connect, p95", "19 of 20 connections are there within this time. Slow: look at the stages of setup on the network dashboard.",
                    [Target("setup_p95")], "s", steps=rising(LIMITS.setup_time), empty="No attempts", links=[again("Network", "rtc-network", app="")]),
-            number("firing", "Alerts firing", "Alerts of this product that fire now, the watchdog aside. They are listed below.",
+            number("firing", "Alerts firing", "Names of alerts that fire now, the watchdog aside. They are listed below.",
                    [Target("alerts_firing")], "short", steps=NONE_IS_GOOD, decimals=0, links=[again("Objectives", "rtc-slo", app="")]),
             number("arriving", "Reports a second", "Reports that clients send and that are taken. None: everything else here is blind, whatever its colour.",
                    [Target("reports_now")], "short", steps=SOME_IS_GOOD, decimals=0, empty="NO REPORTS", links=[again("Exporter", "rtc-exporter")]),

@@ -210,7 +210,7 @@ QUERIES: dict[str, str] = {
     "participants": f"sum({of('rtc.participants.active')})",
     "sessions": f"sum({of('rtc.sessions.active')})",
     "setup_p95": most(0.95, "rtc.setup.duration", 'rtc_setup_stage="total"', range=NOW),
-    "alerts_firing": f"count({_FIRING}) or vector(0)",
+    "alerts_firing": f"count(count by (alertname) ({_FIRING})) or vector(0)",
     "alerts": f"max by (alertname, severity, component, rtc_app_name, geo_country_iso_code, rtc_app_version, slo) ({_FIRING})",
     "reports_now": f"""sum(rate({ours('rtc.exporter.reports', 'rtc_outcome="accepted"')}[5m])) or vector(0)""",
     # ── whose

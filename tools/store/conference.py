@@ -91,8 +91,8 @@ def _grow(objects: Objects, name: str, is_bad: bool, chance: random.Random, now:
             _add(source, frames=FRAMES)
             source |= {"framesPerSecond": 30.0, "width": 1280, "height": 720}
         else:
-            _add(source, totalAudioEnergy=0.1, totalSamplesDuration=EVERY)
-            source["audioLevel"] = 0.14
+            _add(source, totalAudioEnergy=0.3, totalSamplesDuration=EVERY)
+            source["audioLevel"] = 0.25
         heard = _object(objects, f"told-{kind}", type="remote-inbound-rtp", localId=f"out-{kind}", **common)
         _add(heard, packetsLost=lost, packetsReceived=PACKETS[kind] - lost, roundTripTimeMeasurements=5)
         trip = (0.19 if mine else 0.035) * chance.uniform(0.8, 1.25)
@@ -119,12 +119,12 @@ def _receive(objects: Objects, other: str, kind: str, codec: str, is_bad: bool, 
     stream["jitter"] = (0.045 if is_bad else 0.004) * chance.uniform(0.8, 1.2)
     if kind == "audio":
         _add(
-            stream, totalSamplesReceived=SAMPLES, totalSamplesDuration=EVERY, totalAudioEnergy=0.1,
+            stream, totalSamplesReceived=SAMPLES, totalSamplesDuration=EVERY, totalAudioEnergy=0.3,
             concealedSamples=round(SAMPLES * lost / PACKETS[kind] * 0.8), silentConcealedSamples=0,
             concealmentEvents=lost, jitterBufferEmittedCount=SAMPLES,
             jitterBufferDelay=SAMPLES * (0.12 if is_bad else 0.04),
         )  # fmt: skip
-        stream["audioLevel"] = 0.14
+        stream["audioLevel"] = 0.25
         return
     frozen = chance.uniform(0.4, 1.4) if is_bad else 0.0
     frames = round(FRAMES * (1 - frozen / EVERY))
