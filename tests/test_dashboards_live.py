@@ -68,7 +68,6 @@ IN_TROUBLE: dict[str, set[str]] = {
     "rtc-release": {"Candidate and baseline", "Issues", "Minutes of the candidate", "Verdict"},
     "rtc-session": {"Issues over time", "Participants", "Who suffers from others", "Whose trouble it is"},
     "rtc-slo": {"Alerts"},
-    "rtc-voice-agents": {"Dead air for each turn"},
 }
 MOMENTS = ("healthy", "faulty", "recovered")
 

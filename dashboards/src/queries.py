@@ -199,7 +199,7 @@ _AUDIO = f'{KIND}="audio"'
 _WORST_SPEECH = f"min by ({WHO}) ({live('rtc.participant.score', _AUDIO)})"
 _RTT = "rtc.candidate_pair.round_trip_time"
 _PLACES = (f'{COUNTRY}=~"$country"', f'{NETWORK}=~"$network"')
-_AGENT = 'gen_ai_agent_name=~"$agent"'
+_AGENT, _NAMED = 'gen_ai_agent_name=~"$agent"', 'gen_ai_agent_name!=""'
 _FIRING = 'ALERTS{alertname=~"RTC.+",alertname!="RTCWatchdog",alertstate="firing"}'
 _SLO = 'slo=~"$slo",rtc_app_name=~"$app"'
 
@@ -329,7 +329,7 @@ QUERIES: dict[str, str] = {
     "way_p95": most(0.95, "rtc.voice.turn.transport.latency", _AGENT, range=NOW),
     "agent_p95": most(0.95, "rtc.voice.turn.pipeline.latency", _AGENT, range=NOW),
     "turn_spread": spread("rtc.voice.turn.latency", _AGENT),
-    "dead_air": f"60 * {part(rate('rtc.voice.dead_air.duration', _AGENT, part='sum'), rate('rtc.voice.turns', _AGENT))}",
+    "dead_air": some(rate("rtc.voice.dead_air.duration", _AGENT, part="sum"), rate("rtc.voice.turns", _AGENT)),
     "reprompted": some(rate("rtc.voice.turns", 'rtc_voice_outcome="reprompted"', _AGENT), rate("rtc.voice.turns", _AGENT)),
     "unanswered": some(rate("rtc.voice.turns", 'rtc_voice_outcome="no_response"', _AGENT), rate("rtc.voice.turns", _AGENT)),
     "barge_in": most(0.95, "rtc.voice.interruption.latency", _AGENT),
@@ -337,11 +337,11 @@ QUERIES: dict[str, str] = {
     "greeting": most(0.95, "rtc.voice.agent.first_audio", _AGENT),
     "gaps": f"60 * {rate('rtc.voice.gaps', _AGENT, by='rtc_voice_gap_cause')}",
     "stages": most(0.95, "rtc.voice.turn.stage.duration", _AGENT, by="rtc_voice_stage"),
-    "agents_p95": most(0.95, "rtc.voice.turn.latency", _AGENT, by="gen_ai_agent_name, rtc_voice_framework", range=RANGE),
-    "agents_slow": over("rtc.voice.turn.latency", 1.5, _AGENT, by="gen_ai_agent_name, rtc_voice_framework", range=RANGE),
-    "agents_pipeline": most(0.95, "rtc.voice.turn.pipeline.latency", _AGENT, by="gen_ai_agent_name, rtc_voice_framework", range=RANGE),
-    "agents_way": most(0.95, "rtc.voice.turn.transport.latency", _AGENT, by="gen_ai_agent_name, rtc_voice_framework", range=RANGE),
-    "agents_turns": more("rtc.voice.turns", _AGENT, 'gen_ai_agent_name!=""', by="gen_ai_agent_name, rtc_voice_framework"),
+    "agents_p95": most(0.95, "rtc.voice.turn.latency", _AGENT, _NAMED, by="gen_ai_agent_name, rtc_voice_framework", range=RANGE),
+    "agents_slow": over("rtc.voice.turn.latency", 1.5, _AGENT, _NAMED, by="gen_ai_agent_name, rtc_voice_framework", range=RANGE),
+    "agents_pipeline": most(0.95, "rtc.voice.turn.pipeline.latency", _AGENT, _NAMED, by="gen_ai_agent_name, rtc_voice_framework", range=RANGE),
+    "agents_way": most(0.95, "rtc.voice.turn.transport.latency", _AGENT, _NAMED, by="gen_ai_agent_name, rtc_voice_framework", range=RANGE),
+    "agents_turns": more("rtc.voice.turns", _AGENT, _NAMED, by="gen_ai_agent_name, rtc_voice_framework"),
     "voice_burn": f'max by (slo) (rtc_slo:error:ratio_rate1h{{slo=~"voice-.+",{APPS}}} / on (slo) group_left () (1 - rtc_slo:objective:ratio))',
     # ── contact centre
     "centre_classes": f"""{part(rate('rtc.participant.quality.time', by='rtc_quality'), scalar(rate("rtc.participant.quality.time")))}""",

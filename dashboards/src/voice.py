@@ -47,7 +47,7 @@ BOARD = Board(
         ]),
         Row("How smoothly", [
             lines("silence", "No answer, and asked again", "Shares of turns.", [Target("unanswered", "no answer"), Target("reprompted", "asked again")], "percentunit", steps=_NO_ANSWER, w=6),
-            lines("dead air", "Dead air for each turn", "Silence of more than two seconds while an answer is owed, for sixty turns.", [Target("dead_air", "seconds in 60 turns")], "s", empty="No dead air", w=6),
+            lines("dead air", "Dead air for each turn", "Silence of more than two seconds while an answer is owed, for each turn.", [Target("dead_air", "silence")], "s", w=6),
             lines("barge in", "Stopping when interrupted, p95", "From the user's first sound to the agent's last. Over half a second feels rude.", [Target("barge_in", "p95")], "s", empty="Nobody interrupts", steps=((None, "green"), (0.5, "orange"), (1.0, "red")), w=6),
             lines("interruptions", "Interruptions a minute", "False: the agent stopped for nobody. Ignored: it went on. By agent: it cut in.", [Target("interruptions", "{{rtc_voice_interruption}}")], "short", stack=True, w=6),
             lines("gaps", "Gaps in the agent's speech a minute", "Network: packets were late. Pipeline: speech was not made in time.", [Target("gaps", "{{rtc_voice_gap_cause}}")], "short", stack=True, colours=_CAUSES, w=12, h=7),
