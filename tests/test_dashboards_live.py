@@ -64,7 +64,7 @@ IN_TROUBLE: dict[str, set[str]] = {
     "rtc-contact-centre": {"Worst agents now"},
     "rtc-network": {"Errors of STUN and TURN servers"},
     "rtc-overview": {"Alerts", "Issues now", "Calls in trouble"},
-    "rtc-participant": {"Issues now"},
+    "rtc-participant": {"Issues now", "Issues over time"},
     "rtc-release": {"Candidate and baseline", "Issues", "Minutes of the candidate", "Verdict"},
     "rtc-session": {"Issues over time", "Participants", "Who suffers from others", "Whose trouble it is"},
     "rtc-slo": {"Alerts"},
