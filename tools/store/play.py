@@ -14,6 +14,7 @@ from rtc_exporter.export import prometheus
 from rtc_exporter.model import Record, Report
 from rtc_exporter.pipeline import Pipeline, PipelineSettings
 from tools.queries import JOB
+from tools.store import conference
 from tools.store.cast import parts, perform
 from tools.store.scenarios import HOUR, START, Scenario, calls
 
@@ -35,6 +36,13 @@ class History(NamedTuple):
 
 def records(scenario: Scenario) -> Iterator[tuple[float, int, Record]]:
     """Everything that clients tell in a history, in the order of time."""
+    if scenario.name != "participant":
+        return _recorded(scenario)
+    begin, over = START + scenario.begin * HOUR, START + scenario.end * HOUR
+    return heapq.merge(_recorded(scenario), conference.records(begin - HOUR / 2, over + HOUR / 2, begin, over))
+
+
+def _recorded(scenario: Scenario) -> Iterator[tuple[float, int, Record]]:
     queue: list[tuple[float, int, Record]] = []
     number = 0
     for call in calls(scenario):

@@ -78,6 +78,7 @@ SCENARIOS: dict[str, Scenario] = {row.name: row for row in (
              frozenset({("RTCReleaseRegression", "meet"), ("RTCSignalingErrors", "meet")})),
     Scenario("agent", "The voice agent becomes slow.", 3.5, 200, 2.0, 2.75,
              frozenset({("RTCVoicePipelineBurn", "support")}), "support"),
+    Scenario("participant", "One of five in a call has a bad uplink, and all hear it: nobody is to be woken.", 3.5, 200, 2.0, 2.75),
     Scenario("exporter", "The exporter is down, and begins anew.", 3.5, 200, 2.0, 2.5,
              frozenset({("RTCExporterAllDown", "")})),
 )}

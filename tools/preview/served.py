@@ -1,0 +1,109 @@
+"""
+A real Prometheus that serves a simulated history, with recorded series and alerts, as if it had been there.
+
+What alerts would have said is asked of Prometheus with their own expressions and waiting times, since promtool does
+not fill alerts in.  Stores are kept between runs, outside of the checkout, by what they were made of.
+"""
+
+import contextlib
+import hashlib
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
+from urllib.request import urlopen
+
+from tools.rules import groups
+from tools.runbooks import ROOT
+from tools.slos import seconds
+from tools.store.blocks import PATIENCE, create, record, serving
+from tools.store.kept import CACHE, history, version
+from tools.store.scenarios import HOUR, SCENARIOS, START
+
+STEP = 60
+RULES = ROOT / "alerts" / "rtc.standard.rules.yml"
+BLOCKS = CACHE.parent / "blocks"
+#: Stores of this many versions are kept.
+VERSIONS = 3
+
+
+class Served(NamedTuple):
+    """A Prometheus on an address of this machine."""
+
+    address: str
+
+    def get(self, path: str, **parameters: str | float) -> Any:
+        """The data of an answer."""
+        with urlopen(f"http://{self.address}/api/v1/{path}?{urlencode(parameters)}", timeout=60) as answer:
+            return json.load(answer)["data"]
+
+    def instant(self, expr: str, at: float) -> list[dict[str, Any]]:
+        """Series with one value each."""
+        data = self.get("query", query=expr, time=at)
+        if data["resultType"] == "scalar":
+            return [{"metric": {}, "value": data["result"]}]
+        return list(data["result"])
+
+    def range(self, expr: str, start: float, end: float, step: float) -> list[dict[str, Any]]:
+        """Series with a value for each step."""
+        return list(self.get("query_range", query=expr, start=start, end=end, step=step)["result"])
+
+
+def prepare(scenario: str, programs: Mapping[str, str]) -> Path:
+    """The folder of a store, by the paths of ``prometheus`` and ``promtool``; made where it is not there."""
+    rules = hashlib.sha256(RULES.read_bytes()).hexdigest()[:8]
+    folder = BLOCKS / f"{version()}-{rules}" / scenario
+    if not (folder / "complete").exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        found = history(SCENARIOS[scenario])
+        create(found, folder, programs["promtool"])
+        record(found, folder, RULES, programs["prometheus"], programs["promtool"])
+        with serving(folder, programs["prometheus"]) as address:
+            _alert(Served(address), START + SCENARIOS[scenario].hours * HOUR, folder, programs["promtool"])
+        (folder / "complete").touch()
+        _forget()
+    return folder
+
+
+@contextlib.contextmanager
+def served(scenario: str, programs: Mapping[str, str]) -> Iterator[Served]:
+    """Serve a history."""
+    with serving(prepare(scenario, programs), programs["prometheus"]) as address:
+        yield Served(address)
+
+
+def _forget() -> None:
+    """Drop the oldest versions."""
+    for folder in sorted(BLOCKS.iterdir(), key=lambda path: path.stat().st_mtime)[:-VERSIONS]:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _alert(store: Served, end: float, folder: Path, promtool: str) -> None:
+    lines = ["# TYPE ALERTS gauge"]
+    for group in groups("standard"):
+        for rule in group["rules"]:
+            if "alert" in rule:
+                lines += _said(store, rule, end)
+    text = folder / "alerts.openmetrics"
+    text.write_text("\n".join([*lines, "# EOF\n"]), encoding="utf-8")
+    command = [promtool, "tsdb", "create-blocks-from", "openmetrics", "--quiet", str(text), str(folder)]
+    subprocess.run(command, check=True, timeout=PATIENCE, capture_output=True)
+    text.unlink()
+
+
+def _said(store: Served, rule: dict[str, Any], end: float) -> Iterator[str]:
+    """What an alert would have said: it fires once its expression has held for its time."""
+    wait = seconds(rule["for"]) if "for" in rule else 0
+    for series in store.range(rule["expr"], START, end, STEP):
+        own = {name: value for name, value in series["metric"].items() if name != "__name__"}
+        labels = {**own, **rule["labels"], "alertname": rule["alert"], "alertstate": "firing"}
+        told = ",".join(f"{name}={json.dumps(value)}" for name, value in sorted(labels.items()))
+        since = last = -1.0
+        for moment, _ in series["values"]:
+            since = moment if moment - last > STEP else since
+            last = moment
+            if moment - since >= wait:
+                yield f"ALERTS{{{told}}} 1 {moment:.0f}"
