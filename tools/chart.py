@@ -68,7 +68,7 @@ def _values(node: yaml.MappingNode, lines: list[str], above: str) -> Iterator[Va
         help, extra = _comment(lines, key.start_mark.line)
         default = yaml.safe_load(yaml.serialize(value))
         has_inner = isinstance(value, yaml.MappingNode) and any(
-            _comment(lines, child.start_mark.line)[0] or isinstance(grandchild, yaml.MappingNode) and not help
+            _comment(lines, child.start_mark.line)[0] or (isinstance(grandchild, yaml.MappingNode) and not help)
             for child, grandchild in value.value
         )
         inner = tuple(_values(value, lines, f"{path}.")) if has_inner else ()

@@ -80,7 +80,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- range $name, $value := $settings }}
 {{ $name }} = {{ include "rtc-exporter.toml" $value }}
 {{- end }}
-{{ end }}
+{{- end }}
 {{- end }}
 {{- end }}
 
