@@ -25,9 +25,8 @@ LOGIN = "Name user and password in a file: --password-file."
 
 
 def _prometheus(name: str) -> str:
-    """What a metric of ours is called in an exposition; "" where this version has no such metric."""
-    metric = BY_NAME.get(name)
-    return metric.prometheus if metric else ""
+    """What a metric of ours is called in an exposition."""
+    return BY_NAME[name].prometheus
 
 
 def reach(patient: Patient) -> Finding:
@@ -151,9 +150,9 @@ def files(patient: Patient) -> Finding:
 
 
 def memory(patient: Patient) -> Finding:
-    """Of the limit that it knows, where it knows one."""
+    """Of the limit that it knows; not every version tells it."""
     used = patient.value("process_resident_memory_bytes")
-    limit, stage = (patient.value(_prometheus(f"rtc.exporter.memory.{name}")) for name in ("limit", "stage"))
+    limit, stage = (patient.value(f"rtc_exporter_memory_{name}") for name in ("limit_bytes", "stage"))
     if used is None:
         return skipped("it does not say how much memory it holds")
     said = f"{used / 2**20:.0f} MiB"

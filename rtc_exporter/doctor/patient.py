@@ -20,7 +20,7 @@ import jwt
 import requests
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as read_text
-from websockets.exceptions import InvalidHandshake, InvalidStatus
+from websockets.exceptions import InvalidHandshake, InvalidStatus, InvalidURI
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin, Subprotocol
 
@@ -143,6 +143,8 @@ class Patient:
         except InvalidStatus as exc:
             status = exc.response.status_code
             raise RefusedError(status, f"{shown} answers the upgrade with {status}", upgrade(status)) from None
+        except InvalidURI:
+            raise RefusedError(302, f"{shown} answers the upgrade with a redirect", upgrade(302)) from None
         except (InvalidHandshake, EOFError) as exc:
             raise TroubleError(f"{shown} does not speak WebSocket: {exc}", upgrade(0)) from None
         except (OSError, TimeoutError) as exc:

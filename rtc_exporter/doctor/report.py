@@ -82,26 +82,31 @@ def patient(args: argparse.Namespace) -> Patient:
 
 def examine(patient: Patient) -> Iterator[Result]:
     """All checks in their order."""
-    lost: set[str] = set()
+    #: Check that failed, or could not be made because of one -> the one that failed.
+    lost: dict[str, str] = {}
     for check in CHECKS:
-        finding = _finding(check, patient, lost)
-        # Who depends on what could not be looked at cannot be looked at either.
-        if finding.level is Level.FAILED or (finding.level is Level.SKIPPED and set(check.after) & lost):
-            lost.add(check.name)
+        missing = [need.value for need in check.needs if not need.is_met(patient)]
+        reasons = [lost[name] for name in check.after if name in lost]
+        if missing:
+            finding = skipped(f"needs {missing[0]}")
+        elif reasons:
+            finding = skipped(f"see {reasons[0]}")
+            lost[check.name] = reasons[0]
+        else:
+            finding = make(check, patient)
+        if finding.level is Level.FAILED:
+            lost[check.name] = check.name
         yield Result(check, finding)
 
 
-def _finding(check: Check, patient: Patient, lost: set[str]) -> Finding:
-    missing = [need.value for need in check.needs if not need.is_met(patient)]
-    if missing:
-        return skipped(f"needs {missing[0]}")
-    before = [name for name in check.after if name in lost]
-    if before:
-        return skipped(f"see {before[0]}")
+def make(check: Check, patient: Patient) -> Finding:
+    """Make one check."""
     try:
         return check.run(patient)
     except TroubleError as trouble:
         return failed(trouble.said, trouble.advice)
+    except Exception as exc:  # answers come from anywhere, and the other checks are worth making
+        return failed(f"the answer makes no sense to it: {type(exc).__name__}", "Is it what you think that answers?")
 
 
 # ── telling
