@@ -3,6 +3,9 @@
 import json
 import re
 import shutil
+import socket
+import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -530,3 +533,47 @@ def test_extra_manifests_are_rendered() -> None:
 def test_values_of_the_chart_are_yaml_that_helm_can_read() -> None:
     """The defaults alone are refused for want of an image, and for nothing else."""
     assert yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))["image"]["repository"] == ""
+
+
+# ── the program, started as a pod starts it
+
+
+def test_what_is_rendered_runs_and_its_test_passes(tmp_path: Path) -> None:
+    """The command, variables, file and Secret of a pod, on ports of our own; then the command of `helm test`."""
+    objects = render(CASES["default"], {"config.participants": {"limit": 100}})
+    (deployment,), (pod,) = of(objects, "Deployment"), of(objects, "Pod")
+    container, doctor = deployment["spec"]["template"]["spec"]["containers"][0], pod["spec"]["containers"][0]
+    ingest, admin = free(), free()
+    (tmp_path / "secret").write_text("0123456789abcdef0123456789abcdef")
+    (tmp_path / "toml").write_text(of(objects, "ConfigMap")[0]["data"]["rtc-exporter.toml"])
+    mounted = {
+        "/etc/rtc-exporter/token/token-secret": str(tmp_path / "secret"),
+        "/etc/rtc-exporter/config/rtc-exporter.toml": str(tmp_path / "toml"),
+        ":8080": f"127.0.0.1:{ingest}",
+        ":9464": f"127.0.0.1:{admin}",
+        "http://rtc-rtc-exporter:80": f"http://127.0.0.1:{ingest}",
+        "http://rtc-rtc-exporter-metrics:9464": f"http://127.0.0.1:{admin}",
+    }
+    env = {told["name"]: mounted[told["value"]] for told in container["env"]}
+    program = [sys.executable, "-m", "rtc_exporter"]
+    with subprocess.Popen([*program, *container["args"]], env=env, stderr=subprocess.PIPE, text=True) as running:
+        assert running.stderr is not None
+        try:
+            assert "clients at ws://" in running.stderr.readline()
+            args = [mounted.get(word, word) for word in doctor["args"]]
+            done = subprocess.run([*program, *args], env={}, capture_output=True, text=True, timeout=60, check=False)
+        finally:
+            running.terminate()
+            running.wait(60)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "ok       ingest-token          the token is taken" in done.stdout
+    assert running.returncode == 0
+
+
+def free() -> int:
+    """A port that nobody uses."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+        return port
