@@ -9,6 +9,7 @@ import hashlib
 import os
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
@@ -88,4 +89,8 @@ def _collector() -> str:
 
 
 #: What is built, and where the script that builds it puts it.
-BUILT = {"otelcol": _collector, "promtool-3": lambda: _pinned(PROMTOOL), "helm": lambda: _pinned(HELM)}
+BUILT: dict[str, Callable[[], str]] = {
+    "otelcol": _collector,
+    "promtool-3": lambda: _pinned(PROMTOOL),
+    "helm": lambda: _pinned(HELM),
+}

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,9 @@ from tests.charts import (
 )
 from tests.peers import peer
 from tools import chart
+from tools.limits import LIMITS, Limits
+from tools.rules import groups
+from tools.slos import SLOS
 
 #: The oldest that the chart promises, the one since which a pod can sleep before it ends, and the newest known.
 VERSIONS = ("1.25", "1.30", "1.34", "1.37")
@@ -62,7 +66,7 @@ def test_what_is_derived_is_as_it_would_be_made() -> None:
     assert chart.left_over(wanted) == []
 
 
-def test_rules_and_dashboards_equal_those_at_the_top() -> None:
+def test_dashboards_equal_those_at_the_top() -> None:
     """All of them, and nothing else."""
     for pattern, folder in chart.COPIES.items():
         above = {path.name: path.read_bytes() for path in ROOT.glob(pattern)}
@@ -78,7 +82,8 @@ def test_examples_are_what_the_chart_renders_to(case: str) -> None:
 
 def test_every_value_is_used() -> None:
     """A value that no template reads would be taken and do nothing."""
-    text = "\n".join(path.read_text(encoding="utf-8") for path in (CHART / "templates").rglob("*.*"))
+    files = (*(CHART / "templates").rglob("*.*"), *(CHART / "files").rglob("*.tpl"))
+    text = "\n".join(path.read_text(encoding="utf-8") for path in files)
 
     def leaves(rows: tuple[chart.Value, ...]) -> Iterator[str]:
         for row in rows:
@@ -136,7 +141,7 @@ def test_custom_resources_fit_their_definitions() -> None:
     monitor = json.loads(json.dumps(of(found, "ServiceMonitor")[0]))
     monitor["spec"]["endpoints"][0]["interval"] = "often"
 
-    assert {told["kind"] for told in found} >= {"HTTPRoute", "ServiceMonitor", "PodMonitor"}
+    assert {told["kind"] for told in found} >= {"HTTPRoute", "ServiceMonitor", "PodMonitor", "PrometheusRule"}
     assert complaints(found) == []
     assert complaints([monitor]) != []
 
@@ -437,6 +442,73 @@ def test_dashboards_fit_into_config_maps() -> None:
     assert [path.name for path in ROOT.glob("dashboards/*.json") if path.stat().st_size > 200_000] == []
 
 
+def rules_of(**values: Any) -> list[dict[str, Any]]:
+    """The groups of the PrometheusRule."""
+    told = {f"prometheusRule.{name}": value for name, value in {"enabled": True, **values}.items()}
+    (found,) = of(render(BASE, told, {"assumeCRDs": True}), "PrometheusRule")
+    groups: list[dict[str, Any]] = found["spec"]["groups"]
+    return groups
+
+
+@pytest.mark.parametrize("profile", LIMITS)
+def test_rules_equal_those_at_the_top(profile: str) -> None:
+    """Every group, rule and word, in the same order; in Helm 4 too."""
+    above = yaml.safe_load((ROOT / "alerts" / f"rtc.{profile}.rules.yml").read_text(encoding="utf-8"))["groups"]
+    values = {"assumeCRDs": True, "prometheusRule.enabled": True, "prometheusRule.profile": profile}
+
+    assert rules_of(profile=profile) == above
+    assert of(render(BASE, values, program=peer("helm")), "PrometheusRule")[0]["spec"]["groups"] == above
+
+
+@pytest.mark.parametrize("profile", LIMITS)
+def test_objectives_and_thresholds_are_values(profile: str) -> None:
+    """Every one of them, each changed: what Helm renders is what our own code makes of the same numbers."""
+    changed = {row.name: round(getattr(LIMITS[profile], row.name) * 1.5, 6) for row in fields(Limits)}
+    for row in fields(Limits):
+        if isinstance(getattr(LIMITS[profile], row.name), int):
+            changed[row.name] = int(changed[row.name]) + 1
+    objectives = {slo.name: round(0.901 + 0.0123 * number, 6) for number, slo in enumerate(SLOS)}
+    slos = [slo._replace(objective=objectives[slo.name]) for slo in SLOS]
+
+    wanted = groups(profile, limits=replace(LIMITS[profile], **changed), slos=slos)
+
+    assert rules_of(profile=profile, thresholds=changed, objectives=objectives) == wanted
+    assert wanted != groups(profile)
+
+
+def test_rules_can_be_bent() -> None:
+    """Groups and alerts left out, severities, times, labels, places."""
+    found = rules_of(
+        disabledGroups=["rtc.alerts.turn"], disabledAlerts=["RTCExporterAbsent"], alertLabels={"cluster": "eu-1"},
+        severityOverrides={"RTCNoReports": "critical"}, forOverrides={"RTCNoReports": "1h"},
+        runbookBaseUrl="https://wiki.example/rtc/", grafanaBaseUrl="https://grafana.example/d",
+        extraGroups=[{"name": "mine", "rules": [{"record": "a", "expr": "1"}]}],
+    )  # fmt: skip
+    alerts = {rule["alert"]: rule for group in found for rule in group["rules"] if "alert" in rule}
+    rule = alerts["RTCNoReports"]
+
+    assert "rtc.alerts.turn" not in [group["name"] for group in found]
+    assert found[-1] == {"name": "mine", "rules": [{"record": "a", "expr": "1"}]}
+    assert "RTCExporterAbsent" not in alerts
+    assert {told["labels"]["cluster"] for told in alerts.values()} == {"eu-1"}
+    assert (rule["labels"]["severity"], rule["for"]) == ("critical", "1h")
+    assert rule["annotations"]["runbook_url"] == "https://wiki.example/rtc/RTCNoReports.md"
+    assert rule["annotations"]["dashboard_url"].startswith("https://grafana.example/d/rtc-exporter?var-")
+
+
+@pytest.mark.parametrize("case", ["full", "small"])
+def test_promtool_takes_the_rules(case: str, tmp_path: Path) -> None:
+    """As the operator hands them to Prometheus."""
+    values = (
+        {"profile": "small", "thresholds": {"refused": 7}} if case == "small" else {"objectives": {"voice-turn": 0.99}}
+    )
+    (tmp_path / "rules.yml").write_text(yaml.safe_dump({"groups": rules_of(**values)}), encoding="utf-8")
+
+    assert "SUCCESS" in helm(
+        "check", "rules", "--lint=all", "--lint-fatal", str(tmp_path / "rules.yml"), program=peer("promtool")
+    )
+
+
 # ── values that are refused
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
@@ -491,6 +563,22 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "an end that comes too soon": ({"shutdown.terminationGracePeriodSeconds": 30}, "the end of a pod may take 45"),
     "headers for nobody": ({"otlp.headers.existingSecret": "x"}, "otlp.endpoint is empty"),
     "an endpoint without a port": ({"otlp.endpoint": "collector"}, "otlp.endpoint"),
+    "an alert that does not exist": (
+        {"assumeCRDs": True, "prometheusRule.enabled": True, "prometheusRule.disabledAlerts": ["RTCNo"]},
+        "prometheusRule names the alert RTCNo, wanted one of",
+    ),
+    "a severity of an alert that does not exist": (
+        {"assumeCRDs": True, "prometheusRule.enabled": True, "prometheusRule.severityOverrides": {"RTCNo": "info"}},
+        "prometheusRule names the alert RTCNo",
+    ),
+    "a group that does not exist": (
+        {"assumeCRDs": True, "prometheusRule.enabled": True, "prometheusRule.disabledGroups": ["rtc"]},
+        "prometheusRule.disabledGroups names rtc, wanted one of",
+    ),
+    "a threshold that does not exist": ({"prometheusRule.thresholds": {"refusals": 7}}, "refusals"),
+    "a threshold of nothing": ({"prometheusRule.thresholds": {"refused": 0}}, "refused"),
+    "an objective that allows nothing": ({"prometheusRule.objectives": {"setup-success": 1}}, "setup-success"),
+    "an objective that allows too much": ({"prometheusRule.objectives": {"setup-success": 0.9}}, "setup-success"),
     "a dashboard that does not exist": (
         {"dashboards.enabled": True, "dashboards.exclude": ["x"]},
         "dashboards.exclude",

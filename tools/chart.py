@@ -1,5 +1,5 @@
 """
-Makes what is derived in ``helm/rtc-exporter``: schema, tables of the README, copies of rules and dashboards.
+Makes what is derived in ``helm/rtc-exporter``: schema, tables of the README, templates of rules, copies of dashboards.
 
 ``values.yaml`` is the source: ``# -- text`` above a key describes it, ``# @schema {...}`` adds what the default does
 not tell.  What stands under ``config`` and ``secretFiles`` is made of the table of settings, so that a misspelt
@@ -21,6 +21,7 @@ import yaml
 
 from rtc_exporter import __version__
 from rtc_exporter.config import Setting, settings_table
+from tools import chart_rules
 
 ROOT = Path(__file__).parent.parent
 CHART = ROOT / "helm" / "rtc-exporter"
@@ -29,7 +30,9 @@ OWN = ("ingest.listen", "admin.listen")
 #: Kinds of settings that are filled from Secrets.
 FILES = ("file", "folder")
 #: Where the copies come from -> where they go.  Helm reads nothing outside the folder of a chart.
-COPIES = {"alerts/*.rules.yml": "files/rules", "dashboards/*.json": "files/dashboards"}
+COPIES = {"dashboards/*.json": "files/dashboards"}
+#: Where the templates of the rules in ``alerts/`` are.
+RULES = "files/rules"
 
 _NUMBER = {"type": "number"}
 _SIZE = {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": "^[0-9.]+ *[kKMGT]?i?[bB]?$"}]}
@@ -97,6 +100,8 @@ def schema() -> str:
     found = _object(values((CHART / "values.yaml").read_text(encoding="utf-8")))
     found["properties"]["config"].update(_settings(lambda row: row.type != "secret" and row.name not in OWN, _setting))
     found["properties"]["secretFiles"].update(_settings(lambda row: row.type in FILES, _secret))
+    found["properties"]["prometheusRule"]["properties"]["thresholds"].update(chart_rules.thresholds())
+    found["properties"]["prometheusRule"]["properties"]["objectives"].update(chart_rules.objectives())
     # What Helm itself hands to every chart, and what umbrella charts may add.
     found["properties"]["global"] = {"type": "object"}
     head = {"$schema": "http://json-schema.org/draft-07/schema#", "title": "Values of rtc-exporter"}
@@ -190,7 +195,16 @@ def setting_rows() -> Iterator[str]:
         yield f"| {where} | {row.type} | {f'`{row.default}`' if row.default else ''} | {row.meaning} |"
 
 
-TABLES = {"values": value_rows, "settings": setting_rows}
+def limit_rows() -> Iterator[str]:
+    """Every number of the alerts."""
+    yield "| Value | What it is |"
+    yield "|---|---|"
+    for name, schema in (("objectives", chart_rules.objectives()), ("thresholds", chart_rules.thresholds())):
+        for key, told in schema["properties"].items():
+            yield f"| `prometheusRule.{name}.{key}` | {told['description']} |"
+
+
+TABLES = {"values": value_rows, "settings": setting_rows, "limits": limit_rows}
 
 
 # ── files
@@ -203,7 +217,7 @@ def chart_yaml() -> str:
 
 
 def copies() -> dict[Path, str]:
-    """Rules and dashboards as the chart has to have them: equal to those at the top."""
+    """Dashboards as the chart has to have them: equal to those at the top."""
     return {
         CHART / folder / source.name: source.read_text(encoding="utf-8")
         for pattern, folder in COPIES.items()
@@ -217,6 +231,7 @@ def derived() -> dict[Path, str]:
         CHART / "Chart.yaml": chart_yaml(),
         CHART / "values.schema.json": schema(),
         CHART / "README.md": readme(),
+        **{CHART / RULES / name: text for name, text in chart_rules.templates().items()},
         **copies(),
     }
 
@@ -225,7 +240,7 @@ def left_over(wanted: dict[Path, str]) -> list[Path]:
     """Copies of what is no longer there."""
     return [
         path
-        for folder in COPIES.values()
+        for folder in (RULES, *COPIES.values())
         for path in sorted((CHART / folder).glob("*"))
         if path.name != ".gitkeep" and path not in wanted
     ]
