@@ -368,6 +368,27 @@ def test_settings_reach_the_program_unchanged(tmp_path: Path) -> None:
     assert config.log.level == "debug"
 
 
+def test_every_default_is_a_value_that_the_chart_takes(tmp_path: Path) -> None:
+    """Each setting written out comes back as it was; a schema that is narrower than the program would refuse some."""
+    sound = Config.load({}, {})
+    own = {*chart.OWN, *(row.name for row in settings_table() if row.type == "secret")}
+    told = {
+        section: {name: value for name, value in inner.items() if value is not None and f"{section}.{name}" not in own}
+        for section, inner in sound.model_dump(mode="json").items()
+    }
+    values = {section: inner for section, inner in told.items() if inner}
+    config = program_of(render(BASE, {"config": values}), tmp_path)
+
+    def without_own(config: Config) -> dict[str, Any]:
+        found = config.model_dump()
+        del found["ingest"]["listen"], found["admin"]["listen"]
+        del found["ingest"]["token_secret"], found["ingest"]["token_secret_file"]
+        return found
+
+    assert sum(map(len, values.values())) > 40
+    assert without_own(config) == without_own(sound)
+
+
 def test_large_numbers_stay_whole() -> None:
     """Helm reads them as floats, and would write 1e+09."""
     (told,) = of(render(BASE, {"config.limits": {"dump_bytes": 1_000_000_000, "connections": 12_345_678}}), "ConfigMap")
@@ -520,6 +541,9 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "a misspelt setting": ({"config.ingest.alowed_origins": ["x"]}, "alowed_origins"),
     "a section that does not exist": ({"config.ingress.resume": 1}, "ingress"),
     "a setting of the wrong kind": ({"config.metrics.profile": "all"}, "config.metrics.profile"),
+    "a number out of its bounds": ({"config.traces.ratio": 2}, "ratio"),
+    "a size that is none": ({"config.limits.frame_bytes": "two"}, "frame_bytes"),
+    "a list that is too short": ({"config.quality.jitter": [0.03]}, "jitter"),
     "a key in the settings": ({"config.ingest.token_secret": "x" * 32}, "token_secret"),
     "an address in the settings": ({"config.ingest.listen": ":1"}, "listen"),
     "a file from no Secret": ({"secretFiles.ingest.token_secret_file": {"key": "x"}}, "name"),

@@ -15,12 +15,13 @@ import sys
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import yaml
+from pydantic import BaseModel
 
 from rtc_exporter import __version__
-from rtc_exporter.config import Setting, settings_table
+from rtc_exporter.config import Config, Setting, settings_table
 from tools import chart_rules
 
 ROOT = Path(__file__).parent.parent
@@ -34,18 +35,8 @@ COPIES = {"dashboards/*.json": "files/dashboards"}
 #: Where the templates of the rules in ``alerts/`` are.
 RULES = "files/rules"
 
-_NUMBER = {"type": "number"}
-_SIZE = {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": "^[0-9.]+ *[kKMGT]?i?[bB]?$"}]}
-_LIST = {"anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "string"}]}
-#: Type of a setting -> its schema; a type that is a list of words is an enumeration, any other a text.
-TYPES: dict[str, dict[str, Any]] = {
-    "seconds": {**_NUMBER, "minimum": 0},
-    "number": _NUMBER,
-    "count": {"type": "integer", "minimum": 1},
-    "size": _SIZE,
-    "list": _LIST,
-    "true, false": {"type": "boolean"},
-}
+#: What operators may write besides, by the type of a setting: sizes with a unit, lists as one text.
+TEXTS = {"size": "^[0-9.]+ *[kKMGT]?i?[bB]?$", "list": "", "numbers": ""}
 
 
 class Value(NamedTuple):
@@ -132,10 +123,19 @@ def _settings(wanted: Any, shape: Any) -> dict[str, Any]:
 
 
 def _setting(row: Setting) -> dict[str, Any]:
-    """What a setting may be; the program itself has the last word."""
-    words = row.type.split(", ")
-    shape = TYPES.get(row.type) or ({"enum": words} if len(words) > 1 else {"type": "string"})
-    return {"description": row.meaning, **shape}
+    """What a setting may be, as its model says; the program itself has the last word."""
+    section, _, name = row.name.partition(".")
+    model = cast("type[BaseModel]", Config.model_fields[section].annotation)
+    told = model.model_json_schema()["properties"][name]
+    for word in ("default", "title", "description"):
+        told.pop(word, None)
+    if told.get("type") == "array":
+        # What is read from texts first has its bounds under the names that texts have.
+        told = {{"minLength": "minItems", "maxLength": "maxItems"}.get(word, word): rule for word, rule in told.items()}
+    if row.type in TEXTS:
+        text = {"type": "string", **({"pattern": TEXTS[row.type]} if TEXTS[row.type] else {})}
+        told = {"anyOf": [told, text]}
+    return {"description": row.meaning, **told}
 
 
 def _secret(row: Setting) -> dict[str, Any]:

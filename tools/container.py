@@ -4,7 +4,7 @@ Runs the steps of the Dockerfile in a Debian root, and tries the image's command
 No container engine is needed, and none is imitated further than our Dockerfile goes: each stage is a folder with what
 debootstrap makes, RUN is a chroot in namespaces of its own, COPY is a copy.  The command then runs as the image's user
 on a root that cannot be written, in a network of its own, and the doctor looks at it.  Needs root, debootstrap,
-unshare and ip; what is built stays in the folder that is printed.
+unshare and ip.  With --keep, what was built stays.
 """
 
 import hashlib
@@ -44,14 +44,24 @@ def main() -> int:
     if os.geteuid() or missing:
         print(f"container: needs root, and {', '.join(missing or PROGRAMS)}", file=sys.stderr)
         return 2
-    begin = time.monotonic()
     folder = Path(tempfile.mkdtemp(prefix="rtc-exporter-image."))
+    try:
+        _make(folder)
+    finally:
+        if "--keep" in sys.argv[1:]:
+            print(f"container: {folder} is kept")
+        else:
+            shutil.rmtree(folder)
+    return 0
+
+
+def _make(folder: Path) -> None:
+    begin = time.monotonic()
     image, root = build(folder)
-    print(f"container: built in {time.monotonic() - begin:.0f} s, {size(root) / 2**20:.0f} MiB in {root}")
+    print(f"container: built in {time.monotonic() - begin:.0f} s, {size(root) / 2**20:.0f} MiB")
     print(f"container: of that the program {size(root / 'opt') / 2**20:.0f} MiB, sha256 {tree(root / 'opt')}")
     smoke(image, root)
     print("container: its command serves, is found well by its doctor, and ends")
-    return 0
 
 
 def build(folder: Path) -> tuple[Stage, Path]:
