@@ -132,6 +132,9 @@ def _setting(row: Setting) -> dict[str, Any]:
     if told.get("type") == "array":
         # What is read from texts first has its bounds under the names that texts have.
         told = {{"minLength": "minItems", "maxLength": "maxItems"}.get(word, word): rule for word, rule in told.items()}
+    if row.type == "size":
+        # The model says so in a word that is none of JSON Schema, beside a pattern that takes any unit.
+        told = {"type": "integer", "minimum": told["ge"] if "ge" in told else told["anyOf"][-1]["minimum"]}
     if row.type in TEXTS:
         text = {"type": "string", **({"pattern": TEXTS[row.type]} if TEXTS[row.type] else {})}
         told = {"anyOf": [told, text]}
