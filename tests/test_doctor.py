@@ -605,6 +605,7 @@ def test_a_real_collector(
     ("args", "said"),
     [
         (["--ingest", "rtc.example"], "--ingest is 'rtc.example', wanted a URL"),
+        (["--admin", "http://a:b@c"], "--admin holds a name or password, wanted them in --password-file"),
         (["--prometheus", "ftp://x"], "--prometheus is 'ftp://x'"),
         (["--token-secret-file", "/nowhere"], "--token-secret-file is '/nowhere', which cannot be read"),
         (["--ca-file", "/nowhere"], "--ca-file is '/nowhere', which cannot be read"),

@@ -55,6 +55,8 @@ def patient(args: argparse.Namespace) -> Patient:
     for name, url in (("--ingest", ingest), ("--admin", admin), ("--prometheus", args.prometheus)):
         if url and (urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname):
             raise ConfigError(f"{name} is {url!r}, wanted a URL such as http://127.0.0.1:8080")
+        if urlsplit(url).username is not None:
+            raise ConfigError(f"{name} holds a name or password, wanted them in --password-file or in ~/.netrc")
     if args.token_secret_file and args.token_file:
         raise ConfigError("--token-secret-file and --token-file are both set, wanted one of them")
     if args.timeout <= 0 or args.hold < 0:
