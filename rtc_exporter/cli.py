@@ -1,5 +1,5 @@
 """
-The command ``rtc-exporter``: serve, check, metrics, trace-id, import, explain, demo, docs.
+The command ``rtc-exporter``: serve, check, doctor, metrics, trace-id, import, explain, demo, docs.
 
 Flags of ``serve`` and ``check`` are the settings table.  A wrong setting prints one sentence and exits with
 status 2 before any port is opened.
@@ -17,7 +17,7 @@ from itertools import groupby
 from rich.console import Console
 from rich.table import Table
 
-from rtc_exporter import __version__, docs, explain, importer, otel, player
+from rtc_exporter import __version__, docs, doctor, explain, importer, otel, player
 from rtc_exporter.app import process
 from rtc_exporter.catalog import METRICS
 from rtc_exporter.config import Config, settings_table
@@ -242,6 +242,7 @@ def _console() -> Console:
 COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace], int]]] = {
     "serve": ("receive reports and publish metrics", add_settings, serve),
     "check": ("check a configuration and show what it amounts to", add_settings, check),
+    "doctor": ("look at a deployment from outside and say what to do", doctor.add_arguments, doctor.run),
     "metrics": ("list the metrics", add_metrics, metrics),
     "trace-id": ("print the trace id of a session", add_trace_id, trace_id),
     "alias": ("print under which id a participant is exported", add_alias, show_alias),

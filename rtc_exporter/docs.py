@@ -7,6 +7,7 @@ page cannot fall behind.  To add a table, add a function and a row of ``TABLES``
 """
 
 import argparse
+import importlib
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -286,6 +287,12 @@ def _reasons() -> Iterator[str]:
     return _table(("Reason", "What happened", "What to do"), *rows)
 
 
+def _doctor() -> Iterator[str]:
+    # By name, because the doctor stands above: it gives the advice that is in this module.
+    rows: Iterator[str] = importlib.import_module("rtc_exporter.doctor.report").rows()
+    return rows
+
+
 TABLES: dict[str, Callable[[], Iterator[str]]] = {
     "metrics": _metrics,
     "core": _core,
@@ -303,6 +310,7 @@ TABLES: dict[str, Callable[[], Iterator[str]]] = {
     "rules": _rules,
     "causes": _causes,
     "reasons": _reasons,
+    "doctor": _doctor,
 }
 
 

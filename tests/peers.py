@@ -9,6 +9,7 @@ import hashlib
 import os
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
@@ -25,6 +26,8 @@ PEERS = {
     "prometheus-alertmanager": "Debian package prometheus-alertmanager, installed",
     "amtool": "Debian package prometheus-alertmanager, or scripts/peers",
     "otelcol": "scripts/peers, which needs the Go module proxy",
+    "helm": "scripts/peers, which needs the Go module proxy",
+    "yamllint": "Debian package yamllint",
     "chromium": "Debian package chromium",
     "node": "Debian package nodejs, version 18 or newer",
 }
@@ -34,14 +37,10 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rtc-
 PACKAGES = CACHE / "usr" / "bin"
 #: What the collector is made of; a collector from elsewhere may lack what the tests use.
 MANIFEST = Path(__file__).parent.parent / "scripts" / "collector" / "manifest.yaml"
-#: Which packages of npm the tests use, each with its checksum.
-LOCK = Path(__file__).parent / "browser" / "package-lock.json"
-#: What builds the newest promtool.
-BUILD = Path(__file__).parent.parent / "scripts" / "promtool"
+#: What builds the newest promtool, and the newest Helm.
+PROMTOOL, HELM = (Path(__file__).parent.parent / "scripts" / name for name in ("promtool", "helm"))
 #: Files without which a program does not start.
 BESIDE = {"prometheus-alertmanager": Path("/usr/share/prometheus/alertmanager/default.tmpl")}
-#: What is built, and so has a name with a version.
-BUILT = ("otelcol", "promtool-3")
 
 
 def newest_promtool() -> str:
@@ -52,17 +51,18 @@ def newest_promtool() -> str:
 def peer(name: str) -> str:
     """The path of a program; without it the test is skipped, or fails where ``CI=true``."""
     hint = PEERS[name]
-    path = shutil.which(_built(name)) if name in BUILT else _program(name)
+    path = shutil.which(BUILT[name]()) if name in BUILT else _program(name)
     if path is None or (name in BESIDE and not BESIDE[name].exists()):
         _missing(f"{name} is not installed ({hint})")
     return path
 
 
-def packages() -> Path:
-    """The ``node_modules`` of ``tests/browser``; without it the test is skipped, or fails where ``CI=true``."""
-    path = CACHE / f"npm-{hashlib.sha256(LOCK.read_bytes()).hexdigest()[:12]}" / "node_modules"
+def packages(folder: str = "browser") -> Path:
+    """The ``node_modules`` of a folder of ``tests``; without it the test is skipped, or fails where ``CI=true``."""
+    lock = Path(__file__).parent / folder / "package-lock.json"
+    path = CACHE / f"npm-{hashlib.sha256(lock.read_bytes()).hexdigest()[:12]}" / "node_modules"
     if not path.is_dir():
-        _missing("the packages of tests/browser are not installed (scripts/peers, which needs npm)")
+        _missing(f"the packages of tests/{folder} are not installed (scripts/peers, which needs npm)")
     return path
 
 
@@ -78,16 +78,11 @@ def _program(name: str) -> str | None:
     return next((path for place in places if (path := shutil.which(name, path=place))), None)
 
 
-def _built(name: str) -> str:
-    """Where the script that builds a program puts it."""
-    return _collector() if name == "otelcol" else str(CACHE / f"promtool-{_pinned()}")
-
-
-def _pinned() -> str:
-    """The version that ``scripts/promtool`` builds."""
-    found = re.search(r"(?m)^version=(.+)$", BUILD.read_text(encoding="utf-8"))
+def _pinned(script: Path) -> str:
+    """Where a script that builds a program puts it: its own name and the version that stands in it."""
+    found = re.search(r"(?m)^version=(.+)$", script.read_text(encoding="utf-8"))
     assert found is not None, "the script says of which release it is"
-    return found[1]
+    return str(CACHE / f"{script.name}-{found[1]}")
 
 
 def libraries() -> dict[str, str]:
@@ -118,3 +113,11 @@ def library(name: str) -> str:
     if os.environ.get("CI") == "true":
         pytest.fail(missing)
     pytest.skip(missing)
+
+
+#: What is built, and where the script that builds it puts it.
+BUILT: dict[str, Callable[[], str]] = {
+    "otelcol": _collector,
+    "promtool-3": lambda: _pinned(PROMTOOL),
+    "helm": lambda: _pinned(HELM),
+}

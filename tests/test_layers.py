@@ -49,7 +49,7 @@ FLOORS = (
     ("config",),
     ("auth", "coverage"),
     ("app.*", "app", "importer", "player", "docs"),
-    ("explain",),
+    ("explain", "doctor.*", "doctor"),
     ("cli",),
     ("__main__",),
 )
@@ -78,6 +78,8 @@ LIBRARIES = {
     },
     "importer": {"rich"},
     "explain": {"rich"},
+    # It looks from outside, as clients, Prometheus and senders of OTLP do.
+    "doctor": {"jwt", "opentelemetry", "prometheus_client", "requests", "rich", "websockets"},
     "player": {"jwt", "rich", "websockets"},
     "cli": {"rich"},
 }  # fmt: skip

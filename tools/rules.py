@@ -5,14 +5,14 @@ They load in Prometheus 2.42 and later.  Names of recording rules: which labels 
 family (``rtc_slo``: application and objective), then what it is, then what was done over which window.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 import yaml
 
 from tools.alerts import COHORTS, Alert, Cohort, alerts, burns
-from tools.limits import LIMITS
+from tools.limits import LIMITS, Limits
 from tools.queries import BY, at
 from tools.slos import MOST, PERIOD, SLOS, WINDOWS, Slo, seconds, threshold, windows
 
@@ -29,14 +29,19 @@ class Bases(NamedTuple):
     dashboards: str = "http://localhost:3000/d"
 
 
-def groups(profile: str, bases: Bases = Bases()) -> list[dict[str, Any]]:  # noqa: B008 - a constant
-    """The rule groups of a profile; rules of a group run in their order."""
-    limits = LIMITS[profile]
+def groups(
+    profile: str,
+    bases: Bases = Bases(),  # noqa: B008 - a constant
+    limits: Limits | None = None,
+    slos: Sequence[Slo] = SLOS,
+) -> list[dict[str, Any]]:
+    """The rule groups of a profile, by its own limits or by others; rules of a group run in their order."""
+    limits = limits or LIMITS[profile]
     found = [
         {"name": f"rtc.slo.{slo.name}", "interval": "30s", "rules": [
             *_recordings(slo, profile), *(_alert(row, bases) for row in burns(slo, profile, limits)),
         ]}
-        for slo in SLOS
+        for slo in slos
     ]  # fmt: skip
     found.append({"name": "rtc.recording.budget", "interval": "5m", "rules": list(_budgets())})
     rows = alerts(profile, limits)
@@ -155,13 +160,18 @@ class _Dumper(yaml.SafeDumper):
 _Dumper.add_representer(_Text, _block)
 
 
-def render(profile: str, bases: Bases = Bases()) -> str:  # noqa: B008 - a constant
-    """The rule file of a profile."""
-    found = groups(profile, bases)
+def dump(found: list[dict[str, Any]], width: float = 110) -> str:
+    """Groups as the text of a rule file."""
     for group in found:
         for rule in group["rules"]:
             rule["expr"] = _Text(rule["expr"])
-    text: str = yaml.dump({"groups": found}, Dumper=_Dumper, sort_keys=False, width=110, allow_unicode=True)
+    text: str = yaml.dump({"groups": found}, Dumper=_Dumper, sort_keys=False, width=width, allow_unicode=True)
+    return text
+
+
+def render(profile: str, bases: Bases = Bases()) -> str:  # noqa: B008 - a constant
+    """The rule file of a profile."""
+    text = dump(groups(profile, bases))
     lowered = [
         f"#   {slo.name}, {pair.long}: {pair.factor:g} times {1 - slo.objective:.1%} would be "
         f"{pair.factor * (1 - slo.objective):.0%}, so it fires above {threshold(slo.objective, pair):.0%}"

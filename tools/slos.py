@@ -7,7 +7,8 @@ burning) is that of the SRE Workbook, chapter 5, with two changes: a threshold t
 to one half or refused, and no alert fires for a handful of bad events.
 """
 
-from typing import NamedTuple
+from functools import singledispatch
+from typing import Any, NamedTuple
 
 from rtc_exporter.thresholds import Thresholds
 from rtc_exporter.voice import SLOW
@@ -122,7 +123,14 @@ def threshold(objective: float, pair: Pair) -> float:
     """The share of bad events that burns the budget ``factor`` times too fast; at most one half."""
     if not LEAST_OBJECTIVE < objective < 1.0:
         raise InfeasibleError(f"an objective of {objective:g} leaves nothing to alert on: wanted over 0.9 and under 1")
-    return round(min(pair.factor * (1.0 - objective), MOST), 6)
+    limit: float = at_most(pair.factor * (1.0 - objective))
+    return limit
+
+
+@singledispatch
+def at_most(share: Any) -> Any:
+    """The share, or one half; what stands for a number that is not known yet (``symbols``) says so in its own way."""
+    return round(min(share, MOST), 6)
 
 
 def least_bad(slo: Slo, pair: Pair, limits: Limits) -> int:
