@@ -70,6 +70,8 @@ STAGES = (
 SPAN_OUTCOMES = ("queued", "sampled_out", "over_budget")
 SIGNAL_NAMES = ("traces", "metrics")
 OTLP_OUTCOMES = ("delivered", "retried", "refused")
+#: Why a call can no longer be looked up.
+HISTORY_DROPS = ("too_many", "too_old", "memory")
 OTLP_DROPS = ("queue_full", "refused", "expired", "superseded", "too_large", "shutdown")
 #: What becomes of a request of an operator, of a scrape, and of a configuration that is read again.
 ADMIN_OUTCOMES = ("answered", "unauthorized", "limited")
@@ -81,18 +83,9 @@ SHED = ("connection", "report", "heaviest")
 #: What there may be no room in: see the settings ``limits.*connections``, ``address_posts`` and ``bodies_bytes``.
 ROOMS = ("process", "tenant", "address", "participant", "requests", "bodies")
 FORMAT_NAMES = (
-    "rtcstats",
-    "rtc-exporter",
-    "rtcstats-legacy",
-    "jitsi",
-    "jitsi-service",
-    "observertc",
-    "peermetrics",
-    "pushgateway",
-    "json",
-    "dump",
-    "internals",
-)
+    "rtcstats", "rtc-exporter", "rtcstats-legacy", "jitsi", "jitsi-service", "observertc", "peermetrics", "pushgateway",
+    "json", "dump", "internals",
+)  # fmt: skip
 DROPS = (*(reason.value for reason in Reason), "duplicate", "out_of_order", "rejected_value", "between_calls")
 STATES = tuple(
     name for name in w3c.STATS if name not in ("codec", "certificate", "local-candidate", "remote-candidate")
@@ -382,6 +375,9 @@ METRICS: tuple[Metric, ...] = (
     X("rtc.exporter.loop.stalls",           C, "{stall}",      (),                                         "Times that the event loop hung for a second; the log says where.", (), ((),)),
     X("rtc.exporter.clock.offset",          G, "s",            (),                                         "How far the wall clock is ahead of the time in use, which is led to it slowly.", (), ((),)),
     X("rtc.exporter.log.suppressed",        C, "{line}",       (),                                         "Lines that were not logged because there were too many of them.", (), ((),)),
+    X("rtc.exporter.history.sessions",      G, "{session}",    (),                                         "Sessions that ended and can still be looked up.", (), ((),)),
+    X("rtc.exporter.history.usage",         G, "By",           (),                                         "Memory for what is remembered of calls, as estimated.", (), ((),)),
+    X("rtc.exporter.history.dropped",       C, "{session}",    ("rtc.drop.reason",),                       "Sessions that ended and are no longer remembered, by reason; and live participants of whom nothing is remembered for want of memory.", (), tuple((name,) for name in HISTORY_DROPS)),
     # ── OpenTelemetry
     X("rtc.exporter.spans",                 C, "{span}",       ("rtc.outcome",),                           "Finished spans: queued for OTLP, left out by sampling, or over the budget of their participant.", (), tuple((name,) for name in SPAN_OUTCOMES)),
     X("rtc.exporter.spans.buffered",        G, "{span}",       (),                                         "Finished spans of participants that sampling has not decided on yet.", (), ((),)),

@@ -39,6 +39,14 @@ class PipelineSettings:
     series_room: Room | None = None
 
 
+class Keep(NamedTuple):
+    """How much is kept: sessions that ended, for how many seconds, and bytes of everything."""
+
+    sessions: int = 500
+    age: float = 86_400.0
+    memory: int = 64 << 20
+
+
 class Status(NamedTuple):
     """What is held now."""
 

@@ -50,6 +50,7 @@ from rtc_exporter.settings import (
     show,
 )
 from rtc_exporter.sources import FILE_VARIABLE, PREFIX, Setting
+from rtc_exporter.support import History, Links
 from rtc_exporter.thresholds import Thresholds
 from rtc_exporter.webconfig import WebConfig
 
@@ -185,6 +186,8 @@ class Config(BaseSettings):
     memory: Memory = Field(default_factory=Memory)
     privacy: Privacy = Field(default_factory=Privacy)
     shutdown: Shutdown = Field(default_factory=Shutdown)
+    history: History = Field(default_factory=History)
+    links: Links = Field(default_factory=Links)
     log: Log = Field(default_factory=Log)
 
     #: Setting -> what set it, in the user's spelling; settings at their default are not in it.

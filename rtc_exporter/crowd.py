@@ -66,7 +66,7 @@ def review(session: Session, now: float, relays_suffer: bool) -> Iterator[Told]:
     bad = list(_bad(session, now))
     if not bad and not session.crowd and not any(_is_dry(one) for one in session.participants.values()):
         return
-    links = _links(session)
+    links = streams_between(session)
     found = [*_fan_out(session, links, bad), *_concurrent(session, bad, now), *_undelivered(session, links)]
     if relays_suffer:
         found += [
@@ -132,7 +132,7 @@ def _is_dry(participant: Participant) -> bool:
     return any(connection.judge.is_dry for connection in _open(participant))
 
 
-def _links(session: Session) -> dict[Link, list[tuple[int, PeerConnection]]]:
+def streams_between(session: Session) -> dict[Link, list[tuple[int, PeerConnection]]]:
     """Which streams go from whom to whom."""
     publishers: dict[int, Name] = {}
     for name, participant in session.participants.items():

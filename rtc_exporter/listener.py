@@ -7,7 +7,9 @@ from typing import Protocol
 
 from rtc_exporter.delta import Fold
 from rtc_exporter.detectors import Change
+from rtc_exporter.model import Event
 from rtc_exporter.sessions import Participant, PeerConnection
+from rtc_exporter.setup import Step
 
 
 class Listener(Protocol):
@@ -21,3 +23,12 @@ class Listener(Protocol):
 
     def passed(self, participant: Participant, begin: float, end: float, quality: str) -> None:
         """Time of a participant, on its client's event clock, was of this class."""
+
+    def told(self, participant: Participant, connection: PeerConnection | None, event: Event) -> None:
+        """An event."""
+
+    def stepped(self, participant: Participant, connection: PeerConnection, step: Step) -> None:
+        """Setup has found something."""
+
+    def left(self, participant: Participant, now: float) -> None:
+        """A participant is gone, and all of it is judged."""

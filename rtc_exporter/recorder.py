@@ -7,114 +7,33 @@ full is kept half as fine, and of two samples the worse one stays.
 Times are of our clock, in Unix seconds, as spans have them.
 """
 
-from array import array
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from math import floor, inf
 from typing import NamedTuple
 
-from rtc_exporter import signals
-from rtc_exporter.delta import Fold, MonitoredObject
+from rtc_exporter.delta import Fold
 from rtc_exporter.episodes import Change, Episode
-from rtc_exporter.formulas import Formula, rate
-from rtc_exporter.scores import Scores
+from rtc_exporter.model import Event
+from rtc_exporter.notes import NOTED, Note, Stage
+from rtc_exporter.samples import FRESH, SAMPLES, WIDTH, Rows, Series, row_of, series_of
 from rtc_exporter.sessions import Participant, PeerConnection
+from rtc_exporter.setup import Outcome, Step
+from rtc_exporter.setup import Stage as Took
 
-#: Samples of a series; at one every five seconds, an hour and a half without a loss.
-SAMPLES = 1024
 #: Stretches of a timeline, and episodes of a stay.
 STRETCHES = EPISODES = 1000
-#: What another peer connection said longer ago is no longer true.
-FRESH = 15.0
+#: Marks of what happened to the page, and stages of its setups.
+NOTES = STAGES = 200
+#: Bytes of a stay, and of the rows of a peer connection, that hold nothing yet.
+SIZE, ROWS_SIZE = 900, 300
+#: Peer connections of which values are kept before the old ones are looked for.
+MANY = 8
 #: Of a path, as summaries show it.
 PATH = ("rtc.ice.candidate.type", "rtc.ice.transport")
 #: What of rules decides on the stats clock; the others do on the event clock.
 STATS_CLOCK = frozenset(("fold", "trend", "report"))
 #: Stretches that are this close are one.
 CLOSE = 0.5
-
-
-class Channel(NamedTuple):
-    """
-    One row: what is sampled at each fold.
-
-    ``measure`` is one that the judge took anyway, else ``reads`` are formulas of a stats type and media kind.
-    ``over`` joins streams and peer connections, ``worse`` tells which of two samples to keep.
-    """
-
-    name: str
-    measure: str = ""
-    reads: tuple[tuple[str, str, Formula], ...] = ()
-    over: Callable[[Iterable[float]], float] = max
-    worse: Callable[[float, float], float] = max
-
-
-_SIGNALS = {(signal.stats, signal.name): signal.formula for signal in signals.SIGNALS}
-_FRAMES_DECODED = rate("framesDecoded").formula
-
-
-def _read(stats: str, name: str, kind: str = "") -> tuple[str, str, Formula]:
-    return stats, kind, _SIGNALS[stats, name]
-
-
-def _frame_rate(thing: MonitoredObject, fold: Fold) -> float | None:
-    """The mean of the interval: after a freeze the browser's last second holds all the frames that had waited."""
-    is_muted = thing.members.get("trackIdentifier") in fold.muted
-    return None if is_muted or not thing.increments.get("packetsReceived") else _FRAMES_DECODED(thing, fold)
-
-
-CHANNELS: tuple[Channel, ...] = (
-    Channel("score", over=min, worse=min),
-    *(Channel(part, over=min, worse=min) for part in Scores._fields),
-    Channel("round_trip_time", "rtc.round_trip_time"),
-    Channel("loss_in", "rtc.packet_loss.ratio"),
-    Channel("loss_out", "rtc.remote_packet_loss.ratio"),
-    Channel("jitter", "rtc.jitter"),
-    Channel("jitter_buffer", "rtc.jitter_buffer.delay"),
-    Channel("concealment", "rtc.concealment.ratio"),
-    Channel("freeze", "rtc.freeze.ratio"),
-    Channel("frame_rate_in", reads=(("inbound-rtp", "video", _frame_rate),), over=min, worse=min),
-    Channel("frame_rate_out", reads=(_read("outbound-rtp", "source_frame_rate", "video"),), over=min, worse=min),
-    Channel("bitrate_in", reads=(_read("inbound-rtp", "bitrate"),), over=sum, worse=min),
-    Channel("bitrate_out", reads=(_read("outbound-rtp", "bitrate"),), over=sum, worse=min),
-    Channel("bandwidth", reads=(_read("candidate-pair", "available_outgoing_bitrate"),), over=min, worse=min),
-    Channel("pressure", reads=(_read("compute-pressure", "pressure"),)),
-    Channel("level_in", reads=(_read("inbound-rtp", "audio_level", "audio"),)),
-    Channel("level_out", reads=(_read("media-source", "audio_level", "audio"),)),
-)
-
-
-class Series:
-    """Samples of one signal, of which there are never more than ``SAMPLES``."""
-
-    __slots__ = ("_every", "_worse", "times", "values")
-
-    def __init__(self, worse: Callable[[float, float], float]) -> None:
-        self._worse = worse
-        self._every = 0.0
-        self.times = array("d")
-        self.values = array("d")
-
-    def add(self, time: float, value: float) -> None:
-        """A sample; one that comes too soon after another is one with it."""
-        times, values = self.times, self.values
-        if times and time - times[-1] < self._every:
-            values[-1] = self._worse(values[-1], value)
-            return
-        if len(times) >= SAMPLES:
-            self._thin()
-        times.append(time)
-        values.append(value)
-
-    @property
-    def points(self) -> list[tuple[float, float]]:
-        """The samples, in order of time."""
-        return list(zip(self.times, self.values, strict=True))
-
-    def _thin(self) -> None:
-        """Keep one of two: the worse, at the time of the first."""
-        self._every = 2 * (self.times[-1] - self.times[0]) / (len(self.times) - 1)
-        kept = [self._worse(*self.values[place : place + 2]) for place in range(0, len(self.values) - 1, 2)]
-        self.times, self.values = self.times[0 : 2 * len(kept) : 2], array("d", kept)
 
 
 class Stretch(NamedTuple):
@@ -140,10 +59,19 @@ class Found(NamedTuple):
 class Stay:
     """One participant, from join to leave."""
 
-    __slots__ = ("_fresh", "_open", "found", "grades", "left_out", "series", "stretches")
+    __slots__ = (
+        "_asked", "_open", "_places", "found", "grades", "left_out", "most", "notes", "rows", "stages", "stretches",
+    )  # fmt: skip
 
-    def __init__(self) -> None:
-        self.series = {channel.name: Series(channel.worse) for channel in CHANNELS}
+    def __init__(self, most: int = SAMPLES) -> None:
+        #: Samples of a series; of the rest there is no more than that either.
+        self.most = most
+        self.rows: list[Rows] = []
+        self._places: dict[str, int] = {}
+        #: What happened to the page, and how it came to be connected.
+        self.notes: list[Note] = []
+        self.stages: list[Stage] = []
+        self._asked: float | None = None
         #: What was passed, stretch by stretch, neighbours of one class joined.
         self.stretches: list[Stretch] = []
         #: Seconds by class and score, in tenths and rounded down: there are few of these, however long it lasts.
@@ -152,8 +80,6 @@ class Stay:
         self.found: list[Found] = []
         self.left_out = 0
         self._open: dict[int, tuple[Episode, PeerConnection | None, float]] = {}
-        #: The newest value of each channel by peer connection, and when it was taken.
-        self._fresh: dict[str, dict[str, tuple[float, float]]] = {}
 
     def take(self, change: Change, connection: PeerConnection | None, shift: float) -> None:
         """An episode began or ended."""
@@ -172,7 +98,7 @@ class Stay:
         return sorted([*self.found, *still], key=lambda found: (found.begin, found.end))
 
     def _keep(self, episode: Episode, connection: PeerConnection | None, shift: float) -> None:
-        if len(self.found) < EPISODES:
+        if len(self.found) < min(EPISODES, self.most):
             self.found.append(_found(episode, connection, shift))
         else:
             self.left_out += 1
@@ -188,19 +114,68 @@ class Stay:
             if score is not None and last.score is not None:
                 mean = (last.score * (last.end - last.begin) + score * seconds) / (end - last.begin)
             self.stretches[-1] = Stretch(last.begin, end, quality, mean)
-        elif len(self.stretches) < STRETCHES:
+        elif len(self.stretches) < min(STRETCHES, self.most):
             self.stretches.append(Stretch(begin, end, quality, score))
 
-    def sample(self, time: float, name: str, values: dict[str, float]) -> None:
-        """What one peer connection shows now; joined with what the others showed last."""
-        for channel in CHANNELS:
-            value = values.get(channel.name)
-            if value is None:
-                continue
-            fresh = self._fresh.setdefault(channel.name, {})
-            fresh[name] = (value, time)
-            joined = channel.over(value for value, since in fresh.values() if time - since <= FRESH)
-            self.series[channel.name].add(time, joined)
+    def sample(self, name: str, row: list[float]) -> None:
+        """What one peer connection shows now."""
+        place = self._places.get(name)
+        if place is None:
+            place = self._place(name, row[0])
+        rows = self.rows[place]
+        rows.add(row)
+        if len(rows.values) > WIDTH * self.most // len(self.rows):
+            rows.fit(self.most // len(self.rows) - 1)
+
+    def _place(self, name: str, time: float) -> int:
+        """Rows for a peer connection: those of one that has said nothing for long go on as its, if there is one."""
+        free = [place for place, rows in enumerate(self.rows) if time - rows.last > FRESH]
+        if not free and len(self.rows) < MANY:
+            self.rows.append(Rows())
+            free = [len(self.rows) - 1]
+        place = free[0] if free else 0
+        self._places = {one: of for one, of in self._places.items() if of != place}
+        self._places[name] = place
+        return place
+
+    @property
+    def series(self) -> dict[str, Series]:
+        """What was measured, channel by channel, all peer connections together."""
+        return series_of(self.rows)
+
+    def note(self, name: str, time: float, label: str) -> None:
+        """Something happened to the page."""
+        if len(self.notes) < min(NOTES, self.most):
+            self.notes.append(Note(time, name, label))
+
+    def stage(self, stage: Stage) -> None:
+        """A stretch of a setup is over."""
+        if len(self.stages) < min(STAGES, self.most):
+            self.stages.append(stage)
+
+    def ask(self, name: str, time: float) -> None:
+        """The page asks for camera or microphone, or is answered."""
+        if name == "getUserMedia":
+            self._asked = time
+        elif self._asked is not None:
+            self.stage(Stage("get_user_media", "", self._asked, time, name.endswith("OnFailure")))
+            self._asked = None
+
+    def fit(self, most: int) -> None:
+        """From now on keep no more samples than this."""
+        self.most = most
+        for rows in self.rows:
+            rows.fit(most // len(self.rows))
+
+    @property
+    def size(self) -> int:
+        """Bytes of memory, by and large: what was measured of each part, see the tests."""
+        values = sum(len(rows.values) for rows in self.rows)
+        parts = len(self.found) + len(self._open)
+        return (
+            SIZE + 9 * values + ROWS_SIZE * len(self.rows) + 700 * parts + 220 * len(self.stretches)
+            + 180 * (len(self.notes) + len(self.stages)) + 130 * len(self.grades)
+        )  # fmt: skip
 
 
 class Recorder:
@@ -220,42 +195,68 @@ class Recorder:
         """Take what is remembered of a participant away."""
         return self._stays.pop(participant, None)
 
+    def of(self, participant: Participant) -> Stay | None:
+        """Where to write what is told of a participant; None where nothing is to be remembered."""
+        return self._stays.get(participant) or self.stay(participant)
+
     # ── what verdicts tell
 
     def changed(self, participant: Participant, connection: PeerConnection | None, changes: Iterable[Change]) -> None:
         """Episodes began, got worse or ended."""
+        stay = self.of(participant)
+        if stay is None:
+            return
         for change in changes:
             shift = participant.clock.shift
             if connection is not None and change.episode.rule.source in STATS_CLOCK:
                 shift += connection.shift
-            self.stay(participant).take(change, connection, shift)
+            stay.take(change, connection, shift)
 
     def folded(self, participant: Participant, connection: PeerConnection, fold: Fold) -> None:
         """A fold was judged."""
-        judge = connection.judge
-        values = {
-            channel.name: judge.values[channel.measure] for channel in CHANNELS if channel.measure in judge.values
-        }
-        if judge.score is not None:
-            values["score"] = judge.score
-        values |= {part: score for part, score in judge.scores._asdict().items() if score is not None}
-        for channel in CHANNELS:
-            read = [
-                value
-                for stats, kind, formula in channel.reads
-                for thing in fold.changed
-                if thing.type == stats and kind in ("", thing.members.get("kind"))
-                and (value := formula(thing, fold)) is not None
-            ]  # fmt: skip
-            if read:
-                values[channel.name] = channel.over(read)
-        time = participant.sent + participant.clock.shift
-        self.stay(participant).sample(time, connection.key.peer_connection, values)
+        stay = self.of(participant)
+        if stay is None:
+            return
+        row = row_of(participant.sent + participant.clock.shift, connection.judge, fold)
+        stay.sample(connection.key.peer_connection, row)
 
     def passed(self, participant: Participant, begin: float, end: float, quality: str) -> None:
         """So much of a participant's time was of this class; times are of its event clock."""
-        shift = participant.clock.shift
-        self.stay(participant).spend(begin + shift, end + shift, quality, _score(participant))
+        stay = self.of(participant)
+        if stay is not None:
+            shift = participant.clock.shift
+            stay.spend(begin + shift, end + shift, quality, _score(participant))
+
+    def told(self, participant: Participant, connection: PeerConnection | None, event: Event) -> None:
+        """An event."""
+        words = NOTED.get(event.name)
+        asks = event.name.startswith("getUserMedia")
+        if words is None and not asks:
+            return
+        stay = self.of(participant)
+        if stay is not None:
+            time = event.time + participant.clock.shift
+            if words is not None:
+                track = event.facts.get("track")
+                kind = participant.kind_of(track) if isinstance(track, str) else ""
+                stay.note(event.name, time, words({**event.facts, "kind": kind} if kind else event.facts))
+            else:
+                stay.ask(event.name, time)
+
+    def stepped(self, participant: Participant, connection: PeerConnection, step: Step) -> None:
+        """A stage of a setup is over, or its outcome is known."""
+        stay = self.of(participant)
+        shift, name = participant.clock.shift, connection.key.peer_connection
+        if stay is None:
+            return
+        if isinstance(step, Took):
+            stay.stage(Stage(step.name, name, step.end - step.seconds + shift, step.end + shift))
+        elif isinstance(step, Outcome) and step.value != "connected":
+            since = connection.setup.checking_since or connection.setup.created or participant.sent
+            stay.stage(Stage(step.value, name, since + shift, max(since, participant.sent) + shift, is_bad=True))
+
+    def left(self, participant: Participant, now: float) -> None:
+        """A participant has left; what is remembered stays."""
 
 
 def tenths(score: float) -> float:

@@ -5,11 +5,12 @@ What they share are bounds of the whole process.  The pipeline of nobody, ``""``
 about the process, and all clients where there are no tenants.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from math import inf
 
 from rtc_exporter.limits import Limits, Room
+from rtc_exporter.listener import Listener
 from rtc_exporter.metric import Tier
 from rtc_exporter.pipeline import Pipeline, PipelineSettings, Status
 from rtc_exporter.series import Family
@@ -19,11 +20,20 @@ from rtc_exporter.span import Span
 class Tenants:
     """Every pipeline, by the name of its tenant."""
 
-    def __init__(self, settings: PipelineSettings, names: Iterable[str], now: float) -> None:
+    def __init__(
+        self,
+        settings: PipelineSettings,
+        names: Iterable[str],
+        now: float,
+        listener: Callable[[str], Listener] | None = None,
+    ) -> None:
+        """``listener`` makes one for each tenant, who is told what verdicts find."""
         limits = settings.limits
         self._room, self._series_room = Room(limits.participants), Room(limits.series)
         shared = replace(settings, room=self._room, series_room=self._series_room)
-        self._pipelines = {name: Pipeline(_of(shared, name), now) for name in ("", *names)}
+        self._pipelines = {
+            name: Pipeline(_of(shared, name), now, listener(name) if listener else None) for name in ("", *names)
+        }
         self.own = self._pipelines[""]
 
     def __getitem__(self, tenant: str) -> Pipeline:

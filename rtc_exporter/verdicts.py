@@ -156,6 +156,8 @@ class Verdicts:
             self._watch(participant, connection, was_up)
         if captures.waits:
             self._waiting[captures] = (participant, None)
+        if self._listener is not None:
+            self._listener.told(participant, connection, event)
         return self._apply(participant, connection, changes, now)
 
     def step(self, participant: Participant, connection: PeerConnection, step: Step, now: float) -> Sequence[Change]:
@@ -163,6 +165,8 @@ class Verdicts:
         was_up = connection.incidents.is_up
         changes = connection.incidents.step(step, participant.time(now))
         self._watch(participant, connection, was_up)
+        if self._listener is not None:
+            self._listener.stepped(participant, connection, step)
         return self._apply(participant, connection, changes, now)
 
     def close(self, participant: Participant, connection: PeerConnection, time: float, now: float) -> Sequence[Change]:
@@ -186,6 +190,8 @@ class Verdicts:
             del self._left[next(iter(self._left))]
         self._left[participant.key] = now
         newest = next(reversed(participant.peer_connections.values()), None)
+        if self._listener is not None:
+            self._listener.left(participant, now)
         return [(participant, None, page), (participant, newest, others)]
 
     def tick(self, sessions: Sessions, now: float) -> list[Told]:

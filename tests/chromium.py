@@ -71,6 +71,25 @@ class Page:
         """Run the body of an async function; what it returns."""
         return await self.browser.ask("evaluate", page=self._name, expression=f"(async () => {{ {body} }})()")
 
+    async def open(self, url: str, scheme: str = "light", width: int = 1100) -> int:
+        """Open an address; the status of the answer."""
+        status: int = await self.browser.ask("open", page=self._name, url=url, scheme=scheme, width=str(width))
+        return status
+
+    async def press(self, keys: str) -> None:
+        """Press keys, as they are called in ``KeyboardEvent.key``, with spaces between."""
+        await self.browser.ask("press", page=self._name, keys=keys)
+
+    async def where(self) -> str:
+        """The address that the page is at."""
+        found: str = await self.browser.ask("where", page=self._name)
+        return found
+
+    async def axe(self) -> list[tuple[str, str, list[str]]]:
+        """What axe finds wrong: rule, impact, and where."""
+        found: list[list[Any]] = await self.browser.ask("axe", page=self._name)
+        return [(rule, impact, places) for rule, impact, places in found]
+
     async def leave(self) -> None:
         """Go to another page, as its user would."""
         await self.browser.ask("navigate", page=self._name)

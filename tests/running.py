@@ -40,6 +40,7 @@ class Running:
         self._now[0] += seconds
         self.server.intake.tick(self.now)
         self.server.pipeline.tick(self.now)
+        self.server.remember(self.now)
 
     def ingest(self, path: str = "/", scheme: str = "http") -> str:
         """A URL for clients."""

@@ -676,16 +676,23 @@ async def test_the_start_page_says_what_is_there(exporter: Running) -> None:
 
 @with_exporter()
 async def test_the_openapi_document_has_the_paths_that_exist(exporter: Running) -> None:
-    """Every path in it answers a POST."""
+    """Every path of clients answers a POST, and every one of operators a GET."""
     paths = (await exporter.http.get(exporter.admin("/openapi.json"))).json()["paths"]
 
-    assert {"/v1/reports", "/v1/dumps"} <= set(paths)
+    assert {"/v1/reports", "/v1/dumps", "/api/v1/sessions"} <= set(paths)
     for path in paths:
+        if "get" in paths[path]:
+            response = await exporter.http.get(exporter.admin(path.format(session="s", participant="p")))
+            assert response.status_code == (404 if "{" in path else 200)
+            assert response.headers["content-type"] == "application/json"
+            continue
         response = await exporter.http.post(exporter.ingest(path.format(session="s", participant="p")), content=b"{")
         assert response.status_code == 400
 
 
-@pytest.mark.parametrize("path", ["/metrics", "/", "/-/healthy", "/-/ready", "/openapi.json"])
+@pytest.mark.parametrize(
+    "path", ["/metrics", "/", "/-/healthy", "/-/ready", "/openapi.json", "/sessions", "/api/v1/sessions"]
+)
 def test_clients_see_nothing_of_the_operators_listener(path: str) -> None:
     """The two never share a port, nor a page."""
 

@@ -75,6 +75,16 @@ def test_values_are_written_as_operators_write_them(name: str, text: str, shown:
 
 
 MISTAKES = [
+    (
+        {"--links.grafana": "javascript:alert(1)"},
+        {},
+        "--links.grafana is 'javascript:alert(1)', wanted an address with",
+    ),
+    ({"--links.trace": "https://t.example/"}, {}, "wanted an address with http:// or https://, and {trace_id} in it"),
+    ({"--history.memory": "0"}, {}, "--history.memory is '0', wanted bytes"),
+    ({"--history.sessions": "0"}, {}, "--history.sessions is '0', wanted a whole number"),
+    ({"--history.age": "-1"}, {}, "--history.age is '-1', wanted seconds"),
+    ({"--history.enabled": "perhaps"}, {}, "--history.enabled is 'perhaps', wanted true or false"),
     ({"--ingest.lisen": "x"}, {}, "unknown setting --ingest.lisen, did you mean --ingest.listen?"),
     ({}, {"RTC_EXPORTER_PRT": "x"}, "unknown setting RTC_EXPORTER_PRT"),
     (

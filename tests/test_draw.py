@@ -203,3 +203,17 @@ def luminance(colour: str) -> float:
     parts = [int(digits[at : at + 2], 16) / 255 for at in (0, 2, 4)]
     red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+# ── what happened
+
+
+def test_what_happened_is_marked_at_its_time_and_told() -> None:
+    """A line and a point where it happened, with words; beside the picture nothing changes."""
+    lines = [plot.Line("", [(SPAN.begin, 1.0), (SPAN.end, 2.0)])]
+    drawn = parsed(plot.plot("Loss", "", lines, SPAN, marks=[plot.Mark(SPAN.begin + 30, "page <hidden>")]))
+    (mark,) = drawn.findall(".//g[@class='happened']")
+
+    assert [title.text for title in mark.findall("title")] == ["page <hidden>, 10:15:30"]
+    assert [line.get("x1") for line in mark.findall("line")] == ["50%"]
+    assert parsed(plot.plot("Loss", "", lines, SPAN)).findall(".//g[@class='happened']") == []

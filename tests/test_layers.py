@@ -35,19 +35,21 @@ FLOORS = (
     ("silence", "marks", "ledger"),
     ("attribution", "detectors", "verdict", "gathering", "captures"),
     ("incidents",),
-    ("sessions", "routes"),
-    ("crowd", "listener"),
+    ("sessions", "routes", "notes"),
+    ("crowd", "listener", "samples"),
     ("meter", "events", "live", "summary", "drafts", "verdicts", "recorder"),
     ("tracer", "choices"),
     ("voice",),
     ("pipeline",),
     ("tenants",),
-    ("export.*", "export", "conventions", "explain.*"),
+    ("export.*", "export", "conventions", "explain.*", "hearing"),
+    ("history",),
+    ("lookup",),
     # The shell: from here on the world may be touched.
     ("settings", "useragent", "otel", "tree", "logs", "clock", "webconfig", "geo", "privacy"),
-    ("sections", "keys", "sources", "grades"),
+    ("sections", "keys", "sources", "grades", "support"),
     ("config",),
-    ("auth", "coverage"),
+    ("auth", "coverage", "pages.*", "pages"),
     ("app.*", "app", "importer", "player", "docs"),
     ("explain", "doctor.*", "doctor"),
     ("cli",),
@@ -56,7 +58,7 @@ FLOORS = (
 SHELL = next(number for number, floor in enumerate(FLOORS) if "settings" in floor)
 
 #: Rooms with a door: who, besides the room itself, may come in.
-DOORS = {"wire": {"app", "coverage", "importer", "docs"}, "export": {"app", "importer"}, "draw": {"explain"}}
+DOORS = {"wire": {"app", "coverage", "importer", "docs"}, "export": {"app", "importer"}, "draw": {"explain", "pages"}}
 
 #: The libraries a module or room may use; who is not named has the standard library alone.
 LIBRARIES = {
@@ -65,6 +67,7 @@ LIBRARIES = {
     "settings": {"pydantic", "pydantic_settings"},
     "sections": {"pydantic"},
     "grades": {"pydantic"},
+    "support": {"pydantic"},
     "config": {"pydantic", "pydantic_settings"},
     "webconfig": {"yaml"},
     "keys": {"jwt"},
@@ -73,8 +76,8 @@ LIBRARIES = {
     "useragent": {"ua_parser"},
     # google and grpc are what the messages and answers of OTLP are made of.
     "app": {
-        "bcrypt", "google", "grpc", "multipart", "opentelemetry", "requests", "starlette", "uvicorn", "uvloop",
-        "websockets",
+        "bcrypt", "google", "grpc", "multipart", "opentelemetry", "orjson", "requests", "starlette", "uvicorn",
+        "uvloop", "websockets",
     },
     "importer": {"rich"},
     "explain": {"rich"},

@@ -8,7 +8,8 @@ from rich.console import Console
 from rtc_exporter import importer, rules
 from rtc_exporter.episodes import Change, Episode
 from rtc_exporter.model import ParticipantKey
-from rtc_exporter.recorder import CHANNELS, EPISODES, SAMPLES, STRETCHES, Recorder, Series, Stay
+from rtc_exporter.recorder import EPISODES, STRETCHES, Recorder, Stay
+from rtc_exporter.samples import CHANNELS, SAMPLES, Series
 from rtc_exporter.sessions import Participant
 from tests.captures import DATA
 

@@ -5,7 +5,7 @@ The listener for operators: ``/metrics``, health, the start page and the OpenAPI
 import asyncio
 import time
 import zlib
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from math import inf
 
 from starlette.applications import Starlette
@@ -29,7 +29,9 @@ GZIP_WINDOW = 16 + zlib.MAX_WBITS
 class Admin:
     """The ASGI application of the listener for operators."""
 
-    def __init__(self, intake: Intake, clock: Callable[[], float], shared: float = SHARED) -> None:
+    def __init__(
+        self, intake: Intake, clock: Callable[[], float], shared: float = SHARED, pages: Sequence[Route] = ()
+    ) -> None:
         self._intake = intake
         self._clock = clock
         self._started = clock()
@@ -51,6 +53,7 @@ class Admin:
                 Route("/-/healthy", self._healthy),
                 Route("/-/ready", self._ready),
                 Route("/openapi.json", self._openapi),
+                *pages,
             ]
         )
 

@@ -69,6 +69,7 @@ def page(intake: Intake, ingest: str, admin: str, started: float, is_ready: bool
 <th class="n">reports</th><th class="n">repeated</th><th class="n">refused</th><th>last refused</th></tr></thead>
 <tbody>{"".join(_rows(intake, now))}</tbody></table></div>
 <h2>Look further</h2>
+<p><a href="sessions">Look a session up</a></p>
 <p><a href="metrics">metrics</a> (<a href="metrics?tier=cohort">cohorts</a>,
 <a href="metrics?tier=participant">participants</a>, <a href="metrics?tier=self">the exporter itself</a>) ·
 <a href="-/healthy">healthy</a> · <a href="-/ready">ready</a> · <a href="openapi.json">OpenAPI</a></p>

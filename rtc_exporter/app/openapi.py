@@ -1,10 +1,12 @@
 """
-The OpenAPI document of what clients may POST; WebSockets are outside of what OpenAPI can say.
+The OpenAPI document of what clients may POST, and of what operators may look up; WebSockets are outside of what
+OpenAPI can say.
 """
 
 from typing import Any
 
 from rtc_exporter import __version__
+from rtc_exporter.app import lookups
 from rtc_exporter.errors import Reason
 
 
@@ -18,7 +20,7 @@ def document() -> dict[str, Any]:
             "summary": "Takes what WebRTC clients report about a call.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
-        "paths": {path: {"post": operation} for path, operation in _operations().items()},
+        "paths": {path: {"post": operation} for path, operation in _operations().items()} | lookups.paths(),
         "components": {
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
@@ -33,7 +35,8 @@ def document() -> dict[str, Any]:
                         "detail": {"type": "string"},
                     },
                 },
-            },
+            }
+            | lookups.schemas(),
         },
         "security": [{"bearer": []}, {"query": []}, {}],
     }

@@ -8,9 +8,12 @@ from typing import Protocol
 
 from rtc_exporter.app.intake import Intake
 from rtc_exporter.config import Config
+from rtc_exporter.history import Archive
 from rtc_exporter.keys import ANONYMOUS
 from rtc_exporter.pipeline import PipelineSettings
 from rtc_exporter.privacy import pseudonym
+from rtc_exporter.scores import Scoring
+from rtc_exporter.support import keep
 from rtc_exporter.tracing import TraceSettings
 
 
@@ -35,6 +38,11 @@ def tenants_of(config: Config) -> tuple[str, ...]:
     ingest = config.ingest
     anonymous = (ANONYMOUS,) if ingest.allow_anonymous and not config.keys.is_empty else ()
     return (*ingest.tenants, *anonymous)
+
+
+def archive_of(config: Config) -> Archive | None:
+    """Where calls are remembered, if they are."""
+    return Archive(keep(config.history), Scoring(config.thresholds)) if config.history.enabled else None
 
 
 def pipeline_settings(config: Config) -> PipelineSettings:

@@ -13,7 +13,7 @@ import contextlib
 import logging
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from rtc_exporter import __version__, logs, webconfig
 from rtc_exporter.app import memory, protocols, reload
@@ -25,13 +25,16 @@ from rtc_exporter.app.intake import Intake
 from rtc_exporter.app.listener import Listener, bind, bound
 from rtc_exporter.app.memory import Pressure, Stage
 from rtc_exporter.app.notify import Notify
-from rtc_exporter.app.parts import pipeline_settings, push, tenants_of
+from rtc_exporter.app.parts import archive_of, pipeline_settings, push, tenants_of
 from rtc_exporter.app.scrapes import SHARED
+from rtc_exporter.app.sessions import Pages
 from rtc_exporter.app.sockets import CLOSING, Sockets
 from rtc_exporter.app.watch import Watch
 from rtc_exporter.clock import Clock
 from rtc_exporter.config import Config
 from rtc_exporter.errors import ConfigError
+from rtc_exporter.pages.shell import Links
+from rtc_exporter.sessions import Sessions
 from rtc_exporter.tenants import Tenants
 from rtc_exporter.webconfig import WebConfig
 
@@ -62,7 +65,9 @@ class Server:
         self._load = load
         wall = clock or time.time
         self._clock = clock = clock or Clock()
-        self.tenants = Tenants(pipeline_settings(config), tenants_of(config), clock())
+        self.archive = archive_of(config)
+        listener = None if self.archive is None else self.archive.listener
+        self.tenants = Tenants(pipeline_settings(config), tenants_of(config), clock(), listener)
         self.pipeline = self.tenants.own
         self.intake = Intake(config, self.tenants)
         self.intake.wall = wall
@@ -83,7 +88,8 @@ class Server:
         )
         self.sockets = Sockets(self.intake, self._gate, clock)
         self._ingest = Ingest(self.intake, self._gate, clock)
-        self._admin = Admin(self.intake, clock, shared)
+        pages = Pages(self.archive, self._sessions, Links(config.links.grafana, config.links.trace), clock)
+        self._admin = Admin(self.intake, clock, shared, pages.routes)
         self.ingest_address = bound(self._ingest_socket)
         self.admin_address = bound(self._admin_socket)
         self._web = config.web
@@ -253,6 +259,7 @@ class Server:
             try:
                 self.tenants.tick(now)
                 self.intake.tick(now)
+                self.remember(now)
                 self.sockets.tick()
                 if self._push is not None:
                     self._push.tick(now)
@@ -302,6 +309,21 @@ class Server:
             store.set("rtc.exporter.clock.offset", (), self._clock.offset, now)
         if self._limit is not None:
             store.counter("rtc.exporter.log.suppressed", (), now).value = float(self._limit.suppressed)
+
+    def _sessions(self) -> Mapping[str, Sessions]:
+        """Those that are live, by tenant."""
+        return {tenant: self.tenants[tenant].sessions for tenant in self.tenants}
+
+    def remember(self, now: float) -> None:
+        """Once a second: look at who is here, and say how much is remembered and what no longer is."""
+        archive, store = self.archive, self.pipeline.store
+        if archive is None:
+            return
+        archive.tick(self._sessions(), now)
+        store.set("rtc.exporter.history.sessions", (), archive.ended, now)
+        store.set("rtc.exporter.history.usage", (), archive.held, now)
+        for reason, number in archive.dropped.items():
+            store.counter("rtc.exporter.history.dropped", (reason,), now).value = float(number)
 
     def _count_request(self, outcome: str) -> None:
         self.pipeline.count("rtc.exporter.admin.requests", (outcome,), now=self._clock())

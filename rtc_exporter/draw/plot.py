@@ -21,6 +21,13 @@ class Line(NamedTuple):
     points: Sequence[tuple[float, float]]
 
 
+class Mark(NamedTuple):
+    """Something that happened at once; ``label`` says it in words."""
+
+    time: float
+    label: str
+
+
 class Band(NamedTuple):
     """A stretch in which something was wrong; ``mark`` is a severity, and ``label`` says it in words."""
 
@@ -31,8 +38,9 @@ class Band(NamedTuple):
 
 
 def plot(
-    title: str, unit: str, lines: Sequence[Line], span: Span, bands: Sequence[Band] = (), least: float = 0.0
-) -> Markup:
+    title: str, unit: str, lines: Sequence[Line], span: Span, bands: Sequence[Band] = (), least: float = 0.0,
+    marks: Sequence[Mark] = (),
+) -> Markup:  # fmt: skip
     """A picture of lines; ``least`` is the least value that the axis reaches."""
     known = [line for line in lines if line.points]
     values = [value for line in known for _, value in line.points]
@@ -55,8 +63,8 @@ def plot(
     base = tag("line", x1="0", x2="100%", y1=HEIGHT - 0.5, y2=HEIGHT - 0.5, class_="axis")
     picture = tag(
         "svg", tag("title", title), tag("desc", described(known, unit, bands)), *(_band(band, span) for band in bands),
-        *grid, base, area, times(span, HEIGHT), width="100%", height=HEIGHT + BELOW, role="img", class_="plot",
-        aria_label=f"{title}. {described(known, unit, bands)}",
+        *grid, base, area, *(_mark(mark, span) for mark in marks), times(span, HEIGHT), width="100%",
+        height=HEIGHT + BELOW, role="img", class_="plot", aria_label=f"{title}. {described(known, unit, bands)}",
     )  # fmt: skip
     legend = [
         tag("span", _sample(place), line.label, class_="key")
@@ -107,6 +115,15 @@ def _band(band: Band, span: Span) -> Markup:
     return tag(
         "rect", tag("title", label), x=share(left), y="0", width=share(max(right - left, 0.003)), height=HEIGHT,
         class_=f"band {band.mark}",
+    )  # fmt: skip
+
+
+def _mark(mark: Mark, span: Span) -> Markup:
+    """A small triangle on the upper edge, and a line down from it."""
+    place, label = share(span.place(mark.time)), f"{mark.label}, {clock(mark.time)}"
+    return tag(
+        "g", tag("title", label), tag("line", x1=place, x2=place, y1="0", y2=HEIGHT, class_="mark"),
+        tag("circle", cx=place, cy="3", r="3", class_="mark-head"), class_="happened",
     )  # fmt: skip
 
 

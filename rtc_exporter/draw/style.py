@@ -15,6 +15,7 @@ svg .line{fill:none;stroke-width:2;stroke-linejoin:round;stroke:var(--line0)}
 svg .line-1{stroke:var(--line1);stroke-dasharray:6 3}svg .line-2{stroke:var(--line2);stroke-dasharray:2 3}
 svg .line-3{stroke:var(--line3);stroke-dasharray:9 3 2 3}
 svg .band{opacity:.16}svg .info{fill:var(--info)}svg .warning{fill:var(--warning)}svg .critical{fill:var(--critical)}
+svg .mark{stroke:var(--soft);stroke-dasharray:2 3}svg .mark-head{fill:var(--front)}
 svg .track{fill:var(--rule);opacity:.4}svg a:focus-visible rect{stroke:var(--front);stroke-width:2}
 .class-good{fill:var(--good)}.class-fair{fill:var(--fair)}.class-poor{fill:var(--poor)}.class-bad{fill:var(--bad)}
 .class-unclassified{fill:var(--none)}

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from rtc_exporter.explain import words
 from rtc_exporter.model import Member
+from rtc_exporter.notes import Note, Stage
 from rtc_exporter.quality import CLASSES, UNCLASSIFIED
 from rtc_exporter.recorder import Found, Stay, Stretch, tenths
 from rtc_exporter.rules import unjudged
@@ -51,6 +52,9 @@ class Finding(NamedTuple):
     #: Issues that nobody could have seen.
     cannot_judge: tuple[str, ...]
     series: Mapping[str, Sequence[tuple[float, float]]]
+    #: What happened to the page, and the stages of its setups.
+    happened: tuple[Note, ...] = ()
+    stages: tuple[Stage, ...] = ()
 
     @property
     def end(self) -> float:
@@ -94,8 +98,13 @@ def explain(participant: Participant, stay: Stay, end: float, scoring: Scoring) 
     return Finding(
         summary, quality, score, tuple(stay.stretches), tuple(stay.all), stay.left_out, several,
         unjudged(judged) if judges else (),
-        {name: series.points for name, series in stay.series.items() if series.times},
+        measured(stay), tuple(stay.notes), tuple(stay.stages),
     )  # fmt: skip
+
+
+def measured(stay: Stay) -> Mapping[str, Sequence[tuple[float, float]]]:
+    """The samples of every channel that has some."""
+    return {name: series.points for name, series in stay.series.items() if series.times}
 
 
 def judge(grades: Mapping[tuple[str, float | None], float], scoring: Scoring) -> tuple[str, float | None]:

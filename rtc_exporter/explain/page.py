@@ -23,7 +23,7 @@ font-weight:600;text-align:center}}.badge.good{{background:var(--good)}}.badge.f
 .story{{background:var(--card);border-left:4px solid var(--warning);padding:.5em .8em;margin:.7em 0;border-radius:.2em}}
 .story.critical{{border-color:var(--critical)}}.story ul{{margin:.3em 0;padding-left:1.2em}}
 .charts{{display:grid;gap:1.2rem 1.6rem;grid-template-columns:repeat(auto-fill,minmax(min(100%,24rem),1fr))}}
-.wide{{overflow-x:auto}}table{{border-collapse:collapse;width:100%;font-size:.9rem;overflow-wrap:normal}}
+.wide{{overflow-x:auto;position:relative}}table{{border-collapse:collapse;width:100%;font-size:.9rem;overflow-wrap:normal}}
 th,td{{text-align:left;vertical-align:top;padding:.3em .7em .3em 0;border-bottom:1px solid var(--rule)}}
 td.time{{white-space:nowrap}}td.name{{font-weight:600}}tr:target{{background:var(--card);outline:2px solid var(--link)}}
 .mark-warning{{color:var(--warning);font-weight:600}}.mark-critical{{color:var(--critical);font-weight:600}}
@@ -38,7 +38,8 @@ border:1px solid var(--rule)}}button{{font:inherit}}summary{{cursor:pointer}}
 SCRIPT = """\
 for(const button of document.querySelectorAll("button[data-copy]")){button.hidden=false;button.onclick=async()=>{
 const area=document.getElementById(button.dataset.copy);area.select();
-try{await navigator.clipboard.writeText(area.value);button.textContent="Copied"}catch{document.execCommand("copy")}}}
+try{await navigator.clipboard.writeText(area.value);button.textContent="Copied"}catch{
+if(document.execCommand("copy"))button.textContent="Copied"}}}
 """
 
 
@@ -51,6 +52,8 @@ POLICY = (
     f"default-src 'none'; style-src {_hash(STYLE)}; script-src {_hash(SCRIPT)}; img-src data:; base-uri 'none'; "
     "form-action 'none'"
 )
+#: Marks that are told in words.
+MARKS = 30
 #: Rows of the table of values; more is no reading.
 ROWS = 200
 
@@ -113,6 +116,10 @@ def participant(finding: Finding, span: Span, ident: str) -> Markup:
     parts += [tag("p", line) for line in (text.errors(finding), text.noted(finding)) if line]
     if finding.found:
         parts += [tag("h3", "Issues"), panels.issues(finding, span, f"{ident}-issue-"), _table(finding, ident)]
+    if finding.stages:
+        parts += [tag("h3", "Setup"), panels.waterfall(finding)]
+    if finding.happened:
+        parts += [tag("h3", "What happened to the page"), _happened(finding)]
     drawn = panels.charts(finding, span)
     if drawn:
         parts += [tag("h3", "What was measured"), tag("div", *drawn, class_="charts"), _values(finding)]
@@ -158,6 +165,13 @@ def _table(finding: Finding, ident: str) -> Markup:
         class_="issues", aria_label=name,
     )  # fmt: skip
     return _wide(table, name)
+
+
+def _happened(finding: Finding) -> Markup:
+    """The marks of the pictures in words; of many the first."""
+    shown = [f"{clock(note.time)} {note.label}" for note in finding.happened[:MARKS]]
+    more = len(finding.happened) - len(shown)
+    return tag("p", "; ".join(shown) + (f"; and {more} more" if more else "") + ".")
 
 
 def _wide(table: Markup, name: str) -> Markup:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from rtc_exporter.draw import bars, plot
-from rtc_exporter.draw.axes import Span
+from rtc_exporter.draw.axes import Span, clock, written
 from rtc_exporter.draw.svg import Markup
 from rtc_exporter.explain import words
 from rtc_exporter.explain.findings import Finding
@@ -67,7 +67,8 @@ def charts(finding: Finding, span: Span) -> list[Markup]:
 
 def _chart(panel: Panel, finding: Finding, span: Span) -> Markup:
     lines = [plot.Line(label, finding.series.get(name, ())) for name, label in panel.lines]
-    return plot.plot(panel.title, panel.unit, lines, span, bands(finding.found, panel.issues), panel.least)
+    marks = [plot.Mark(note.time, note.label) for note in finding.happened]
+    return plot.plot(panel.title, panel.unit, lines, span, bands(finding.found, panel.issues), panel.least, marks)
 
 
 def bands(several: Sequence[Found], issues: frozenset[str]) -> list[plot.Band]:
@@ -101,3 +102,31 @@ def issues(finding: Finding, span: Span, prefix: str) -> Markup:
         rows.setdefault((episode.rule.name, episode.side), []).append(bar)
     drawn = [bars.Row(f"{name.replace('_', ' ')} · {side}", several) for (name, side), several in rows.items()]
     return bars.issues("Issues over time", drawn, span)
+
+
+#: Stage of setup -> how it is called; the outcomes of ``words.OUTCOMES`` are called as they are.
+STAGES = {
+    "get_user_media": "asking for camera and microphone", "create_offer": "making an offer",
+    "set_local": "taking the own description", "set_remote": "taking the other side's description",
+    "ice_gathering": "gathering candidates", "ice_connected": "looking for a path", "dtls_connected": "securing it",
+    "total": "all of it", "first_packet": "waiting for the first packet",
+    "first_frame": "waiting for the first picture",
+    "ice_failed": "looking for a path, in vain", "dtls_failed": "securing the path, in vain",
+    "timeout": "waiting for a path, in vain", "abandoned": "given up",
+}  # fmt: skip
+
+
+def waterfall(finding: Finding) -> Markup:
+    """How it came to be connected: a row for each stage, and how long it took."""
+    stages = sorted(finding.stages, key=lambda stage: (stage.begin, stage.end))
+    span = Span(min(stage.begin for stage in stages), max(max(stage.end for stage in stages), stages[0].begin + 0.1))
+    rows = []
+    for stage in stages:
+        name = STAGES.get(stage.name, stage.name.replace("_", " "))
+        at = f"{clock(stage.begin // 1)} + {written(stage.begin % 1, 's')}"
+        of = f" · {words.plain(stage.peer_connection)}" if stage.peer_connection else ""
+        took = written(stage.end - stage.begin, "s")
+        mark = "critical" if stage.is_bad else "info"
+        label = f"{name}{of} · {took}, from {at}"
+        rows.append(bars.Row(label, (bars.Bar(stage.begin, stage.end, mark, label),)))
+    return bars.issues("Setup", rows, span)

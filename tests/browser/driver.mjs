@@ -3,7 +3,7 @@
  *
  *     node driver.mjs CHROMIUM FOLDER        FOLDER holds node_modules and what pages import
  */
-import {createReadStream} from 'node:fs';
+import {createReadStream, readFileSync} from 'node:fs';
 import {createServer} from 'node:http';
 import {createRequire} from 'node:module';
 import {join, normalize} from 'node:path';
@@ -62,6 +62,39 @@ const COMMANDS = {
   },
   navigate: async ({page: name}) => (await page(name)).goto('about:blank'),
   errors: async () => errors.splice(0),
+  /** Opens an address; what its policy forbids, and what it fetches from elsewhere, are errors. */
+  open: async ({page: name, url, scheme, width}) => {
+    const opened = await page(name);
+    opened.on('console', (message) => {
+      const where = message.location().url ?? '';
+      // The icon that the browser wants of our own empty page is none of theirs.
+      if (message.type() === 'error' && !where.startsWith(origin)) errors.push(`${name}: ${message.text()} ${where}`);
+    });
+    opened.on('request', (request) => {
+      const asked = new URL(request.url());
+      if (asked.protocol !== 'data:' && asked.origin !== new URL(url).origin) errors.push(`${name}: asks ${request.url()}`);
+    });
+    await opened.emulateMedia({colorScheme: scheme ?? 'light'});
+    await opened.setViewportSize({width: Number(width ?? 1100), height: 900});
+    return (await opened.goto(url)).status();
+  },
+  /** Presses keys one after the other. */
+  press: async ({page: name, keys}) => {
+    for (const key of keys.split(' ')) await (await page(name)).keyboard.press(key);
+  },
+  /** Where a page is, once that is loaded. */
+  where: async ({page: name}) => {
+    const opened = await page(name);
+    await opened.waitForLoadState();
+    return opened.url();
+  },
+  /** What axe finds wrong with what is open: [rule, impact, places]. */
+  axe: async ({page: name}) => {
+    const opened = await page(name);
+    await opened.evaluate(readFileSync(join(folder, 'node_modules', 'axe-core', 'axe.min.js'), 'utf8'));
+    const {violations} = await opened.evaluate(() => globalThis.axe.run());
+    return violations.map(({id, impact, nodes}) => [id, impact, nodes.map((node) => node.target.join(' '))]);
+  },
 };
 
 process.stdout.write(`${JSON.stringify({origin, version: browser.version()})}\n`);
