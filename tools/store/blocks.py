@@ -21,8 +21,8 @@ from tools.store.play import History
 #: Seconds for promtool, and for a server to start.
 PATIENCE = 600
 START_PATIENCE = 60.0
-#: Recorded from counters; from that; from that in turn.
-PASSES = 3
+#: A recorded series in an expression.
+_RECORDED = re.compile(r"\w+:\w+:\w+")
 
 
 def openmetrics(history: History) -> Iterator[str]:
@@ -53,21 +53,25 @@ def record(history: History, folder: Path, rules: Path, prometheus: str, promtoo
     """
     Add what the recording rules would have recorded to the blocks in a folder.
 
-    promtool asks a server for each rule by itself, so a rule that reads others finds them a pass later.
+    promtool asks a server for each rule by itself, so a rule that reads others has its turn after them.
     """
     document = yaml.safe_load(rules.read_text(encoding="utf-8"))
-    for group in document["groups"]:
-        group["rules"] = [rule for rule in group["rules"] if "record" in rule]
+    left = [rule for group in document["groups"] for rule in group["rules"] if "record" in rule]
     own = folder / "recordings.yml"
-    own.write_text(yaml.safe_dump({"groups": [group for group in document["groups"] if group["rules"]]}))
     end = history.start + history.step * (history.length - 1)
-    for _ in range(PASSES):
+    while left:
+        waiting = {rule["record"] for rule in left}
+        ready = [rule for rule in left if not waiting & set(_RECORDED.findall(rule["expr"]))]
+        if not ready:
+            raise ValueError(f"these rules wait for one another: {sorted(waiting)}")
+        own.write_text(yaml.safe_dump({"groups": [{"name": "recorded", "rules": ready}]}), encoding="utf-8")
         with serving(folder, prometheus) as address:
             command = [
                 promtool, "tsdb", "create-blocks-from", "rules", f"--start={history.start:.0f}", f"--end={end:.0f}",
                 f"--url=http://{address}", f"--output-dir={folder}", "--eval-interval=1m", str(own),
             ]  # fmt: skip
             subprocess.run(command, check=True, timeout=PATIENCE, capture_output=True)
+        left = [rule for rule in left if rule not in ready]
     own.unlink()
 
 
