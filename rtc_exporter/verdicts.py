@@ -71,10 +71,8 @@ class Verdicts:
         self, store: SeriesStore, labels: Labels, shortest: float = 0.0, listener: Listener | None = None
     ) -> None:
         """``shortest``: seconds of a fold under which nothing is judged."""
-        self._store = store
-        self._shortest = shortest
-        self._labels = labels
-        self._listener = listener
+        self._store, self._labels = store, labels
+        self._shortest, self._listener = shortest, listener
         #: Sessions in which something is wrong, to be looked at as a whole; and when that is due.
         self._doubtful: set[str] = set()
         #: Slots that are used with every fold.
@@ -112,9 +110,8 @@ class Verdicts:
         judge, incidents = connection.judge, connection.incidents
         judge.shares_screen = participant.verdict.shares_screen
         if not incidents.has_media:
-            incidents.has_media = any(
-                thing.type in _USES and any(thing.increments.values()) for thing in fold.changed
-            )  # fmt: skip
+            used = (thing for thing in fold.changed if thing.type in _USES)
+            incidents.has_media = any(any(thing.increments.values()) for thing in used)
         is_short = fold.elapsed is not None and fold.elapsed < self._shortest
         changes = judge.fold(fold, is_short)
         if changes or participant.verdict.open:

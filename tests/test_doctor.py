@@ -310,8 +310,8 @@ def test_it_has_no_room(capsys: pytest.CaptureFixture[str], secret: str) -> None
         _, found = look(capsys, *here.args, "--token-secret-file", secret)
         asyncio.run_coroutine_threadsafe(connection.close(), here.loop).result(10)
 
-    assert found["ingest-token"][0] == "failed"
-    assert "no room" in found["ingest-token"][2]
+    assert found["ingest-websocket"][0] == "failed"
+    assert "no room" in found["ingest-websocket"][2]
 
 
 def test_another_program_speaks_websocket(capsys: pytest.CaptureFixture[str]) -> None:
@@ -490,7 +490,7 @@ def test_a_real_prometheus(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     """Scraped and without alerts; under another job; without exemplars and without a target."""
 
     async def scenario() -> list[tuple[int, Found]]:
-        async with running(None, start=time.time()) as exporter:
+        async with running(None, start=time.time(), memory__limit=ROOMY) as exporter:
             admin = f"http://{exporter.server.admin_address}"
             answers = []
             async with prometheus(exporter, tmp_path, "--enable-feature=exemplar-storage") as (server, _):

@@ -10,7 +10,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
 
 from rtc_exporter.doctor.findings import Finding, failed, ok, skipped, warning
-from rtc_exporter.doctor.patient import SUBPROTOCOL, Answer, Patient, RefusedError, trouble
+from rtc_exporter.doctor.patient import BUSY, SUBPROTOCOL, Answer, Patient, RefusedError, trouble
 from rtc_exporter.settings import Address
 
 #: An origin that nobody has.
@@ -126,9 +126,6 @@ def token(patient: Patient) -> Finding:
         advice = "Compare the key with that of the exporter, the clocks, and how long the token is good for."
         return failed(f"the token is refused: {reason or 'no reason given'}", advice)
     return failed(f"the connection is closed with {code} {reason}", BUSY if code == 1013 else "Look at its log.")
-
-
-BUSY = "It has no room: look at limits.connections, at memory, and at the number of processes."
 
 
 def strangers(patient: Patient) -> Finding:

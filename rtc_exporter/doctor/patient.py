@@ -142,7 +142,8 @@ class Patient:
             )  # fmt: skip
         except InvalidStatus as exc:
             status = exc.response.status_code
-            raise RefusedError(status, f"{shown} answers the upgrade with {status}", upgrade(status)) from None
+            advice = BUSY if status == 503 and "Retry-After" in exc.response.headers else upgrade(status)
+            raise RefusedError(status, f"{shown} answers the upgrade with {status}", advice) from None
         except InvalidURI:
             raise RefusedError(302, f"{shown} answers the upgrade with a redirect", upgrade(302)) from None
         except (InvalidHandshake, EOFError) as exc:
@@ -200,6 +201,10 @@ def parse(text: str, *, openmetrics: bool) -> Iterator[tuple[str, Mapping[str, s
 
 
 CUT = "Look for a proxy between that cuts answers, and at the exporter's log."
+
+
+#: Our own 503 says when to come back.
+BUSY = "It has no room: look at limits.connections, at memory, and at the number of processes."
 
 
 def upgrade(status: int) -> str:
