@@ -237,6 +237,33 @@ def test_a_key_is_made_where_there_is_none() -> None:
     assert of(render(BASE), "Secret") == []
 
 
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"config.ingest.allow_anonymous": True}, {}),
+        (
+            {"secretFiles.ingest.token_keys": {"name": "keys"}},
+            {"RTC_EXPORTER_INGEST__TOKEN_KEYS": "/etc/rtc-exporter/secrets/ingest.token_keys"},
+        ),
+        (
+            {"secretFiles.ingest.keys_file": {"name": "keys", "key": "list"}},
+            {"RTC_EXPORTER_INGEST__KEYS_FILE": "/etc/rtc-exporter/secrets/ingest.keys_file/list"},
+        ),
+    ],
+)
+def test_other_ways_in_need_no_key_of_ours(values: dict[str, Any], told: dict[str, str]) -> None:
+    """Anonymous clients, a folder of keys (a whole Secret), a file of keys (one entry of it)."""
+    found = render({"image": BASE["image"]}, values)
+    (deployment,) = of(found, "Deployment")
+    spec = deployment["spec"]["template"]["spec"]
+    env = {each["name"]: each["value"] for each in spec["containers"][0]["env"]}
+
+    assert of(found, "Secret") == []
+    assert "RTC_EXPORTER_INGEST__TOKEN_SECRET_FILE" not in env
+    assert told.items() <= env.items()
+    assert len([volume for volume in spec["volumes"] if "secret" in volume]) == len(told)
+
+
 # ── several pods
 
 
