@@ -211,6 +211,15 @@ async def test_t13_ids_that_look_like_paths_are_names(exporter: Running) -> None
     assert exporter.value("rtc.exporter.errors.internal") == 0
 
 
+@with_exporter()
+async def test_t13_a_line_break_in_a_path_is_read_as_any_other_sign(exporter: Running) -> None:
+    """What is no name is blamed on the sender, and counted: it is no path that is not there."""
+    response = await exporter.http.post(exporter.ingest("/v1/reports/a%0Ab/a%0Ab"), content='{"app":{"name":"x"}}')
+
+    assert (response.status_code, response.json()["error"]) == (400, "bad_identity")
+    assert exporter.dropped("bad_identity") == 1
+
+
 OPERATORS = (
     "/metrics",
     "//metrics",

@@ -11,6 +11,7 @@ from functools import partial
 from typing import BinaryIO
 
 from starlette.applications import Starlette
+from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
@@ -44,6 +45,15 @@ ERROR_CODES = {Reason.BAD_TOKEN: "invalid_api_key", Reason.BAD_ORIGIN: "domain_n
 HEAD = 64 << 10
 
 
+class Rest(PathConvertor):
+    """The rest of a path, whatever is in it: the framework's own ends at a line break, and clients name themselves."""
+
+    regex = "(?s:.*)"
+
+
+register_url_convertor("all", Rest())
+
+
 class Ingest:
     """The ASGI application of the listener for clients."""
 
@@ -62,15 +72,15 @@ class Ingest:
         routes = [
             Route(path + rest, answer, methods=["POST"])
             for path, answer in paths.items()
-            for rest in ("", "/{rest:path}")
+            for rest in ("", "/{rest:all}")
         ]
         forms = {form.name: form for form in wire.FORMATS if form.media == "api"}
         peermetrics, pushgateway = (partial(self._api, form=forms[name]) for name in APIS)
         methods = list(API_METHODS)
         routes += [
-            Route("/v1/peermetrics/{rest:path}", peermetrics, methods=methods),
-            Route("/v1/pushgateway/{rest:path}", pushgateway, methods=methods),
-            Route("/metrics/job/{rest:path}", pushgateway, methods=methods),
+            Route("/v1/peermetrics/{rest:all}", peermetrics, methods=methods),
+            Route("/v1/pushgateway/{rest:all}", pushgateway, methods=methods),
+            Route("/metrics/job/{rest:all}", pushgateway, methods=methods),
         ]
         cors = Middleware(
             CORSMiddleware,
