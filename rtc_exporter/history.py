@@ -252,6 +252,14 @@ class Archive:
         if self.samples < SAMPLES and self.live < most / 4:
             self.samples *= 2  # for those who come from now on
 
+    def relieve(self) -> None:
+        """Memory of the process is short: forget half of what is held, what has ended first."""
+        most = self.held // 2
+        while self._calls and self.held > most:
+            self._drop("memory")
+        if self.held > most:
+            self._forget(most - self.past)
+
     def _measure(self) -> int:
         stays = sum(stay.size for history in self._histories.values() for stay in history.stays.values())
         return stays + PAIR * sum(map(len, self._heard.values()))

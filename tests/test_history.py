@@ -157,6 +157,28 @@ def test_who_comes_last_is_not_remembered_where_there_is_no_room() -> None:
     assert not world.archive.is_full
 
 
+def test_short_memory_of_the_process_halves_what_is_held() -> None:
+    """What ended goes first, the oldest before; then who came last; in the end there is nothing."""
+    world = World(Keep(memory=PLENTY))
+    for number in range(4):
+        world.call(f"room {number}", ["ann", "bob"])
+    world.report("room", "ann")
+    world.wait(5)
+    world.report("room", "ann")
+    world.wait(5)
+    before = world.archive.held
+
+    world.archive.relieve()
+    assert world.archive.held <= before / 2
+    assert world.ended == ["room 3"]
+    assert len(world.archive.listener().stays) == 1
+
+    for _ in range(30):
+        world.archive.relieve()
+    assert world.archive.held == 0
+    assert world.ended == []
+
+
 def test_who_comes_and_goes_all_day_pushes_nobody_else_out() -> None:
     """Of one session so many stays are kept, the newest."""
     world = World(Keep(memory=PLENTY))

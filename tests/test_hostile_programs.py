@@ -56,7 +56,7 @@ def test_the_ledger_adds_up(name: str) -> None:
     ledger = PROGRAMS[name](False)
 
     print(ledger)
-    assert ledger.rows
+    assert ledger.rows or ledger.claims
     assert ledger.failures == []
 
 

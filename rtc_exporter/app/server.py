@@ -293,6 +293,8 @@ class Server:
             logger.warning(
                 "memory: %s, %d of %d MiB", stage.name.lower(), pressure.used >> 20, pressure.limit >> 20,
             )  # fmt: skip
+        if stage is not Stage.NORMAL and self.archive is not None:
+            self.archive.relieve()
         if stage is Stage.CLOSE:
             self.sockets.lighten(pressure.excess)
         store = self.pipeline.store
