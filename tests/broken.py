@@ -5,17 +5,12 @@ that cut, ports where nobody is, certificates that end.  All of it runs in threa
 
 import contextlib
 import http.server
-import shutil
 import socket
 import socketserver
 import ssl
-import subprocess
 import threading
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import NamedTuple
-
-import pytest
 
 PATIENCE = 10.0
 
@@ -123,25 +118,3 @@ def nobody() -> str:
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         return f"http://127.0.0.1:{sock.getsockname()[1]}"
-
-
-class Certificate(NamedTuple):
-    """One for 127.0.0.1 that is its own authority."""
-
-    file: Path
-    context: ssl.SSLContext
-
-
-def certificate(folder: Path, days: int) -> Certificate:
-    """Made by openssl."""
-    program = shutil.which("openssl")
-    if program is None:
-        pytest.skip("openssl is not installed")
-    file, key = folder / f"{days}.pem", folder / f"{days}.key"
-    subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-days", str(days)]
-    curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", str(key)]
-    command = [program, "req", "-x509", *curve, *subject, "-out", str(file)]
-    subprocess.run(command, check=True, capture_output=True, timeout=PATIENCE)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(file, key)
-    return Certificate(file, context)

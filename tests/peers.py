@@ -28,6 +28,8 @@ PEERS = {
     "otelcol": "scripts/peers, which needs the Go module proxy",
     "helm": "scripts/peers, which needs the Go module proxy",
     "yamllint": "Debian package yamllint",
+    "openssl": "Debian package openssl",
+    "systemd-analyze": "Debian package systemd",
     "chromium": "Debian package chromium",
     "node": "Debian package nodejs, version 18 or newer",
 }

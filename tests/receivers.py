@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import grpc
@@ -236,24 +235,3 @@ def closed_port() -> int:
         sock.bind(("127.0.0.1", 0))
         port: int = sock.getsockname()[1]
         return port
-
-
-class Certificates(NamedTuple):
-    """Files of a certificate for 127.0.0.1 that vouches for itself."""
-
-    certificate: Path
-    key: Path
-
-    def context(self, *, asks_for_one: bool) -> ssl.SSLContext:
-        """The server's side; it may ask clients for a certificate, and take this one."""
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(self.certificate, self.key)
-        if asks_for_one:
-            context.verify_mode = ssl.CERT_REQUIRED
-            context.load_verify_locations(self.certificate)
-        return context
-
-    def credentials(self, *, asks_for_one: bool) -> grpc.ServerCredentials:
-        """The same for gRPC."""
-        chain, key = self.certificate.read_bytes(), self.key.read_bytes()
-        return grpc.ssl_server_credentials([(key, chain)], chain if asks_for_one else None, asks_for_one)

@@ -22,7 +22,8 @@ from rtc_exporter.doctor import clients, report
 from rtc_exporter.doctor.checks import CHECKS, GROUPS
 from rtc_exporter.doctor.findings import Level
 from rtc_exporter.doctor.patient import Patient
-from tests.broken import Canned, answering, certificate, nobody, relay, silent
+from tests.broken import Canned, answering, nobody, relay, silent
+from tests.certificates import certificates
 from tests.collector import collector
 from tests.running import Running, running
 from tests.test_prometheus_server import PATIENCE, prometheus
@@ -268,9 +269,9 @@ def test_clocks_are_apart(capsys: pytest.CaptureFixture[str], off: int, level: s
 @pytest.mark.parametrize(("days", "level"), [(90, "ok"), (3, "warning")])
 def test_a_certificate(capsys: pytest.CaptureFixture[str], tmp_path: Path, days: int, level: str) -> None:
     """Trusted and untrusted, soon over and not; WebSockets too."""
-    made = certificate(tmp_path, days)
-    with live() as here, relay(here.ingest.removeprefix("http://"), made.context) as proxy:
-        _, trusted = look(capsys, "--ingest", f"https://{proxy}", "--no-admin", "--ca-file", str(made.file))
+    made = certificates(tmp_path, days=days)
+    with live() as here, relay(here.ingest.removeprefix("http://"), made.context()) as proxy:
+        _, trusted = look(capsys, "--ingest", f"https://{proxy}", "--no-admin", "--ca-file", str(made.certificate))
         _, unknown = look(capsys, "--ingest", f"https://{proxy}", "--no-admin")
 
     assert trusted["ingest-certificate"][0] == level

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import shutil
 import subprocess
 import sys
 import threading
@@ -25,6 +24,7 @@ from rtc_exporter.metric import Kind, Metric
 from rtc_exporter.otel import Otlp, read
 from rtc_exporter.series import SeriesStore
 from rtc_exporter.span import Span, span_id, trace_id
+from tests.certificates import Certificates, certificates
 from tests.receivers import (
     DENIED,
     EXHAUSTED,
@@ -36,7 +36,6 @@ from tests.receivers import (
     RECEIVERS,
     TOO_LARGE,
     UNAVAILABLE,
-    Certificates,
     Receiver,
     Step,
     closed_port,
@@ -525,25 +524,16 @@ def test_signals_can_go_to_different_places() -> None:
 
 
 @pytest.fixture(scope="module")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    """A certificate for 127.0.0.1, made by openssl."""
-    program = shutil.which("openssl")
-    if program is None:
-        pytest.skip("openssl is not installed")
-    folder = tmp_path_factory.mktemp("certificates")
-    result = Certificates(folder / "certificate.pem", folder / "key.pem")
-    subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2"]
-    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", str(result.key)]
-    command = [program, "req", "-x509", *key, *subject, "-out", str(result.certificate)]
-    subprocess.run(command, check=True, capture_output=True, timeout=PATIENCE)
-    return result
+def certified(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    """A certificate for 127.0.0.1."""
+    return certificates(tmp_path_factory.mktemp("certificates"))
 
 
-def secure(protocol: str, certificates: Certificates, asks_for_one: bool) -> AbstractContextManager[Receiver]:
+def secure(protocol: str, certified: Certificates, asks_for_one: bool) -> AbstractContextManager[Receiver]:
     """A receiver with TLS."""
     if protocol == "grpc":
-        return grpc_receiver([OK], certificates.credentials(asks_for_one=asks_for_one))
-    return http_receiver([OK], certificates.context(asks_for_one=asks_for_one))
+        return grpc_receiver([OK], certified.credentials(asks_for_one=asks_for_one))
+    return http_receiver([OK], certified.context(asks_for_one=asks_for_one))
 
 
 #: Variables of files that are given -> whether the receiver asks for a certificate, and whether it is delivered.
@@ -558,11 +548,11 @@ TLS = [
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize(("files", "asks_for_one", "is_delivered"), TLS)
 def test_tls(
-    certificates: Certificates, protocol: str, files: tuple[str, ...], asks_for_one: bool, is_delivered: bool
+    certified: Certificates, protocol: str, files: tuple[str, ...], asks_for_one: bool, is_delivered: bool
 ) -> None:
     """The receiver must be known, and may want to know us."""
-    given = {name: str(certificates.key if name == "CLIENT_KEY" else certificates.certificate) for name in files}
-    with secure(protocol, certificates, asks_for_one) as receiver:
+    given = {name: str(certified.key if name == "CLIENT_KEY" else certified.certificate) for name in files}
+    with secure(protocol, certified, asks_for_one) as receiver:
         settings = otlp(protocol, receiver.port, ENDPOINT=f"https://127.0.0.1:{receiver.port}", **given)
         client = sender(settings)
         time = Time()

@@ -1,12 +1,11 @@
 """What a deployment is made of: the lock file, the unit of systemd."""
 
 import re
-import shutil
 import subprocess
 import tomllib
 from pathlib import Path
 
-import pytest
+from tests.peers import peer
 
 ROOT = Path(__file__).parent.parent
 LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
@@ -36,9 +35,7 @@ def test_the_unit_waits_as_long_as_the_end_takes() -> None:
 
 def test_systemd_understands_the_unit(tmp_path: Path) -> None:
     """As its own verifier sees it."""
-    verifier = shutil.which("systemd-analyze")
-    if verifier is None:
-        pytest.skip("systemd-analyze is not installed")
+    verifier = peer("systemd-analyze")
     unit = tmp_path / "rtc-exporter.service"
     unit.write_text(UNIT.replace("/opt/rtc-exporter/bin/rtc-exporter", "/bin/true"))
 

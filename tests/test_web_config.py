@@ -4,7 +4,6 @@ import asyncio
 import base64
 import os
 import ssl
-import subprocess
 from pathlib import Path
 
 import bcrypt
@@ -15,6 +14,7 @@ from rtc_exporter import webconfig
 from rtc_exporter.app.guard import REMEMBERED, Guard, credentials
 from rtc_exporter.errors import ConfigError
 from rtc_exporter.webconfig import WebConfig
+from tests.certificates import certificates
 from tests.running import PATIENCE, running
 
 PASSWORD = "correct horse"
@@ -26,19 +26,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two certificates, and one that fits no key."""
     folder = tmp_path_factory.mktemp("web")
     for name in ("one", "two"):
-        certificate(folder, name)
+        certificates(folder, name)
     (folder / "odd.pem").write_text("this is no certificate\n")
     return folder
-
-
-def certificate(folder: Path, name: str) -> None:
-    """A certificate for 127.0.0.1 that vouches for itself."""
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-         "-keyout", folder / f"{name}.key", "-out", folder / f"{name}.pem", "-subj", f"/CN={name}",
-         "-addext", "subjectAltName=IP:127.0.0.1"],
-        check=True, capture_output=True,
-    )  # fmt: skip
 
 
 TLS = "tls_server_config:\n  cert_file: one.pem\n  key_file: one.key\n"
@@ -187,7 +177,7 @@ def test_the_listener_asks_for_a_password_and_speaks_tls(folder: Path) -> None:
 
 def test_a_certificate_and_a_password_change_while_it_runs(folder: Path) -> None:
     """The files are looked at each second; one that is wrong changes nothing, and is counted."""
-    certificate(folder, "rotated")
+    certificates(folder, "rotated")
     path = folder / "rotated.yml"
     path.write_text(TLS.replace("one", "rotated"))
 
@@ -203,7 +193,7 @@ def test_a_certificate_and_a_password_change_while_it_runs(folder: Path) -> None
         async with running(admin__web_config_file=str(path)) as exporter:
             port = exporter.server.admin_address.port
             before = await subject(port)
-            certificate(folder, "rotated")
+            certificates(folder, "rotated")
             await exporter.until(lambda: exporter.value("rtc.exporter.config.reloads", "web", "applied"))
             after = await subject(port)
             assert after != before
