@@ -4,7 +4,7 @@ Fetches Go from the Go module proxy, for machines that have none or one that is 
 A toolchain is a module like others there (https://go.dev/ref/mod#toolchain-module): a zip file whose names
 begin with module and version, which is checked against the hash below before anything of it is unpacked.
 
-    python toolchain.py FOLDER [GOPROXY [VERSION]]
+    python toolchain.py FOLDER [GOPROXY]
 """
 
 import hashlib
@@ -19,12 +19,11 @@ import zipfile
 from pathlib import Path
 from typing import BinaryIO
 
-VERSION = "go1.25.3"
-#: Version -> machine -> its name in Go, and the SHA-256 of the zip file; others bring a Go of their own.
-VERSIONS = {
-    VERSION: {"x86_64": ("amd64", "9758fbb61130102a9128976f9666fe3fd03578ed1e39d0751d8d30f364762ea8")},
-    "go1.26.8": {"x86_64": ("amd64", "30c2b1bf7dcc88d3eb0a1364e47ddd9128edb3110a30e8a0ef61cd5856b31de7")},
-}
+#: New enough for everything that is built here (``needed`` in the scripts).
+VERSION = "go1.26.8"
+#: Machine -> its name in Go, and the SHA-256 of the zip file; others bring a Go of their own.
+MACHINES = {"x86_64": ("amd64", "30c2b1bf7dcc88d3eb0a1364e47ddd9128edb3110a30e8a0ef61cd5856b31de7")}
+#: What Go itself asks where GOPROXY is not set (https://go.dev/ref/mod#environment-variables).
 PROXY = "https://proxy.golang.org"
 #: Seconds without a byte.
 PATIENCE = 60.0
@@ -60,19 +59,19 @@ def unpack(file: BinaryIO, prefix: str, folder: Path) -> None:
         program.chmod(0o755)
 
 
-def main(target: Path, setting: str, release: str) -> None:
-    """Put Go of a release into the folder ``target``."""
-    if platform.machine() not in VERSIONS.get(release, {}):
-        sys.exit(f"error: no {release} is known for {platform.machine()}")
-    machine, wanted = VERSIONS[release][platform.machine()]
-    version = f"v0.0.1-{release}.linux-{machine}"
+def main(target: Path, setting: str) -> None:
+    """Put Go into the folder ``target``."""
+    if platform.machine() not in MACHINES:
+        sys.exit(f"error: no {VERSION} is known for {platform.machine()}")
+    machine, wanted = MACHINES[platform.machine()]
+    version = f"v0.0.1-{VERSION}.linux-{machine}"
     with tempfile.TemporaryFile() as file, tempfile.TemporaryDirectory(dir=target.parent) as folder:
         found = fetch(f"{proxy(setting)}/golang.org/toolchain/@v/{version}.zip", file)
         if found != wanted:
-            sys.exit(f"error: {release} has SHA-256 {found}, not {wanted}")
+            sys.exit(f"error: {VERSION} has SHA-256 {found}, not {wanted}")
         unpack(file, f"golang.org/toolchain@{version}", Path(folder))
         os.rename(Path(folder) / "go", target)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), "".join(sys.argv[2:3]), (sys.argv[3:4] or [VERSION])[0])
+    main(Path(sys.argv[1]), "".join(sys.argv[2:3]))
