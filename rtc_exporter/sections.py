@@ -104,11 +104,11 @@ class Shutdown(Section):
     """How the process ends on SIGTERM"""
 
     delay: Seconds = Field(
-        default=5.0, description="Not ready, and still serving, where somebody asked /-/ready in the last minute."
+        default=5.0, description="Not ready, and still serving, where somebody asked /-/ready in the last two minutes."
     )
     spread: Seconds = Field(default=10.0, description="Time over which connections are closed, 400 a second at least.")
     linger: Seconds = Field(
-        default=20.0, description="How long /metrics waits to be scraped once more, where somebody scrapes."
+        default=20.0, description="How long /metrics waits to be scraped once more, at most, where somebody scrapes."
     )
 
 

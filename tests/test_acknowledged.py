@@ -124,6 +124,26 @@ def test_a_frame_that_cannot_be_used_is_refused(frame: str | bytes) -> None:
     assert [type(record) for record in decoder.receive(create(1), NOW)] == [Event]
 
 
+def test_bases_have_the_bound_of_reports() -> None:
+    """However many peer connections a client tells bases of, it holds no more than others."""
+    decoder = met()
+    stats = {f"x{number}": {"type": "codec", "payloadType": 1} for number in range(500)} | {"t": T}
+
+    refused = []
+    for number in range(60):
+        try:
+            decoder.receive(dumped(["base", f"PC_{number}", stats, "connected", T]), NOW)
+        except ClientError as exc:
+            refused.append(exc.reason)
+
+    assert len(refused) > 50
+    assert set(refused) == {Reason.TOO_MANY}
+    assert decoder.client is not None
+    assert decoder.client.stream is not None
+    held = sum(len(peer.base) for peer in decoder.client.stream._connections.values())
+    assert 500 < held < 22_000 / 2
+
+
 def test_frames_are_those_of_rtcstats_with_a_number_before() -> None:
     """Read at once or laid by, with codes or with names: the same records as rtcstats-js' own frames give."""
     frames = [create(1), first(2, 100, 1), delta(3, 130, 2), delta(4, 160, 3)]

@@ -11,6 +11,8 @@ import signal
 import socket
 import subprocess
 import sys
+import time
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from rtc_exporter.app import listener, server, sockets
 from rtc_exporter.app.intake import PATIENCE as REFUSALS
+from rtc_exporter.app.scrapes import Rhythm
 from rtc_exporter.config import Config
 from rtc_exporter.errors import ConfigError
 from tests.running import PATIENCE, Running, closed, with_exporter
@@ -627,6 +630,39 @@ def test_the_scraper_chooses_the_format(headers: dict[str, str], media: str) -> 
         assert "content-encoding" not in plain.headers
 
     scenario()
+
+
+def test_the_rhythm_of_scrapes_is_the_longest_of_the_last_pauses() -> None:
+    """Two servers, 2 s apart, each every 15 s: whoever scraped last, the next may take 13 s."""
+    rhythm = Rhythm()
+    assert rhythm.pause(0.0) == inf
+    for now in (100.0, 102.0, 115.0, 117.0, 130.0, 132.0):
+        rhythm.note(now)
+    assert rhythm.pause(133.0) == 13.0
+    assert rhythm.pause(252.0) == inf, "nobody comes any more"
+
+    rhythm.note(300.0)
+    assert rhythm.pause(301.0) == inf, "once is no rhythm"
+    rhythm.note(330.0)
+    assert rhythm.pause(331.0) == 30.0
+
+
+@with_exporter()
+async def test_the_end_waits_for_who_reads_what_is_counted(exporter: Running) -> None:
+    """What was acknowledged is in the cohorts: a scrape of another tier is not the last one."""
+    admin = exporter.server._admin
+    for tier in ("self", "participant"):
+        for _ in range(2):
+            await exporter.samples(f"?tier={tier}")
+    assert admin.rhythm.pause(time.monotonic()) == inf
+    admin.finish()
+    await exporter.samples("?tier=self")
+    assert not admin.was_scraped.is_set()
+
+    await exporter.samples("?tier=cohort")
+    await exporter.samples()
+    assert admin.rhythm.pause(time.monotonic()) < inf
+    assert admin.was_scraped.is_set()
 
 
 @with_exporter(metrics__fold_interval="0")

@@ -151,6 +151,8 @@ def test_a_close_frame_has_a_code_or_none() -> None:
 def test_frames_of_ours_are_short_and_not_masked() -> None:
     """A reason that is too long is cut."""
     assert messages.frame(PONG, b"hi") == b"\x8a\x02hi"
+    assert messages.frame(TEXT, b"x" * 126) == b"\x81\x7e\x00\x7e" + b"x" * 126
+    assert messages.frame(TEXT, b"x" * 65_536) == b"\x81\x7f\x00\x00\x00\x00\x00\x01\x00\x00" + b"x" * 65_536
     assert messages.close_frame(1000) == b"\x88\x02\x03\xe8"
     assert messages.close_frame(1008, "x" * 200) == b"\x88\x7d\x03\xf0" + b"x" * 123
 

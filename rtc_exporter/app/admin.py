@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from rtc_exporter.app import landing, openapi
 from rtc_exporter.app.intake import Intake
-from rtc_exporter.app.scrapes import SHARED, Key, Scrapes
+from rtc_exporter.app.scrapes import SHARED, Key, Rhythm, Scrapes
 from rtc_exporter.export import prometheus, protobuf
 from rtc_exporter.metric import Tier
 from rtc_exporter.wire.acknowledged import Client
@@ -37,10 +37,9 @@ class Admin:
         self._started = clock()
         self._scrapes = Scrapes(self._chunks, self._owed, clock, shared)
         self.is_ready = False
-        #: When somebody last asked whether it is ready, and last scraped, on the monotonic clock.
-        self.asked = self.scraped = -inf
-        #: Seconds between the last two scrapes.
-        self.interval = inf
+        #: When somebody last asked whether it is ready, on the monotonic clock; and how often the cohorts are scraped.
+        self.asked = -inf
+        self.rhythm = Rhythm()
         self._final = inf
         self.was_scraped = asyncio.Event()
         #: The addresses in use, for the start page.
@@ -122,12 +121,13 @@ class Admin:
         store.set("rtc.exporter.last_scrape.timestamp", (), now, now)
         if tier in (None, Tier.PARTICIPANT):
             self._intake.tenants.scraped(rendering.started)  # who left while the chunks went out may not be in them
+        if tier not in (None, Tier.COHORT):
+            return
+        # What clients have sent is counted in the cohorts: whoever reads those can be told of it, and waited for.
         owed, rendering.owed = rendering.owed, []
-        if tier in (None, Tier.COHORT):
-            for _ in self._intake.acknowledgements.published(owed, now):
-                await asyncio.sleep(0)
-        before, self.scraped = self.scraped, time.monotonic()
-        self.interval = self.scraped - before
+        for _ in self._intake.acknowledgements.published(owed, now):
+            await asyncio.sleep(0)
+        self.rhythm.note(time.monotonic())
         if rendering.started >= self._final:
             self.was_scraped.set()
 

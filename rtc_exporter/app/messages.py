@@ -160,7 +160,9 @@ def frame(opcode: int, payload: bytes = b"") -> bytes:
     """A frame of ours: control frames, and what a format answers, which is short too."""
     if len(payload) < _LENGTH_16:
         return bytes((0x80 | opcode, len(payload))) + payload
-    return bytes((0x80 | opcode, _LENGTH_16)) + len(payload).to_bytes(2, "big") + payload
+    if len(payload) < 1 << 16:
+        return bytes((0x80 | opcode, _LENGTH_16)) + len(payload).to_bytes(2, "big") + payload
+    return bytes((0x80 | opcode, _LENGTH_64)) + len(payload).to_bytes(8, "big") + payload
 
 
 def close_frame(code: int, reason: str = "") -> bytes:

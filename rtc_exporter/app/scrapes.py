@@ -7,7 +7,9 @@ the renderer waits for nobody's network, or one that does not read would keep th
 """
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
+from math import inf
 from typing import NamedTuple
 
 from rtc_exporter.export import prometheus
@@ -16,6 +18,11 @@ from rtc_exporter.wire.acknowledged import Client
 
 #: Seconds for which an exposition is given to others as well.
 SHARED = 1.0
+
+#: Who asked whether we are ready, or scraped, in so many seconds will do so again.
+LATELY = 120.0
+#: Pauses between scrapes of which the longest counts: two servers scrape soon after each other, and then not for long.
+PAUSES = 4
 
 
 class Key(NamedTuple):
@@ -65,6 +72,26 @@ class Rendering:
             if self._is_done:
                 return
             await self._more.wait()
+
+
+class Rhythm:
+    """How often somebody scrapes, so that the end of the process can wait for the next time."""
+
+    def __init__(self) -> None:
+        self._last = -inf
+        self._pauses: deque[float] = deque(maxlen=PAUSES)
+
+    def note(self, now: float) -> None:
+        """Somebody has scraped."""
+        if now - self._last < LATELY:
+            self._pauses.append(now - self._last)
+        else:
+            self._pauses.clear()
+        self._last = now
+
+    def pause(self, now: float) -> float:
+        """Seconds from one scrape to the next, at the longest; infinity where none is to be expected."""
+        return max(self._pauses, default=inf) if now - self._last < LATELY else inf
 
 
 class Scrapes:

@@ -14,6 +14,7 @@ import logging
 import socket
 import time
 from collections.abc import Callable, Mapping
+from math import inf
 
 from rtc_exporter import __version__, logs, webconfig
 from rtc_exporter.app import memory, protocols, reload
@@ -26,7 +27,7 @@ from rtc_exporter.app.listener import Listener, bind, bound
 from rtc_exporter.app.memory import Pressure, Stage
 from rtc_exporter.app.notify import Notify
 from rtc_exporter.app.parts import archive_of, pipeline_settings, push, tenants_of
-from rtc_exporter.app.scrapes import SHARED
+from rtc_exporter.app.scrapes import LATELY, SHARED
 from rtc_exporter.app.sessions import Pages
 from rtc_exporter.app.sockets import CLOSING, Sockets
 from rtc_exporter.app.watch import Watch
@@ -46,8 +47,6 @@ UNREAD = 1 << 19
 TICK = 1.0
 #: Connections that are closed each second when the process stops, at least.
 LEAVING = 400
-#: Who asked whether we are ready, or scraped, in so many seconds will do so again.
-LATELY = 120.0
 
 
 class Server:
@@ -154,7 +153,7 @@ class Server:
             await self._pause(shutdown.delay)
         clients.refuse()
         self.intake.is_closing = True
-        self._lingers = self._is_scraped
+        self._lingers = self._waits and admin.rhythm.pause(time.monotonic()) < inf
         self.intake.is_read_to_the_end = self._lingers or self._push is not None
         await self._leave(shutdown.spread if self._waits else 0.0)
         clients.end()
@@ -182,17 +181,11 @@ class Server:
         while self.sockets.open and time.monotonic() < until and not self._forced.is_set():
             await self._pause(0.01)
 
-    @property
-    def _is_scraped(self) -> bool:
-        """Whether somebody is expected to scrape once more."""
-        admin = self._admin
-        return self._waits and admin.interval < LATELY and time.monotonic() - admin.scraped < LATELY
-
     async def _linger(self) -> None:
         """Wait for one more scrape, where somebody scrapes."""
         admin = self._admin
         if self._lingers:
-            most = min(self._config.shutdown.linger, 1.5 * admin.interval + TICK)
+            most = min(self._config.shutdown.linger, 1.5 * admin.rhythm.pause(time.monotonic()) + TICK)
             waits = (asyncio.create_task(admin.was_scraped.wait()), asyncio.create_task(self._forced.wait()))
             await asyncio.wait(waits, timeout=most, return_when=asyncio.FIRST_COMPLETED)
             for wait in waits:

@@ -244,6 +244,7 @@ class Decoder:
         sent = self._tell(time, now)
         connection = self._meet(peer, created=True)
         connection.base.merge(value)
+        connection.base.weigh()
         return Report(connection.key, connection.base.time or sent, sent, connection.base, NOTHING)
 
     def _meet(self, peer: str, created: bool = False, delta: dict[str, object] | None = None) -> _Connection:
