@@ -56,6 +56,11 @@ class Status(NamedTuple):
     series: int
 
 
+def series_of(limits: Limits, tenant: str) -> int:
+    """How many label sets of the cohort tier a tenant may have; nobody's are those of the process."""
+    return limits.tenant_series if tenant else limits.series
+
+
 def store_of(settings: PipelineSettings, now: float) -> SeriesStore:
     """The series of one tenant, or of everybody where there are none."""
     limits, tenant = settings.limits, settings.tenant
@@ -63,7 +68,7 @@ def store_of(settings: PipelineSettings, now: float) -> SeriesStore:
         catalog.METRICS,
         profile=settings.profile,
         budget=settings.budget,
-        total=limits.tenant_series if tenant else limits.series,
+        total=series_of(limits, tenant),
         room=settings.series_room,
         constants=((TENANT, tenant),) if tenant else (),
         native=settings.native,

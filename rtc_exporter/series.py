@@ -193,6 +193,10 @@ class SeriesStore:
         """Series held."""
         return sum(family.size for family in self._families.values())
 
+    def limit(self, total: int) -> None:
+        """Take over how many label sets there may be; those that are there stay."""
+        self._budget.total = total
+
     def family(self, name: str) -> Family | None:
         """The family of a metric; None when the profile does not publish it."""
         family = self._families.get(name)

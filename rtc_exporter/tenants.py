@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from math import inf
 
+from rtc_exporter.choices import series_of
 from rtc_exporter.limits import Limits, Room
 from rtc_exporter.listener import Listener
 from rtc_exporter.metric import Tier
@@ -45,8 +46,9 @@ class Tenants:
     def configure(self, limits: Limits) -> None:
         """Take over other limits; what is there stays."""
         self._room.limit, self._series_room.limit = limits.participants, limits.series
-        for pipeline in self._pipelines.values():
+        for name, pipeline in self._pipelines.items():
             pipeline.limits = limits
+            pipeline.store.limit(series_of(limits, name))
 
     def families(self, tier: Tier | None = None) -> list[Family]:
         """The families of a tier, or all; those of one metric stand together."""

@@ -228,18 +228,83 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         met(clients, name=f"load {number}")
     assert len(clients) == acknowledged.CLIENTS
 
-    monkeypatch.setattr(acknowledged, "PARTICIPANTS", 3)
+    monkeypatch.setattr(acknowledged, "REMEMBERED", 3)
     for number in range(10):
         met(clients, key=ParticipantKey("room", str(number)))
     assert len(clients) == 3
 
-    clients.sweep(NOW + acknowledged.REMEMBERED + 1)
+    clients.sweep(NOW + acknowledged.DAY + 1)
     assert len(clients) == 3, "who is connected is not forgotten"
     met(clients, key=ParticipantKey("room", "9")).leave(NOW)
-    clients.sweep(NOW + acknowledged.REMEMBERED)
+    clients.sweep(NOW + acknowledged.DAY)
     assert len(clients) == 3
-    clients.sweep(NOW + acknowledged.REMEMBERED + 1)
+    clients.sweep(NOW + acknowledged.DAY + 1)
     assert len(clients) == 2
+
+
+def lost(clients: Clients, number: int, now: float = NOW) -> Decoder:
+    """A client that has reported once and lost its connection."""
+    decoder = met(clients, key=ParticipantKey("room", str(number)))
+    for frame in (create(1), first(2, 100, 1)):
+        decoder.receive(frame, now)
+    decoder.leave(now)
+    return decoder
+
+
+def wanted(clients: Clients, number: int, now: float = NOW) -> Any:
+    """Whether this client is asked for bases when it comes back, and from where it goes on."""
+    (told,) = met(clients, now, key=ParticipantKey("room", str(number))).replies
+    return json.loads(told)
+
+
+GOES_ON, BEGINS = {"last": 2, "base": False}, {"last": 2, "base": True}
+
+
+def test_what_lost_clients_hold_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who was lost first sends bases; numbers are known all the same."""
+    clients = Clients()
+    stream = lost(clients, 0).client.stream  # type: ignore[union-attr]
+    assert stream is not None
+    one = stream.held
+    assert one > 5
+    monkeypatch.setattr(acknowledged, "HELD", 3 * one)
+    for number in (1, 2, 3):
+        lost(clients, number)
+    lost(clients, 1)
+
+    assert [wanted(clients, number) for number in (0, 2, 3, 1)] == [BEGINS, GOES_ON, GOES_ON, GOES_ON]
+
+
+def test_lost_clients_are_let_go_of_where_memory_is_short() -> None:
+    """All of them, and none that is connected."""
+    clients = Clients()
+    for number in range(3):
+        lost(clients, number)
+    here = met(clients, key=ParticipantKey("room", "9"))
+    here.receive(create(1), NOW)
+
+    clients.relieve()
+
+    assert [wanted(clients, number) for number in range(3)] == [BEGINS] * 3
+    assert here.client is not None
+    assert here.client.stream is not None
+
+
+def test_a_sweep_looks_at_the_oldest_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who is connected for a day does not keep it from those behind."""
+    monkeypatch.setattr(acknowledged, "SWEPT", 2)
+    clients = Clients()
+    for number in range(2):
+        met(clients, key=ParticipantKey("room", str(number)))
+    for number in (2, 3, 4):
+        lost(clients, number)
+    later = NOW + acknowledged.DAY + 1
+    lost(clients, 5, later)
+
+    for left in (6, 4, 3, 3):
+        clients.sweep(later)
+        assert len(clients) == left
+    assert wanted(clients, 5, later) == GOES_ON
 
 
 # ── the running exporter

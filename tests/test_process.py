@@ -97,6 +97,21 @@ def test_without_a_limit_nothing_is_given_up() -> None:
     assert Pressure(0, lambda: 1 << 50).tick(0.0) is Stage.NORMAL
 
 
+def test_what_is_only_remembered_goes_once_in_a_round() -> None:
+    """So that what that gives is seen before more is let go of; where it is enough, nothing else is."""
+    held, times = [80 * MIB], [0]
+
+    def forget() -> None:
+        times[0] += 1
+        held[0] -= 6 * MIB
+
+    pressure = Pressure(100 * MIB, lambda: held[0], lambda: 1000, forget)
+    stages = [pressure.tick(float(now)).name for now in range(12)]
+
+    assert stages == ["REFUSE"] * 10 + ["NORMAL"] * 2
+    assert times[0] == 3
+
+
 def test_the_process_knows_what_it_holds() -> None:
     """As the kernel counts it."""
     assert MIB < memory.resident() < 1 << 40

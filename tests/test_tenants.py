@@ -164,6 +164,22 @@ def test_t1_a_tenant_that_makes_up_series_takes_none_of_others() -> None:
     assert held("late") == (1, 10, 9)
 
 
+@pytest.mark.parametrize(("tenant", "before", "after"), [("acme", 20, 30), ("", 50, 60)])
+def test_t1_other_limits_of_series_count_from_when_they_are_taken_over(tenant: str, before: int, after: int) -> None:
+    """A reload that says it was applied was: of a tenant, and of those who have none."""
+    tenants = Tenants(PipelineSettings(limits=Limits(series=50, tenant_series=20)), ("acme",), NOW)
+
+    def cohorts() -> int:
+        for number in range(100):
+            values = ("meet", "audio", str(number), "Chrome", "Linux")
+            tenants[tenant].store.add("rtc.inbound.packets", values, 1, NOW)
+        return sum(len(family.series) for family in tenants[tenant].store.families(Tier.COHORT))
+
+    assert cohorts() == before
+    tenants.configure(Limits(series=60, tenant_series=30))
+    assert cohorts() == after
+
+
 def test_t8_participants_are_counted_over_all_tenants() -> None:
     """The bound of the process is one, and a place that becomes free can be had by anybody."""
     tenants = Tenants(PipelineSettings(limits=Limits(participants=2)), ("acme", "umbrella"), NOW)

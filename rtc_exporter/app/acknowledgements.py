@@ -106,6 +106,11 @@ class Acknowledgements:
             decoder.replies += filter(None, [decoder.client.acknowledgement()])
             decoder.is_over = True
 
+    def relieve(self) -> None:
+        """Memory is short."""
+        for clients in self._clients.values():
+            clients.relieve()
+
     def tick(self, now: float) -> None:
         """Once a second."""
         if now < self._next_look:

@@ -61,11 +61,22 @@ def weight(participants: Iterable[Participant | None]) -> int:
 class Pressure:
     """The stage that memory is in."""
 
-    def __init__(self, limit: int, held: Callable[[], int], blocks: Callable[[], int] = sys.getallocatedblocks) -> None:
-        """``limit`` in bytes, 0 for none; ``held`` says how many the process has, ``blocks`` how many small objects."""
+    def __init__(
+        self,
+        limit: int,
+        held: Callable[[], int],
+        blocks: Callable[[], int] = sys.getallocatedblocks,
+        forget: Callable[[], None] = lambda: None,
+    ) -> None:
+        """
+        ``limit`` in bytes, 0 for none; ``held`` says how many the process has, ``blocks`` how many small objects.
+
+        ``forget`` lets go of some of what nobody needs, and is called again where that was not enough.
+        """
         self.limit = limit
         self._held = held
         self._blocks = blocks
+        self._forget = forget
         #: Bytes that the process has, and those of them that it can use again.
         self.held = self.reusable = 0
         self._least: tuple[int, int] | None = None
@@ -79,6 +90,7 @@ class Pressure:
         if self.limit:
             if (self._reached() or self.stage) and now >= self._next:
                 self._next = now + ROUND
+                self._forget()
                 give_back()
                 self._look()
             self.stage = self._reached()

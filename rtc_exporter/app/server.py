@@ -92,7 +92,7 @@ class Server:
         self.ingest_address = bound(self._ingest_socket)
         self.admin_address = bound(self._admin_socket)
         self._web = config.web
-        self._pressure = Pressure(config.memory.limit or memory.limit_of_group(), memory.resident)
+        self._pressure = Pressure(config.memory.limit or memory.limit_of_group(), memory.resident, forget=self._forget)
         self._lag = self.pipeline.store.histogram("rtc.exporter.loop.lag", (), clock())
         self._watch = Watch(self._lag.observe)
         self._limit: logs.Limit | None = None
@@ -286,8 +286,6 @@ class Server:
             logger.warning(
                 "memory: %s, %d of %d MiB", stage.name.lower(), pressure.used >> 20, pressure.limit >> 20,
             )  # fmt: skip
-        if stage is not Stage.NORMAL and self.archive is not None:
-            self.archive.relieve()
         if stage is Stage.CLOSE:
             self.sockets.lighten(pressure.excess)
         store = self.pipeline.store
@@ -295,6 +293,12 @@ class Server:
         store.set("rtc.exporter.memory.reusable", (), pressure.reusable, now)
         store.set("rtc.exporter.memory.limit", (), pressure.limit, now)
         store.set("rtc.exporter.memory.stage", (), stage, now)
+
+    def _forget(self) -> None:
+        """Let go of some of what is only remembered."""
+        self.intake.acknowledgements.relieve()
+        if self.archive is not None:
+            self.archive.relieve()
 
     def _show(self, now: float) -> None:
         """Bring what others count up to date."""

@@ -12,6 +12,8 @@ connections from their number on.  What was received is not taken again.  docs/c
 
 import re
 from collections import OrderedDict
+from collections.abc import Callable
+from itertools import islice
 
 import orjson
 
@@ -24,11 +26,16 @@ from rtc_exporter.wire.decoder import DEFAULTS, mapping, parse, text
 from rtc_exporter.wire.decoder import Decoder as AnyDecoder
 from rtc_exporter.wire.events import facts
 
-#: Participants whose clients are remembered, and clients of one of them: page loads.
-PARTICIPANTS = 50_000
+#: Clients that are remembered, and those of one participant: page loads.  300 bytes each (measured).
+REMEMBERED = 50_000
 CLIENTS = 16
 #: Seconds for which a client is remembered that does not come back: a laptop that sleeps over night.
-REMEMBERED = 86_400.0
+DAY = 86_400.0
+#: Members of stats objects that are held for clients that were lost, an object counting as in ``Limits.members``: about
+#: 100 MB.  Whoever is over it sends what its reports build on.
+HELD = 2_000_000
+#: Participants that one sweep looks at.
+SWEPT = 1000
 #: Seconds after which what a lost client's reports build on is forgotten: the pipeline gives up after 60.
 GOES_ON = 45.0
 
@@ -71,41 +78,84 @@ class Clients:
     """All clients, by participant and by the name that a client gave itself: nobody can speak for somebody else's."""
 
     def __init__(self) -> None:
+        #: Who was met or lost last is last.
         self._clients: OrderedDict[ParticipantKey, OrderedDict[str, Client]] = OrderedDict()
+        #: Clients without a connection that may go on where they were, who was lost last is last; members they hold.
+        self._lost: OrderedDict[Client, int] = OrderedDict()
+        self._held = 0
+        self._number = 0
         #: Frames that came again; whoever counts them empties it.
         self.repeated = 0
 
     def __len__(self) -> int:
-        return sum(map(len, self._clients.values()))
+        return self._number
 
     def find(self, key: ParticipantKey, name: str) -> Client:
         """The client of this name, as it was left."""
         clients = self._clients.setdefault(key, OrderedDict())
-        client = clients.setdefault(name, Client())
+        if name not in clients:
+            clients[name] = Client()
+            self._number += 1
+        client = clients[name]
+        self._keep(client)
         clients.move_to_end(name)
         self._clients.move_to_end(key)
         if len(clients) > CLIENTS:
-            clients.popitem(last=False)
-        if len(self._clients) > PARTICIPANTS:
-            self._clients.popitem(last=False)
+            self._drop(clients.popitem(last=False)[1])
+        while self._number > REMEMBERED:
+            for client_of_old in self._clients.popitem(last=False)[1].values():
+                self._drop(client_of_old)
         return client
+
+    def lose(self, key: ParticipantKey, client: Client, now: float) -> None:
+        """Its connection has ended."""
+        client.newest, client.closed = None, now
+        if key in self._clients:
+            self._clients.move_to_end(key)
+        if client.stream is not None:
+            self._lost[client] = client.stream.held
+            self._held += client.stream.held
+        self._forget_until(lambda: self._held <= HELD)
 
     def forget(self, key: ParticipantKey) -> None:
         """The participant has gone: numbers stay; what the reports of who is not connected build on does not."""
         for client in self._clients.get(key, {}).values():
             if client.newest is None:
+                self._keep(client)
                 client.forget()
+
+    def relieve(self) -> None:
+        """Memory is short: who comes back sends what its reports build on."""
+        self._forget_until(lambda: not self._lost)
 
     def sweep(self, now: float) -> None:
         """From time to time: let go of what nobody will come back to."""
-        for key, clients in list(self._clients.items()):
+        self._forget_until(lambda: now - (next(iter(self._lost)).closed or now) <= GOES_ON)
+        for key, clients in list(islice(self._clients.items(), SWEPT)):
             for name, client in list(clients.items()):
-                if client.closed is not None and now - client.closed > GOES_ON:
-                    client.forget()
-                    if now - client.closed > REMEMBERED:
-                        del clients[name]
+                if client.closed is not None and now - client.closed > DAY:
+                    del clients[name]
+                    self._drop(client)
             if not clients:
                 del self._clients[key]
+            elif any(client.newest is not None for client in clients.values()):
+                self._clients.move_to_end(key)
+            else:
+                break  # whoever comes after was here later
+
+    def _forget_until(self, is_enough: Callable[[], bool]) -> None:
+        while self._lost and not is_enough():
+            client, held = self._lost.popitem(last=False)
+            self._held -= held
+            client.forget()
+
+    def _keep(self, client: Client) -> None:
+        """It is not to be forgotten with those that were lost."""
+        self._held -= self._lost.pop(client, 0)
+
+    def _drop(self, client: Client) -> None:
+        self._keep(client)
+        self._number -= 1
 
 
 class Decoder:
@@ -152,8 +202,7 @@ class Decoder:
     def leave(self, now: float) -> None:
         """The connection has ended."""
         if self.client is not None and self.client.newest is self:
-            self.client.newest = None
-            self.client.closed = now
+            self.clients.lose(self.key, self.client, now)
 
     def _meet(self, frame: str, now: float) -> list[Record]:
         document = mapping(parse(frame, self._limits))

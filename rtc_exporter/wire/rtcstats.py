@@ -104,6 +104,11 @@ class Decoder:
         self._connections: dict[str, _Connection] = {}
         self._previous: Decoder | None = None
 
+    @property
+    def held(self) -> int:
+        """Members of stats objects that it holds, see ``Limits.members``."""
+        return self._room.taken
+
     def adopt(self, previous: AnyDecoder) -> None:
         """
         Go on where this client's last connection ended, if it turns out to be the same page.
