@@ -8,7 +8,7 @@ newest of them are not remembered.  What is dropped is counted by reason.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple, TypeAlias
 
 from rtc_exporter.choices import Keep
@@ -29,6 +29,8 @@ STAYS = 1000
 PAIRS = 2500
 #: Bytes of a finding without its stay, of a session, and of a pair.
 FINDING, CALL, PAIR = 4000, 1000, 400
+#: Share of the bound that who hears whom may take, of all sessions that go on.
+HEARD = 0.25
 #: Room is made down to this share of the bound, so that it is not made again at once.
 ENOUGH = 0.9
 #: Where nothing can be made coarser, somebody new is remembered below this share.
@@ -78,15 +80,12 @@ class History(Recorder):
         super().__init__()
         self._archive = archive
         self.tenant = tenant
-        #: Who is here, by session.
-        self.present: Counter[str] = Counter()
 
     def stay(self, participant: Participant) -> Stay:
         """What is remembered of a participant; from now on there is something."""
         found = self._stays.get(participant)
         if found is None:
             found = self._stays[participant] = Stay(self._archive.samples)
-            self.present[participant.key.session] += 1
         return found
 
     def of(self, participant: Participant) -> Stay | None:
@@ -100,20 +99,20 @@ class History(Recorder):
 
     def forget(self, participant: Participant) -> Stay | None:
         """Take what is remembered of a participant away."""
-        found = self._stays.pop(participant, None)
-        if found is not None:
-            name = participant.key.session
-            self.present[name] -= 1
-            if self.present[name] <= 0:
-                del self.present[name]
-        return found
+        return self._stays.pop(participant, None)
 
-    def left(self, participant: Participant, now: float) -> None:
-        """A participant has left: what is remembered of it is of the past."""
+    def left(self, participant: Participant, now: float, *, is_last: bool) -> None:
+        """A participant has left: what is remembered of it is of the past, and no longer of the present."""
         stay = self.of(participant)
+        if stay is None:
+            if is_last:
+                self._archive.close(self.tenant, participant.key.session)
+            return
         self.forget(participant)
-        if stay is not None:
-            self._archive.add(self.tenant, participant, stay, now, is_last=not self.present[participant.key.session])
+        self._archive.live = max(0, self._archive.live - stay.size)
+        self._archive.add(self.tenant, participant, stay, now)
+        if is_last:
+            self._archive.close(self.tenant, participant.key.session)
 
     @property
     def stays(self) -> Mapping[Participant, Stay]:
@@ -149,8 +148,8 @@ class Archive:
 
     # ── what ended
 
-    def add(self, tenant: str, participant: Participant, stay: Stay, now: float, *, is_last: bool) -> None:
-        """A participant has left, and its session with it where ``is_last``."""
+    def add(self, tenant: str, participant: Participant, stay: Stay, now: float) -> None:
+        """A participant has left."""
         key = (tenant, participant.key.session)
         call = self._call(key, participant.joined)
         finding = explain(participant, stay, max(participant.joined, now), self.scoring)._replace(series={})
@@ -163,16 +162,19 @@ class Archive:
         call.begin, call.end = min(call.begin, participant.joined), now
         call.size += size
         self.past += size
-        if is_last:
-            call.is_open = False
-            call.pairs = self._heard.pop(key, {})
-            call.size += PAIR * len(call.pairs)
-            self.past += PAIR * len(call.pairs)
-            del self._open[key]
         if len(self._calls) > self.keep.sessions:
-            self._drop("too_many")
-        while self._calls and self.held > self.keep.memory:
-            self._drop("memory")
+            self._drop_of_most("too_many", lambda call: 1)
+        self._shrink(self.keep.memory)
+
+    def close(self, tenant: str, name: str) -> None:
+        """A session has ended."""
+        key = (tenant, name)
+        pairs = self._heard.pop(key, {})
+        call = self._calls.get(self._open.pop(key, 0))
+        if call is not None:
+            call.is_open, call.pairs = False, pairs
+            call.size += PAIR * len(pairs)
+            self.past += PAIR * len(pairs)
 
     def _call(self, key: tuple[str, str], begin: float) -> Call:
         """The session that goes on, as the newest."""
@@ -187,9 +189,21 @@ class Archive:
         self._calls[number] = call
         return call
 
-    def _drop(self, reason: str) -> None:
-        """The session whose end is longest ago is forgotten."""
-        number = next(iter(self._calls))
+    def _shrink(self, most: float) -> None:
+        """Forget sessions that ended until no more than this is held of everything."""
+        while self._calls and self.held > most:
+            self._drop_of_most("memory", lambda call: call.size)
+
+    def _drop_of_most(self, reason: str, weigh: Callable[[Call], int]) -> None:
+        """Forget a session of the tenant who has most: what one sends pushes out nothing of the others."""
+        taken: Counter[str] = Counter()
+        for call in self._calls.values():
+            taken[call.tenant] += weigh(call)
+        ((tenant, _),) = taken.most_common(1)
+        self._drop(reason, next(number for number, call in self._calls.items() if call.tenant == tenant))
+
+    def _drop(self, reason: str, number: int) -> None:
+        """A session is forgotten; those whose end is longest ago come first."""
         call = self._calls.pop(number)
         if self._open.get((call.tenant, call.name)) == number:
             del self._open[call.tenant, call.name]
@@ -206,28 +220,31 @@ class Archive:
     def tick(self, sessions: Mapping[str, Iterable[Session]], now: float) -> None:
         """Once a second: forget what is too old; and every few seconds look who hears whom, and how much is held."""
         while self._calls and next(iter(self._calls.values())).end < now - self.keep.age:
-            self._drop("too_old")
+            self._drop("too_old", next(iter(self._calls)))
         if now < self._due and self._due - now <= LOOK:
             return
         self._due = now + LOOK
         here = {(tenant, session.name): session for tenant, several in sessions.items() for session in several}
         for key in self._heard.keys() - here.keys():
             del self._heard[key]
+        room = int(self.keep.memory * HEARD / PAIR) - sum(map(len, self._heard.values()))
         for key, session in here.items():
             if len(session.participants) > 1:
-                self._listen(key, session)
+                room -= self._listen(key, session, room)
         self.look()
 
-    def _listen(self, key: tuple[str, str], session: Session) -> None:
-        """Who hears whom in a session, and how badly."""
+    def _listen(self, key: tuple[str, str], session: Session, room: int) -> int:
+        """Who hears whom in a session, and how badly; returns how many pairs are new, of those for which is room."""
+        known = len(self._heard.get(key, ()))
         pairs = self._heard.setdefault(key, {})
         for names, issues in heard(session).items():
             pair = pairs.get(names)
             if pair is None:
-                if len(pairs) >= PAIRS:
+                if len(pairs) >= PAIRS or len(pairs) - known >= room:
                     continue
                 pair = pairs[names] = Heard()
             pair.add(issues, LOOK)
+        return len(pairs) - known
 
     def pairs(self, tenant: str, name: str) -> Pairs:
         """Who heard whom so far in a session that goes on."""
@@ -237,8 +254,7 @@ class Archive:
         """Measure what is held, and make room where it is too much."""
         most = self.keep.memory
         self.live = self._measure()
-        while self._calls and self.past + self.live > most:
-            self._drop("memory")
+        self._shrink(most)
         while self.past + self.live > most and self.samples > FEWEST:
             self.samples //= 2
             for history in self._histories.values():
@@ -255,8 +271,7 @@ class Archive:
     def relieve(self) -> None:
         """Memory of the process is short: forget half of what is held, what has ended first."""
         most = self.held // 2
-        while self._calls and self.held > most:
-            self._drop("memory")
+        self._shrink(most)
         if self.held > most:
             self._forget(most - self.past)
 
@@ -266,13 +281,17 @@ class Archive:
 
     def _forget(self, most: float) -> None:
         """Forget who came last, until so little is left."""
-        for history in self._histories.values():
-            for participant, stay in reversed(list(history.stays.items())):
-                if self.live <= most:
-                    return
-                self.live -= stay.size
-                history.forget(participant)
-                self.dropped["memory"] += 1
+        here = [
+            (participant, stay, history)
+            for history in self._histories.values()
+            for participant, stay in history.stays.items()
+        ]
+        for participant, stay, history in sorted(here, key=lambda row: row[0].joined, reverse=True):
+            if self.live <= most:
+                return
+            self.live -= stay.size
+            history.forget(participant)
+            self.dropped["memory"] += 1
 
     @property
     def held(self) -> int:

@@ -30,5 +30,5 @@ class Listener(Protocol):
     def stepped(self, participant: Participant, connection: PeerConnection, step: Step) -> None:
         """Setup has found something."""
 
-    def left(self, participant: Participant, now: float) -> None:
-        """A participant is gone, and all of it is judged."""
+    def left(self, participant: Participant, now: float, *, is_last: bool) -> None:
+        """A participant is gone, and all of it is judged; ``is_last`` where its session ends with it."""

@@ -213,10 +213,10 @@ class Pipeline:
         for connection in connections:
             self._close(participant, connection, now)
         self._events.finish(participant, now)
-        for found in self._verdicts.leave(participant, now):
+        present = self._sessions.session(participant.key.session)
+        for found in self._verdicts.leave(participant, now, is_last=present is None or len(present.participants) < 2):
             self._draw(*found, now)
         self._voice.leave(participant, now)
-        present = self._sessions.session(participant.key.session)
         if self._tracer and present is not None:
             self._tracer.leave(participant, present, reason, now)
         self._live.leave(participant, now)

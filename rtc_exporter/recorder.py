@@ -255,7 +255,7 @@ class Recorder:
             since = connection.setup.checking_since or connection.setup.created or participant.sent
             stay.stage(Stage(step.value, name, since + shift, max(since, participant.sent) + shift, is_bad=True))
 
-    def left(self, participant: Participant, now: float) -> None:
+    def left(self, participant: Participant, now: float, *, is_last: bool) -> None:
         """A participant has left; what is remembered stays."""
 
 

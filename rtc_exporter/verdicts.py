@@ -174,7 +174,7 @@ class Verdicts:
         self._waiting.pop(connection.incidents, None)
         return self._apply(participant, connection, changes, now)
 
-    def leave(self, participant: Participant, now: float) -> list[Told]:
+    def leave(self, participant: Participant, now: float, *, is_last: bool) -> list[Told]:
         """The participant is gone, its peer connections have closed: what others saw of it ends too."""
         page = self._apply(participant, None, participant.captures.close(participant.sent), now)
         self._waiting.pop(participant.captures, None)
@@ -188,7 +188,7 @@ class Verdicts:
         self._left[participant.key] = now
         newest = next(reversed(participant.peer_connections.values()), None)
         if self._listener is not None:
-            self._listener.left(participant, now)
+            self._listener.left(participant, now, is_last=is_last)
         return [(participant, None, page), (participant, newest, others)]
 
     def tick(self, sessions: Sessions, now: float) -> list[Told]:

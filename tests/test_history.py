@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import pytest
 
 from rtc_exporter.choices import Keep
-from rtc_exporter.history import FEWEST, STAYS, Archive
+from rtc_exporter.history import CALL, FEWEST, FINDING, STAYS, Archive
 from rtc_exporter.lookup import Lookup
 from rtc_exporter.model import NOTHING, Left, Members, ParticipantKey, PeerConnectionKey, Report, Stats
 from rtc_exporter.pipeline import Pipeline, PipelineSettings
@@ -155,6 +155,98 @@ def test_who_comes_last_is_not_remembered_where_there_is_no_room() -> None:
     world.wait(5)
     assert world.archive.held <= 400_000
     assert not world.archive.is_full
+
+
+def test_who_leaves_is_counted_once() -> None:
+    """A large call that ends does not push out others that there is room for."""
+    world = World(Keep(memory=PLENTY))
+    for number in range(20):
+        world.call(f"room {number}", ["ann", "bob"])
+    names = [f"p{number}" for number in range(50)]
+    for _ in range(20):
+        for name in names:
+            world.report("town hall", name)
+        world.wait(5)
+    world.archive.keep = Keep(memory=world.archive.held + CALL + 50 * FINDING + 10_000)
+    for name in names:
+        world.leave("town hall", name)
+
+    assert world.archive.dropped == {}
+    assert len(world.ended) == 21
+
+
+def test_a_session_ends_with_who_is_there_and_not_with_who_is_remembered() -> None:
+    """The last who is remembered leaves, and somebody is still there."""
+    world = World(Keep(memory=PLENTY))
+    for name in ("ann", "bob"):
+        world.report("room", name)
+    world.wait(5)
+    (ann, bob) = world.archive.listener().stays
+    world.archive.listener().forget(bob)
+    world.leave("room", ann.key.participant)
+    assert [call.is_open for call in world.archive.calls] == [True]
+
+    world.leave("room", "bob")
+    assert [(call.is_open, len(call.stays)) for call in world.archive.calls] == [(False, 2)]
+
+
+def test_what_one_tenant_sends_pushes_out_nothing_of_another() -> None:
+    """By number and by bytes: who has most gives up its oldest."""
+    for keep in (Keep(sessions=10, memory=PLENTY), Keep(memory=100_000)):
+        archive = Archive(keep)
+        pipelines = {name: Pipeline(PipelineSettings(), START, archive.listener(name)) for name in ("acme", "mallory")}
+        for number in range(60):
+            for name in ("acme",) * (number < 2) + ("mallory",):
+                key = PeerConnectionKey(f"{name} {number}", "ann", "pc")
+                pipelines[name].feed(Report(key, START, START, {}, NOTHING), START)
+                pipelines[name].feed(Left(ParticipantKey(key.session, "ann"), START + 1, "closed"), START + 1)
+
+        names = [call.name for call in archive.calls]
+        assert names.count("acme 0") == names.count("acme 1") == 1
+        assert names[0] == "mallory 59"
+        assert len(names) < 30
+
+
+def test_who_came_last_is_forgotten_first_whoever_it_belongs_to() -> None:
+    """The tenant that was made first does not pay for the others."""
+    archive = Archive(Keep(memory=PLENTY))
+    pipelines = {name: Pipeline(PipelineSettings(), START, archive.listener(name)) for name in ("acme", "mallory")}
+    for number, name in enumerate(("acme", "acme", "mallory", "mallory", "mallory", "mallory")):
+        key = PeerConnectionKey("room", f"p{number}", "pc")
+        for now in (START + number, START + number + 6):
+            pipelines[name].feed(Report(key, now, now, {}, NOTHING), now)
+    archive.tick({}, START + 20)
+    archive.relieve()
+
+    assert [who.key.participant for who in archive.listener("acme").stays] == ["p0", "p1"]
+    assert len(archive.listener("mallory").stays) < 3
+
+
+def test_who_hears_whom_has_a_share_of_the_bound() -> None:
+    """However many say that they hear each other, people are remembered beside it."""
+    world = World(Keep(memory=40_000))
+    names = [f"p{number}" for number in range(12)]
+    for _ in range(4):
+        for name in names:
+            stats: dict[str, Members] = {
+                f"in{sender}": {
+                    "id": f"in{sender}", "type": "inbound-rtp", "kind": "audio", "ssrc": number,
+                    "packetsReceived": 50 * int(world.now - START + 1),
+                }
+                for number, sender in enumerate(names) if sender != name
+            }  # fmt: skip
+            stats["out"] = {
+                "id": "out", "type": "outbound-rtp", "kind": "audio", "ssrc": names.index(name),
+                "packetsSent": 50 * int(world.now - START + 1),
+            }  # fmt: skip
+            world.pipeline.feed(
+                Report(PeerConnectionKey("room", name, "pc"), world.now, world.now, stats, NOTHING), world.now
+            )
+        world.wait(5)
+
+    assert 10 < len(world.archive.pairs("", "room")) <= 25
+    assert world.archive.held <= 40_000
+    assert world.archive.listener().stays
 
 
 def test_short_memory_of_the_process_halves_what_is_held() -> None:
