@@ -4,7 +4,6 @@ import base64
 import hashlib
 import hmac
 import json
-import time
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -144,15 +143,11 @@ def test_t17_a_token_that_is_as_it_should_be_is_taken(name: str) -> None:
     assert auth.verify(TAKEN[name], STRICT, NOW)[0]["rtcStats"] == WHO["rtcStats"]
 
 
-def test_t17_a_long_token_is_refused_before_it_is_decoded() -> None:
-    """A megabyte takes no time at all, 1,000 times."""
-    token = signed({"x": "y" * 1_000_000})
-    began = time.process_time()
-    for _ in range(1000):
-        with pytest.raises(AuthError):
-            auth.verify(token, STRICT, NOW)
-
-    assert time.process_time() - began < 1.0
+@pytest.mark.parametrize("token", [signed({"x": "y" * 1_000_000}), "." * 1_000_000], ids=["signed", "no token"])
+def test_t17_a_long_token_is_refused_before_it_is_decoded(token: str) -> None:
+    """For its length, whether it is a token or not: who blamed anything else would have decoded it."""
+    with pytest.raises(AuthError, match="a token has at most"):
+        auth.verify(token, STRICT, NOW)
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "ES256", "EdDSA"])
