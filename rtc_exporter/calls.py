@@ -11,6 +11,7 @@ page makes up can not be another's.  Between calls nothing is counted; what is l
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from hashlib import blake2b
 from itertools import islice
 from math import inf
 
@@ -19,6 +20,8 @@ from rtc_exporter.plans import number
 
 #: Characters of a session's name (``limits.Limits.id_length``).
 LENGTH = 128
+#: Characters of the client's own session that are in every name at least.
+KEPT = 30
 #: Seconds of the stats clock between two looks for media.
 LOOK = 5.0
 #: Peer connections of a client whose media is followed.
@@ -113,8 +116,7 @@ class Calls:
         key = ParticipantKey(*record.key[:2])
         yield from self._end(client, record, "left")
         client.number += 1
-        call = name or str(client.number + 1)
-        client.session = f"{key.session[: LENGTH - 1 - len(call)]}.{call}"
+        client.session = named(key.session, name or str(client.number + 1))
         client.is_in_call = True
         yield Joined(ParticipantKey(client.session, key.participant), _time(record), client.attributes)
 
@@ -135,6 +137,20 @@ class Calls:
                 for name in list(islice(client.media, max(0, len(client.media) - FOLLOWED))):
                     del client.media[name]
         return client.is_in_call and client.moved is not None and report.time - client.moved >= self._idle
+
+
+def named(session: str, call: str) -> str:
+    """A call's session; what makes it too long gives way to a digest, so that the name is still no other's."""
+    if len(session) + 1 + len(call) <= LENGTH:
+        return f"{session}.{call}"
+    tail = f"{_digest(session)}.{call}"
+    if len(tail) > LENGTH - 1 - KEPT:
+        tail = _digest(f"{session}\0{call}")
+    return f"{session[: LENGTH - 1 - len(tail)]}.{tail}"
+
+
+def _digest(text: str) -> str:
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 def _is_of_calls(record: Record) -> bool:

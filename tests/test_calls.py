@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rtc_exporter import wire
 from rtc_exporter.app.intake import Connection, Intake
 from rtc_exporter.auth import Identity
-from rtc_exporter.calls import FOLLOWED, LENGTH, Calls
+from rtc_exporter.calls import FOLLOWED, KEPT, LENGTH, Calls, named
 from rtc_exporter.config import Config
 from rtc_exporter.model import Event, Joined, Left, Member, ParticipantKey, PeerConnectionKey, Record, Report
 from rtc_exporter.pipeline import PipelineSettings
@@ -150,6 +150,21 @@ def test_a_name_is_never_longer_than_an_id() -> None:
 
     assert len(joined.key.session) == LENGTH
     assert joined.key.session.endswith(".cc" + "c" * 62)
+
+
+@pytest.mark.parametrize("length", [1, 64, 94, 95, 96, 120, 127, 128])
+def test_a_long_name_is_still_nobody_elses(length: int) -> None:
+    """Sessions and calls that differ at their ends alone have different names, each begins with the client's own."""
+    names = {
+        (session, call): named(session, call)
+        for session in ("a", "softphone-7", "softphone-8", "s" * 127 + "1", "s" * 127 + "2")
+        for call in ("c" * (length - 1) + "1", "c" * (length - 1) + "2")
+    }
+
+    assert len(set(names.values())) == len(names) == 10
+    for (session, _), name in names.items():
+        assert len(name) <= LENGTH
+        assert name.startswith(session[:KEPT])
 
 
 def test_peer_connections_are_remembered_up_to_a_number() -> None:
