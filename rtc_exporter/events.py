@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 
 from rtc_exporter import catalog, w3c
 from rtc_exporter.labels import Labels
+from rtc_exporter.limits import keep
 from rtc_exporter.model import Event
 from rtc_exporter.series import SeriesStore
 from rtc_exporter.sessions import Participant, PeerConnection
@@ -117,7 +118,7 @@ class Events:
         kind = str(event.facts.get("kind", "")) or participant.kind_of(track)
         if connection is not None and event.name in ("mute", "unmute") and track:
             muted = connection.muted - {track} if event.name == "unmute" else connection.muted | {track}
-            connection.muted = muted if len(muted) <= TRACKS else connection.muted
+            connection.muted = muted if len(muted) <= TRACKS else muted & _reported(connection)
         name = "replaced" if event.name == "replaceTrack" else event.name
         self._add(participant, "rtc.track.events", 1, now, {catalog.KIND: kind, "rtc.event.type": name})
 
@@ -125,8 +126,8 @@ class Events:
         self, participant: Participant, connection: PeerConnection | None, event: Event, now: float
     ) -> None:
         track, kind = event.facts.get("track"), event.facts.get("kind")
-        if connection is not None and track and kind and len(connection.tracks) < TRACKS:
-            connection.tracks[str(track)] = str(kind)
+        if connection is not None and track and kind:
+            keep(connection.tracks, str(track), str(kind), TRACKS)
 
     def _candidate(self, participant: Participant, connection: PeerConnection | None, event: Event, now: float) -> None:
         if "type" in event.facts:
@@ -210,6 +211,12 @@ class Events:
         else:
             extra = {"rtc.battery.low": "true" if state == "battery_low" else "false"}
             self._add(participant, "rtc.client.battery.discharging.time", seconds, now, extra)
+
+
+def _reported(connection: PeerConnection) -> frozenset[str]:
+    """Tracks of which there is a stream: of others that were muted nothing is to be said."""
+    stats = connection.report.stats if connection.report is not None else {}
+    return frozenset(str(members["trackIdentifier"]) for members in stats.values() if "trackIdentifier" in members)
 
 
 #: Tracks that are remembered for one peer connection; a client may make them up.

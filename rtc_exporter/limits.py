@@ -7,11 +7,21 @@ a start-up burst of rtcstats-js a hundred frames).
 """
 
 from dataclasses import dataclass
+from typing import TypeVar
+
+V = TypeVar("V")
 
 #: What a stats object counts as, besides its members.
 OBJECT = 8
 #: How many times as much one connection may hold that speaks for several.
 SEVERAL = 4
+
+
+def keep(table: dict[str, V], key: str, value: V, most: int) -> None:
+    """Remember one value more; of too many the first that came goes."""
+    table[key] = value
+    if len(table) > most:
+        del table[next(iter(table))]
 
 
 class Room:

@@ -11,6 +11,7 @@ from math import sqrt
 from typing import NamedTuple
 
 from rtc_exporter.delta import Fold, MonitoredObject
+from rtc_exporter.limits import keep
 from rtc_exporter.plans import number
 
 #: A signal and its worst value in a fold.
@@ -217,8 +218,9 @@ class Trends:
         if encoded and sent < BLACK * encoded:
             return []
         rate, best = frames / thing.elapsed, self._best.get(thing.id, 0.0)
-        if rate > best and (best or len(self._best) < STREAMS):
-            self._best[thing.id] = best = rate
+        if rate > best:
+            best = rate
+            keep(self._best, thing.id, rate, STREAMS)
         return [Value("capture_shortfall", 1 - rate / best, thing)] if best else []
 
     def _picture(self, thing: MonitoredObject) -> list[Value]:
@@ -226,8 +228,7 @@ class Trends:
         if not across or not down or not thing.increments.get("framesEncoded"):
             return []
         before = self._sizes.get(thing.id)
-        if before is not None or len(self._sizes) < STREAMS:
-            self._sizes[thing.id] = across * down
+        keep(self._sizes, thing.id, across * down, STREAMS)
         if before is None:
             return []
         reason = thing.members.get("qualityLimitationReason")
@@ -239,6 +240,5 @@ class Trends:
         if not isinstance(is_saving, bool):
             return []
         before = self._power.get(thing.id)
-        if before is not None or len(self._power) < STREAMS:
-            self._power[thing.id] = is_saving
+        keep(self._power, thing.id, is_saving, STREAMS)
         return [] if before is None else [Value("software_fallback", float(before and not is_saving), thing)]

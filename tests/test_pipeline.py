@@ -8,6 +8,7 @@ import pytest
 
 from rtc_exporter import catalog, w3c
 from rtc_exporter.errors import BusyError, LimitError, Reason
+from rtc_exporter.events import TRACKS
 from rtc_exporter.limits import Limits
 from rtc_exporter.model import Event, Joined, Left, Member, Members, ParticipantKey, PeerConnectionKey, Report, Stats
 from rtc_exporter.pipeline import Pipeline, PipelineSettings
@@ -445,6 +446,22 @@ PATH: Stats = {
 
 
 # ── limits
+
+
+def test_tracks_that_have_gone_keep_nobody_from_what_comes_later() -> None:
+    """Of too many that were muted, those count of which there is a stream; of names the newest are kept."""
+    call = begun()
+    for number in range(300):
+        call.event("track", pc="PC_0", track=f"t{number}", kind="video")
+        call.report({"v": {"type": "inbound-rtp", "kind": "video", "trackIdentifier": f"t{number}"}}, number + 1)
+        call.event("mute", pc="PC_0", track=f"t{number}", kind="video")
+    (participant,) = call.pipeline.sessions.participants.values()
+    (connection,) = participant.peer_connections.values()
+
+    assert "t299" in connection.muted
+    assert participant.kind_of("t299") == "video"
+    assert len(connection.muted) <= TRACKS
+    assert len(connection.tracks) <= TRACKS
 
 
 def test_one_participant_too_many_is_refused() -> None:

@@ -12,7 +12,7 @@ from rtc_exporter.episodes import side_of
 from rtc_exporter.model import Member
 from rtc_exporter.rules import BY_ID, CAUSES, OUTAGE, RULES, SEVERITIES, SIDES, Rule
 from rtc_exporter.rules.rule import SOURCES
-from rtc_exporter.trends import TRENDS
+from rtc_exporter.trends import STREAMS, TRENDS
 from tests.judging import SECONDS, Call, Interval
 
 Bring = Callable[[float], Interval]
@@ -639,6 +639,19 @@ def test_what_only_looks_like_a_trend_does_not_fire(rule: Rule) -> None:
     call.fold({"sent audio": {"packetsSent": 0}, "sent video": {"packetsSent": 0}})
 
     assert kinds(call.play(COURSES[rule.id].unmet), rule) == []
+
+
+def test_streams_that_have_gone_do_not_keep_a_trend_from_what_comes_later() -> None:
+    """A room in which people come and go all day: what is remembered first is forgotten first."""
+    (rule,) = (rule for rule in TREND_RULES if rule.id == "software_fallback.video")
+    call = Call()
+    for number in range(STREAMS + 6):
+        call.fold({f"video#{number}": decoded_by(True)["video"]})
+        call.empty()
+
+    assert kinds(call.play([*COURSES[rule.id].before, *COURSES[rule.id].bad]), rule)[:1] == ["begin"]
+    trends = call.judge._trends
+    assert all(len(table) <= STREAMS for table in (trends._power, trends._sizes, trends._best))
 
 
 def test_a_smaller_picture_is_of_whoever_holds_the_encoder_back() -> None:
