@@ -20,7 +20,7 @@ from rtc_exporter.episodes import Bad, Change, Episode, Watch
 from rtc_exporter.marks import READS as MARKED
 from rtc_exporter.marks import Marker
 from rtc_exporter.model import Members, Report, Stats
-from rtc_exporter.probes import BENCH, READS, TREND_ROWS, TYPES, Bench, Probe, Reading, Row
+from rtc_exporter.probes import BENCH, READS, TREND_ROWS, Bench, Probe, Probes, Row
 from rtc_exporter.quality import INSTEAD_AFTER
 from rtc_exporter.rules import CAUSES, OUTAGE, RULES, Rule
 from rtc_exporter.scores import Scores
@@ -143,18 +143,10 @@ class Judge:
         self.values = {}
         self._seen = {}
         readings: dict[int, _Worst] = {}
-        later: list[tuple[Probe, MonitoredObject]] = []
         self._follow(fold)
-        for thing in fold.changed:
-            stats = thing.type
-            if stats not in TYPES or thing.elapsed is None:
-                continue
-            probes = self._bench.probes.get((stats, thing.members.get("kind", "")))
-            if probes is not None and (stats != "candidate-pair" or thing.id == fold.selected):
-                self._read(probes, thing, fold, readings, later)
-        if later and fold.time - self._preferred > INSTEAD_AFTER:
-            for probe, thing in later:
-                self._read((probe.reading,), thing, fold, readings, None)
+        self._read_all(self._bench.probes, fold, readings)
+        if fold.time - self._preferred > INSTEAD_AFTER:
+            self._read_all(self._bench.instead, fold, readings)
         for value in self._trends.read(fold, self._seen, self.shares_screen):
             for row in TREND_ROWS.get(value.name, ()):
                 self._take(row, value.value, value.thing, fold, readings, value.cause)
@@ -206,26 +198,26 @@ class Judge:
         """Whether a stream brought nothing in the newest fold, or only silence."""
         return any(not flow.packets or flow.level == 0.0 for flow in self.received.values())
 
-    def _read(
-        self, probes: Sequence[Reading], thing: MonitoredObject, fold: Fold, readings: dict[int, _Worst],
-        later: list[tuple[Probe, MonitoredObject]] | None,
-    ) -> None:  # fmt: skip
-        """Take the signals of one object; those that stand in for others wait, where there is a list for them."""
+    def _read_all(self, probes: Probes, fold: Fold, readings: dict[int, _Worst]) -> None:
+        """Take the signals of every object that can be judged; of candidate pairs, of the one in use."""
         age, watched, judged = self._age_before(fold), self._watched, 0
-        for probe, formula, guard, is_special, most, settle, bits in probes:
-            if is_special and probe.stands_in and later is not None:
-                later.append((probe, thing))
+        for thing in fold.changed:
+            if thing.elapsed is None:
                 continue
-            value = formula(thing, fold)
-            if value is None or (guard is not None and not guard(thing, fold)):
+            several = probes.get((thing.type, thing.members.get("kind", "")))
+            if several is None or (thing.type == "candidate-pair" and thing.id != fold.selected):
                 continue
-            if is_special:
-                self._note(probe, value, fold)
-            if value <= most and age >= settle and not bits & watched:
-                judged |= bits
-                continue
-            for row in probe.about(signals.codec_of(thing, fold.stats)) if probe.depends_on_codec else probe.rows:
-                self._take(row, value, thing, fold, readings)
+            for probe, formula, guard, is_special, most, settle, bits in several:
+                value = formula(thing, fold)
+                if value is None or (guard is not None and not guard(thing, fold)):
+                    continue
+                if is_special:
+                    self._note(probe, value, fold)
+                if value <= most and age >= settle and not bits & watched:
+                    judged |= bits
+                    continue
+                for row in probe.about(signals.codec_of(thing, fold.stats)) if probe.depends_on_codec else probe.rows:
+                    self._take(row, value, thing, fold, readings)
         self._judged |= judged
 
     def _note(self, probe: Probe, value: float, fold: Fold) -> None:
@@ -239,8 +231,9 @@ class Judge:
             before = self.values.get(level.measure)
             if before is None or (value < before if level.is_rate else value > before):
                 self.values[level.measure] = value
-            if level.bounds is not None:
-                self._grade = max(self._grade, level.grade(value))
+            grade = level.grade(value)
+            if grade > self._grade:
+                self._grade = grade
 
     def _age_before(self, fold: Fold) -> float:
         """Seconds from the first fold to the beginning of this interval."""

@@ -39,14 +39,14 @@ class Row(NamedTuple):
 #: than rules depend on it, the value up to which none of its rules is bad, from which age on all of them are judged,
 #: and their bits.
 Reading: TypeAlias = tuple["Probe", Formula, Callable[[MonitoredObject, Fold], bool] | None, bool, float, float, int]
+#: (stats type, media kind) -> what is read of such an object.
+Probes: TypeAlias = Mapping[tuple[str, Member], tuple[Reading, ...]]
 
 
 class Probe:
     """One signal of one stats type and media kind, and all that depends on it."""
 
-    __slots__ = (
-        "_by_codec", "depends_on_codec", "kept", "level", "reading", "rows", "stands_in", "takes_over",
-    )  # fmt: skip
+    __slots__ = ("_by_codec", "depends_on_codec", "kept", "level", "reading", "rows", "takes_over")
 
     def __init__(self, signal: signals.Signal, level: Level | None, rows: Sequence[Row]) -> None:
         key = (signal.stats, signal.name)
@@ -58,10 +58,9 @@ class Probe:
         #: Whether it takes the codec to know which of the rules are meant; what is found is remembered.
         self.depends_on_codec = any(row.rule.codecs or row.rule.but for row in rows)
         self._by_codec: dict[str | None, tuple[Row, ...]] = {}
-        #: Whether it is read only where another gives nothing, and whether it is such another.
-        self.stands_in = key in INSTEAD
+        #: Whether another is read where it gives nothing.
         self.takes_over = key in INSTEAD.values()
-        is_special = self.kept is not None or level is not None or self.stands_in or self.takes_over
+        is_special = self.kept is not None or level is not None or self.takes_over
         most = -inf if self.depends_on_codec else min((row.on for row in rows), default=inf)
         settle = max((row.settle for row in rows), default=0.0)
         bits = sum(row.bit for row in rows)
@@ -78,21 +77,23 @@ class Probe:
         return rows
 
 
-def _compiled(bounds: Sequence[Level]) -> dict[tuple[str, Member], tuple[Reading, ...]]:
-    """(stats type, media kind) -> what is read of such an object."""
+def _compiled(bounds: Sequence[Level], *, instead: bool) -> Probes:
+    """Signals that are always read, or those that are read ``instead`` where another gives nothing."""
     probes: dict[tuple[str, Member], tuple[Reading, ...]] = {}
     for stats, rows in signals.BY_TYPE.items():
         for kind in ("", *w3c.MEDIA_KINDS):
             found = []
             for signal in rows:
                 key, kinds = (stats, signal.name), ("", kind)
+                if (key in INSTEAD) != instead:
+                    continue
                 level = next((row for row in bounds if (row.stats, row.signal) == key and row.kind in kinds), None)
                 about = [
                     Row(place, 1 << place, rule.on, rule.settle, rule)
                     for place, rule in enumerate(RULES)
                     if (rule.stats, rule.signal) == key and rule.kind in kinds
                 ]
-                if level is not None or about or key in KEPT:
+                if level is not None or about:
                     found.append(Probe(signal, level, about).reading)
             if found:
                 probes[stats, kind] = tuple(found)
@@ -102,15 +103,15 @@ def _compiled(bounds: Sequence[Level]) -> dict[tuple[str, Member], tuple[Reading
 class Bench:
     """What all judges of one process share: the probes, and the scoring, of one set of thresholds."""
 
-    __slots__ = ("probes", "scoring")
+    __slots__ = ("instead", "probes", "scoring")
 
     def __init__(self, thresholds: Thresholds) -> None:
-        self.probes: Mapping[tuple[str, Member], tuple[Reading, ...]] = _compiled(levels(thresholds))
+        bounds = levels(thresholds)
+        self.probes, self.instead = (_compiled(bounds, instead=instead) for instead in (False, True))
         self.scoring = Scoring(thresholds)
 
 
 BENCH = Bench(Thresholds())
-PROBES = BENCH.probes
 #: The rules that read a trend.
 TREND_ROWS: Mapping[str, tuple[Row, ...]] = {
     trend: tuple(
@@ -120,8 +121,6 @@ TREND_ROWS: Mapping[str, tuple[Row, ...]] = {
     )
     for trend in trends.TRENDS
 }
-#: Stats types of which anything is read.
-TYPES = frozenset(stats for stats, _ in PROBES) | {"inbound-rtp", "outbound-rtp"}
 
 
 def _reads() -> dict[str, tuple[str, ...]]:

@@ -8,11 +8,19 @@ from hypothesis import strategies as st
 
 from rtc_exporter.detectors import Change, Episode, Judge
 from rtc_exporter.model import Members, ParticipantKey, Report, Stats
+from rtc_exporter.probes import BENCH, KEPT
 from rtc_exporter.rules import NO_MEDIA
 from rtc_exporter.silence import traffic
 from rtc_exporter.wire.rtcstats import Decoder
 from tests import captures, verdicts
 from tests.judging import KEY, START, Call, Interval
+
+
+def test_what_causes_and_trends_need_is_read() -> None:
+    """A signal is read where a rule or a level has it: what is kept of it needs one of those."""
+    kept = {probe.kept for probes in (BENCH.probes, BENCH.instead) for rows in probes.values() for probe, *_ in rows}
+    assert kept == {None, *KEPT}
+
 
 # ── recorded calls: what was done to the network, and what is seen of it
 
