@@ -11,15 +11,13 @@ from typing import NamedTuple
 
 from rtc_exporter.explain.findings import Finding, explain
 from rtc_exporter.history import Archive, Call, Pairs, trace_of
-from rtc_exporter.quality import CLASSES
 from rtc_exporter.recorder import PATH, Stay
 from rtc_exporter.rules.rule import INFO
 from rtc_exporter.sessions import Session, Sessions
+from rtc_exporter.spans import CLASSES, RANK
 from rtc_exporter.verdict import GRAVITY
 from rtc_exporter.verdicts import class_of
 
-#: Of classes, the best first and the unknown before it.
-RANK = {name: rank for rank, name in enumerate((CLASSES[-1], *CLASSES[:-1]))}
 STATES = ("live", "ended", "all")
 
 

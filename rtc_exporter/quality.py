@@ -10,11 +10,12 @@ The bounds are ``Thresholds``, and their sources stand there.
 from collections.abc import Callable
 from typing import NamedTuple
 
+from rtc_exporter import spans
 from rtc_exporter.delta import Fold, MonitoredObject
 from rtc_exporter.thresholds import Rising, Thresholds
 
-#: Quality classes, best first; ``unclassified`` where nothing could be measured, which is never counted as good.
-CLASSES = ("good", "fair", "poor", "bad", "unclassified")
+#: Quality classes, best first.
+CLASSES = spans.CLASSES
 GOOD, FAIR, POOR, BAD = range(4)
 UNCLASSIFIED = -1
 

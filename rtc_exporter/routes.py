@@ -32,7 +32,9 @@ for _metric in catalog.METRICS:
 CONDITIONS = frozenset({"active", "kind", "localId", "mediaSourceId", "trackIdentifier"})
 
 #: How the values of several streams become one gauge.
-COMBINE: dict[str, Callable[[float, float], float]] = {"max": max, "min": min, "sum": add}
+COMBINE: dict[str, Callable[[float, float], float]] = {
+    "max": max, "min": min, "sum": add, "last": lambda _, newest: newest,
+}  # fmt: skip
 
 
 #: A live gauge that a signal feeds: its key in ``PeerConnection.live``, and how several values become one.

@@ -155,7 +155,6 @@ class Scoring:
         playout: float | None,
         mime: str | None,
         concealment: float | None,
-        burst: float = 1.0,
     ) -> float | None:
         """
         Speech as it is heard here.
@@ -180,7 +179,7 @@ class Scoring:
             + (PLAYOUT if playout is None else playout)
             + row.delay
         )
-        return speech(gone, delay, row, burst)
+        return speech(gone, delay, row)
 
     def audio_outbound(
         self, loss: float | None, round_trip: float | None, mime: str | None, send_delay: float | None = None
@@ -203,8 +202,6 @@ class Scoring:
         freeze: float | None,
         qp: float | None = None,
         mime: str | None = None,
-        height: float | None = None,
-        sent_height: float | None = None,
         is_screen: bool = False,
         is_troubled: bool = False,
     ) -> float | None:
@@ -213,8 +210,8 @@ class Scoring:
 
         ``frame_rate`` and ``freeze`` are None while muted, and ``freeze`` where the picture may stand still on purpose
         (``quality.GUARDS``).  For the same reason few frames, or any number of a screen, are held against it only when
-        ``is_troubled``: packets were lost or asked for again meanwhile.  ``sent_height`` is that of the layer meant for
-        this receiver: a thumbnail is no fault.
+        ``is_troubled``: packets were lost or asked for again meanwhile.  How large it is says nothing: who shows a
+        thumbnail asks for a small one.
         """
         score: float | None = None
         if freeze is not None:
@@ -223,7 +220,7 @@ class Scoring:
             score = worse(score, (self._screen_rate if is_screen else self._frame_rate)(frame_rate))
         if score is None:
             return None
-        return self._picture(score, qp, mime, height, sent_height)
+        return self._picture(score, qp, mime)
 
     def video_outbound(
         self,
@@ -263,7 +260,7 @@ class Scoring:
         return MOST if frame_rate >= 0.9 * wanted else self._screen_rate(frame_rate * self._screen_good / wanted)
 
     def _picture(
-        self, score: float, qp: float | None, mime: str | None, height: float | None, of: float | None
+        self, score: float, qp: float | None, mime: str | None, height: float | None = None, of: float | None = None
     ) -> float:
         """What is known of the single picture makes it worse, and never better."""
         if height is not None and of:

@@ -10,10 +10,8 @@ from collections.abc import Iterable, Mapping
 from math import ceil
 
 from rtc_exporter.model import Member
-from rtc_exporter.spans import CLASSES, PERCENTILES
+from rtc_exporter.spans import CLASSES, PAUSE, PERCENTILES, RANK
 
-#: Worst last.
-_RANK = {name: rank for rank, name in enumerate(("unclassified", "good", "fair", "poor", "bad"))}
 #: Values of one measure that a tally keeps: five minutes of one a second.
 VALUES = 300
 
@@ -62,7 +60,7 @@ class Tally:
     def quality(self) -> str:
         """The class that lasted longest; of two, the worse; what could not be judged only where nothing could."""
         judged = [name for name in self.classes if name != "unclassified" and self.classes[name] > 0]
-        return max(judged, key=lambda name: (self.classes[name], _RANK[name]), default="unclassified")
+        return max(judged, key=lambda name: (self.classes[name], RANK[name]), default="unclassified")
 
     def attributes(self) -> dict[str, Member]:
         """What a span says of it."""
@@ -96,8 +94,6 @@ class Segments:
     LENGTH, WINDOW = 300.0, 30.0
     #: Changes that may cut: so many at once, and one more every ten minutes, so that a restless call keeps its budget.
     CUTS, CUT_EVERY = 4.0, 600.0
-    #: Reports further apart say nothing about the time between.
-    PAUSE = 30.0
     #: A clock that goes back, or on by a day, was set: nothing has lasted that long.
     BACK, ON = 2.0, 86_400.0
 
@@ -134,7 +130,7 @@ class Segments:
             self._time, passed = time, 0.0
         if passed > 0:
             self._time = time
-            self.window.pass_time(passed, quality if passed <= self.PAUSE else "unclassified")
+            self.window.pass_time(passed, quality if passed <= PAUSE else "unclassified")
             self.window.end = time
         return max(0.0, passed)
 

@@ -81,7 +81,12 @@ MEASURES = {
 LATENCIES = ("total", "transport", "pipeline", "unexplained", "agent", *w3c.VOICE_STAGES)
 WAY = ("send_delay", "round_trip_time", "jitter_buffer", "playout", "agent_round_trip_time")
 PERCENTILES = ("p50", "p95", "max")
+#: Quality classes, best first; ``unclassified`` where nothing could be measured, which is never counted as good.
 CLASSES = ("good", "fair", "poor", "bad", "unclassified")
+#: How bad a class is; of what could not be measured nothing is known, and anything known is worse.
+RANK = {name: rank for rank, name in enumerate((CLASSES[-1], *CLASSES[:-1]))}
+#: Reports further apart, in seconds, say nothing about the time between: a machine that slept had no bad call meanwhile.
+PAUSE = 30.0
 
 SPANS: tuple[SpanType, ...] = (
     SpanType(

@@ -8,10 +8,8 @@ from rtc_exporter.model import Member
 from rtc_exporter.segments import Segments, Tally
 from rtc_exporter.setup import PENDING_CALLS, Calls
 from rtc_exporter.span import Attributes, SpanEvent
+from rtc_exporter.spans import RANK
 from rtc_exporter.tracing import MOST_EVENTS, Draft, ParticipantTrace
-
-#: Worst last, as the worst segment is looked for.
-RANK = {name: rank for rank, name in enumerate(("unclassified", "good", "fair", "poor", "bad"))}
 
 
 class OpenEpisode:

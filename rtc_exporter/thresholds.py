@@ -108,13 +108,6 @@ class Thresholds:
             most=1.0,
         ),
     )
-    coding_time: Rising = field(
-        default=Rising(0.50, 0.80),
-        metadata=_about(
-            "Share of the time between frames spent on coding one.",
-            "ObserveRTC (80 %); good with a reserve of half",
-        ),
-    )
     setup_time: Rising = field(
         default=Rising(2.0, 5.0),
         metadata=_about(

@@ -30,10 +30,9 @@ from rtc_exporter.series import SeriesStore
 from rtc_exporter.sessions import Participant, PeerConnection, Sessions
 from rtc_exporter.setup import CONNECTED_ICE, Step
 from rtc_exporter.slots import Counter, Histogram, Slot
+from rtc_exporter.spans import PAUSE, RANK
 from rtc_exporter.verdict import GRAVITY, IssueKey, OpenIssue
 
-#: Reports further apart say nothing about the time between: a machine that slept had no bad call meanwhile.
-PAUSE = 30.0
 #: Seconds between two looks across participants.
 REVIEW = 5.0
 #: A peer connection whose last fold is older has no say in the class of its participant.
@@ -52,7 +51,6 @@ AWAY, MOST_AWAY = 60.0, 10_000
 #: Stats types that show that a connection is used for something.
 _USES = ("inbound-rtp", "outbound-rtp", "data-channel")
 
-_RANK = {name: rank for rank, name in enumerate(("unclassified", "good", "fair", "poor", "bad"))}
 _TIME = catalog.BY_NAME["rtc.participant.quality.time"]
 _PATH_TIME = catalog.BY_NAME["rtc.path.quality.time"]
 _NO_PATH: Mapping[str, str] = {}
@@ -319,7 +317,7 @@ class Verdicts:
             slot = self._slot(participant, metric, (quality, *path.values()), {**path, "rtc.quality": quality}, now)
             if isinstance(slot, Counter):
                 slot.add(passed)
-        if _RANK[quality] >= _RANK["poor"]:
+        if RANK[quality] >= RANK["poor"]:
             worst = verdict.worst()
             told = {"rtc.cause": "other", "rtc.side": "unknown"}
             if worst is not None and GRAVITY[worst.key.severity]:
@@ -392,7 +390,7 @@ def class_of(participant: Participant) -> str:
         for place, connection in enumerate(several)
         if connection.folded >= since and (connection.state != "failed" or place > up)
     )
-    return max(classes, key=_RANK.__getitem__, default=CLASSES[-1])
+    return max(classes, key=RANK.__getitem__, default=CLASSES[-1])
 
 
 def _labels(key: IssueKey) -> dict[str, str]:

@@ -16,6 +16,7 @@ from rtc_exporter.catalog import FORMAT_NAMES, METRICS
 from rtc_exporter.errors import ClientError, ConfigError, Reason
 from rtc_exporter.labels import RULES
 from rtc_exporter.metric import FOLDS, Kind, Metric, Source, Tier, label
+from rtc_exporter.routes import COMBINE
 from rtc_exporter.spans import EVENTS, SPAN_ATTRIBUTES, SPANS, SpanType
 
 ROOT = Path(__file__).parent.parent
@@ -226,6 +227,11 @@ def test_names_are_unique() -> None:
 def test_a_unit_is_ucum(metric: Metric) -> None:
     """Units are those that OpenTelemetry translates; info metrics have none."""
     assert (metric.unit == "") if metric.kind is Kind.INFO else UNIT.fullmatch(metric.unit)
+
+
+def test_every_way_to_make_one_gauge_of_several_streams_is_known() -> None:
+    """Those that rows may name are those that there are."""
+    assert set(COMBINE) == set(FOLDS)
 
 
 @every_metric

@@ -163,10 +163,6 @@ SEEN: tuple[tuple[str, dict[str, Any], int], ...] = (
     ("the same in AV1", {"frame_rate": 30.0, "freeze": 0.0, "qp": 100.0, "mime": "video/AV1"}, GOOD),
     ("of an unknown codec", {"frame_rate": 30.0, "freeze": 0.0, "qp": 100.0, "mime": "video/x"}, GOOD),
     ("of no codec", {"frame_rate": 30.0, "freeze": 0.0, "qp": 100.0}, GOOD),
-    ("a quarter of what was sent", {"frame_rate": 30.0, "freeze": 0.0, "height": 170, "sent_height": 720}, BAD),
-    ("half of it", {"frame_rate": 30.0, "freeze": 0.0, "height": 360, "sent_height": 720}, FAIR),
-    ("all of it", {"frame_rate": 30.0, "freeze": 0.0, "height": 720, "sent_height": 720}, GOOD),
-    ("sent unknown", {"frame_rate": 30.0, "freeze": 0.0, "height": 90}, GOOD),
 )
 
 
@@ -190,10 +186,19 @@ SENT: tuple[tuple[str, dict[str, Any], int], ...] = (
     ("half of a screen", {"frame_rate": 2.5, "source_rate": 30.0, "is_screen": True}, FAIR),
     ("a screen of unknown rate", {"frame_rate": 1.0, "source_rate": None, "is_screen": True}, UNCLASSIFIED),
     ("small, as wanted", {"frame_rate": 30.0, "source_rate": 30.0, "height": 180, "source_height": 720}, GOOD),
-    (
-        "small, because limited",
-        {"frame_rate": 30.0, "source_rate": 30.0, "height": 180, "source_height": 720, "is_limited": True},
-        POOR,
+    *(
+        (
+            f"{height} of {of}, because limited",
+            {"frame_rate": 30.0, "source_rate": 30.0, "height": height, "source_height": of, "is_limited": True},
+            expected,
+        )
+        for height, of, expected in (
+            (170, 720, BAD),
+            (180, 720, POOR),
+            (360, 720, FAIR),
+            (720, 720, GOOD),
+            (90, None, GOOD),
+        )
     ),
 )
 
