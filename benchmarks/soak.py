@@ -12,7 +12,7 @@ import contextlib
 import csv
 import os
 import time
-from collections import deque
+from collections import Counter, deque
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
@@ -44,6 +44,8 @@ class Soak:
         self._clients: deque[Client] = deque()
         self._made = 0
         self.sent = 0
+        #: Clients that the exporter closed, by code; 1006 where it gave none.
+        self.closed: Counter[int] = Counter()
         while len(self._clients) < number:
             self.come()
 
@@ -73,10 +75,9 @@ class Soak:
     def go(self) -> None:
         """The one that is here longest leaves, as a page does."""
         client = self._clients.popleft()
-        client.flush()
         client.socket.setblocking(True)
-        client.socket.sendall(bytes(client.pending) + b"\x88\x82\0\0\0\0\x03\xe9")
-        client.socket.close()
+        with contextlib.closing(client.socket), contextlib.suppress(ConnectionError):
+            client.socket.sendall(bytes(client.pending) + b"\x88\x82\0\0\0\0\x03\xe9")
 
     def report(self, client: Client) -> None:
         """One report, where the recording has another."""
@@ -88,11 +89,16 @@ class Soak:
         """The next so many clients report."""
         for _ in range(number):
             client = self._clients[0]
-            self._clients.rotate(-1)
-            if client.pending:
-                client.flush()
-            client.hear()
-            self.report(client)
+            with contextlib.suppress(ConnectionError):
+                if client.pending:
+                    client.flush()
+                if client.hear():
+                    self._clients.rotate(-1)
+                    self.report(client)
+                    continue
+            self._clients.popleft().socket.close()
+            self.closed[client.close_code or 1006] += 1
+            self.come()
 
     def end(self) -> None:
         """All leave."""
@@ -163,6 +169,7 @@ def soak(args: argparse.Namespace) -> tuple[Ledger, list[Sample]]:
     )
     ledger.claim("files are back to what they were", left <= empty + 2, f"{empty} before, {left} after")
     ledger.claim("series differ by 1 % at most", abs(last - first) <= MOST_CHANGE * first, f"{first:.0f}, {last:.0f}")
+    ledger.claim("nobody was closed", not crowd.closed, dict(crowd.closed))
     ledger.claim("nobody is left", total(metrics, "rtc_participants_active") == 0)
     ledger.claim(
         "everybody was counted", total(metrics, "rtc_participant_leaves_total") == args.connections + came, came
