@@ -2,13 +2,15 @@
 
 import asyncio
 import functools
+import socket
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from uvicorn.server import ServerState
 
 from rtc_exporter.app.budget import Budget, Rates
-from rtc_exporter.app.gate import Gate
+from rtc_exporter.app.deadline import GRACE, Deadline
+from rtc_exporter.app.gate import Gate, Place
 from rtc_exporter.app.intake import Intake
 from rtc_exporter.app.line import Line, Turns
 from rtc_exporter.app.parts import pipeline_settings
@@ -153,10 +155,10 @@ def _sockets(line: Line) -> Sockets:
 
 
 def _client(sockets: Sockets, name: str) -> Socket:
-    socket = sockets(None, ServerState(), None)
-    socket.connection_made(Wire())
-    socket.data_received(upgrade(f"/v1/rtcstats/room/{name}"))
-    return socket
+    client = sockets(None, ServerState(), None)
+    client.connection_made(Wire())
+    client.data_received(upgrade(f"/v1/rtcstats/room/{name}"))
+    return client
 
 
 @with_loop
@@ -171,27 +173,27 @@ async def test_r3_who_is_well_does_not_wait_for_heavy_frames(rounds: Rounds) -> 
     ann = _client(sockets, "ann")
     several = frame(PAGE.encode()) + b"".join(frame(f'["nobody-knows-{n}",null,null,1]'.encode()) for n in range(29))
 
-    for socket in heavy:
-        socket.data_received(several)
+    for client in heavy:
+        client.data_received(several)
     for _ in range(6):
         rounds.next()
-    before = [len(socket._waiting) for socket in heavy]
+    before = [len(client._waiting) for client in heavy]
     rounds.line.spend(0.02)
     ann.data_received(frame(PAGE.encode()))
     assert [len(ann._waiting), ann.transport.is_paused] == [1, True]
     rounds.next()
 
     assert [len(ann._waiting), ann.transport.is_paused] == [0, False]
-    assert all(socket._waiting and socket.transport.is_paused for socket in heavy)
-    assert sum(before) - sum(len(socket._waiting) for socket in heavy) <= 8
+    assert all(client._waiting and client.transport.is_paused for client in heavy)
+    assert sum(before) - sum(len(client._waiting) for client in heavy) <= 8
     while rounds.due:
         rounds.next()
-    assert not any(socket._waiting or socket.transport.is_paused for socket in heavy)
+    assert not any(client._waiting or client.transport.is_paused for client in heavy)
     family = sockets.intake.pipeline.store.family("rtc.exporter.events.unknown")
     assert family is not None
     assert [slot.value for slot in family.series.values()] == [3 * 29]  # type: ignore[union-attr]
-    for socket in (*heavy, ann):
-        socket.connection_lost(None)
+    for client in (*heavy, ann):
+        client.connection_lost(None)
 
 
 @with_loop
@@ -206,6 +208,66 @@ async def test_what_waits_when_a_connection_is_lost_is_counted(rounds: Rounds) -
 
     assert 0 < waiting < 10
     assert sockets.intake.tallies[""].refused[Reason.TOO_FAST] == waiting
+
+
+@with_loop
+async def test_handshakes_stand_in_line_as_well(rounds: Rounds) -> None:
+    """Six thousand at once; who goes before it is its turn has taken no place, and others are let in."""
+    sockets = _sockets(_laborious(rounds).line)
+    rounds.line.spend(0.02)
+    gone, ann = _client(sockets, "gone"), _client(sockets, "ann")
+    before = [gone.transport.is_paused, ann.transport.is_paused, len(sockets.open)]
+    gone.transport.abort()
+    gone.connection_lost(None)
+    rounds.next()
+
+    assert before == [True, True, 0]
+    assert sockets.open == {ann}
+    assert ann.transport.is_paused is False
+    assert sockets.gate._sockets[Place("process", "")] == 1
+
+
+@with_loop
+async def test_a_frame_that_waits_has_come_in_time(rounds: Rounds) -> None:
+    """Who has sent it is not blamed for the time that we need to come to it."""
+    sockets = _sockets(rounds.line)
+    ann, eve = _client(sockets, "ann"), _client(sockets, "eve")
+    rounds.line.spend(0.02)
+    ann.data_received(frame(PAGE.encode()))
+    for client in (ann, eve):
+        client._give_up()
+    rounds.next()
+
+    assert [participant.participant for participant in sockets.intake.pipeline.sessions.participants] == ["ann", "eve"]
+    assert [ann._is_closing, eve._is_closing] == [False, True]
+    assert sockets.intake.tallies["rtcstats"].refused == {Reason.TOO_SLOW: 1}
+    for client in (ann, eve):
+        client.connection_lost(None)
+
+
+@with_loop
+async def test_a_loop_that_is_late_reads_before_it_blames(rounds: Rounds) -> None:
+    """The time was over, and what was waited for had come: the loop finds the timer first."""
+    loop = asyncio.get_running_loop()
+    here, there = socket.socketpair()
+    blamed: list[str] = []
+    deadline = Deadline()
+
+    def come() -> None:
+        loop.remove_reader(here)
+        deadline.clear()
+
+    with here, there:
+        here.setblocking(False)
+        loop.add_reader(here, come)
+        deadline.set(0.0, lambda: blamed.append("though it came"))
+        there.send(b"x")
+        await asyncio.sleep(2 * GRACE)
+        deadline.set(0.0, lambda: blamed.append("it did not come"))
+        await asyncio.sleep(2 * GRACE)
+
+    assert blamed == ["it did not come"]
+    assert not deadline.is_set
 
 
 @with_loop
