@@ -16,6 +16,8 @@ V = TypeVar("V")
 
 #: What a stats object counts as, besides its members.
 OBJECT = 8
+#: Characters of an id that a client chooses, at most: labels have room for them, and names of calls are made to fit.
+ID_LENGTH = 128
 #: How many times as much one connection may hold that speaks for several.
 SEVERAL = 4
 
@@ -102,7 +104,7 @@ class Limits:
     series: int = 50_000
     tenant_series: int = 10_000
     #: Characters of an id that a client chooses: session, participant, peer connection, stats, track.
-    id_length: int = 128
+    id_length: int = ID_LENGTH
     #: Characters of any other string that is kept.
     text_length: int = 256
     #: Levels of nesting in JSON; a getStats report has five.
