@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import json
 import socket
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -14,7 +15,7 @@ from rtc_exporter.app.gate import Gate, Place
 from rtc_exporter.app.intake import Intake
 from rtc_exporter.app.line import Line, Turns
 from rtc_exporter.app.parts import pipeline_settings
-from rtc_exporter.app.sockets import Socket, Sockets
+from rtc_exporter.app.sockets import LONG, Socket, Sockets
 from rtc_exporter.config import Config
 from rtc_exporter.errors import Reason
 from rtc_exporter.limits import Limits
@@ -192,6 +193,31 @@ async def test_r3_who_is_well_does_not_wait_for_heavy_frames(rounds: Rounds) -> 
     family = sockets.intake.pipeline.store.family("rtc.exporter.events.unknown")
     assert family is not None
     assert [slot.value for slot in family.series.values()] == [3 * 29]  # type: ignore[union-attr]
+    for client in (*heavy, ann):
+        client.connection_lost(None)
+
+
+@with_loop
+async def test_r3_a_long_frame_waits_for_who_is_well_even_if_it_is_the_first(rounds: Rounds) -> None:
+    """Whoever connects anew for every heavy frame gains nothing by it."""
+    sockets = _sockets(rounds.line)
+    long = frame(json.dumps(["nobody-knows", None, "x" * LONG, 1]).encode())
+    heavy = [_client(sockets, f"eve-{number}") for number in range(10)]
+    ann = _client(sockets, "ann")
+    rounds.line.spend(0.02)
+    for client in heavy:
+        client.data_received(frame(PAGE.encode()) + long)
+    ann.data_received(frame(PAGE.encode()))
+    rounds.next()
+    left = [len(client._waiting) for client in (*heavy, ann)]
+    while rounds.due:
+        rounds.next()
+
+    assert left == [1] * 10 + [0]
+    assert not any(client._waiting for client in heavy)
+    family = sockets.intake.pipeline.store.family("rtc.exporter.events.unknown")
+    assert family is not None
+    assert [slot.value for slot in family.series.values()] == [10]  # type: ignore[union-attr]
     for client in (*heavy, ann):
         client.connection_lost(None)
 

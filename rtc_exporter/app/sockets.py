@@ -35,8 +35,8 @@ from rtc_exporter.errors import ClientError, FrameError, LimitError, Reason
 FIRST_FRAME = 10.0
 #: Seconds that a client has to answer a close frame.
 CLOSING = 5.0
-#: Bytes of pongs that a client may leave unread.
-UNREAD = 1 << 16
+#: Bytes of pongs that a client may leave unread; and of a frame that goes first: changes of a call of six have 4,000.
+UNREAD, LONG = 1 << 16, 16 << 10
 
 
 class Sockets:
@@ -247,7 +247,7 @@ class Socket(asyncio.Protocol):
             line.spend(took)
         if self._waiting and not (self._is_paused or self._is_closing):
             self._pause()
-            line.join(self._resume, self._budget.is_light)
+            line.join(self._resume, self._budget.is_light and len(self._waiting[0][1]) <= LONG)
         if self._fault_seen is not None and not self._waiting and not self._is_paused:
             self._fail(self._fault_seen)
 
@@ -255,8 +255,8 @@ class Socket(asyncio.Protocol):
         waiting, budget, clock, done = self._waiting, self._budget, self._sockets.line.clock, 0
         try:
             for opcode, payload in waiting:
-                if self._is_paused or self._is_closing:
-                    break
+                if self._is_paused or self._is_closing or (done and len(payload) > LONG):
+                    break  # a long frame has a turn of its own
                 done += 1
                 if opcode == messages.TEXT:
                     self._text(messages.text(payload))
