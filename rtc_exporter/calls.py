@@ -15,17 +15,19 @@ from hashlib import blake2b
 from itertools import islice
 from math import inf
 
+from rtc_exporter.limits import ID_LENGTH
 from rtc_exporter.model import Event, Joined, Left, ParticipantKey, Record, Report, Stats
 from rtc_exporter.plans import number
 
-#: Characters of a session's name (``limits.Limits.id_length``).
-LENGTH = 128
 #: Characters of the client's own session that are in every name at least.
 KEPT = 30
 #: Seconds of the stats clock between two looks for media.
 LOOK = 5.0
 #: Peer connections of a client whose media is followed.
 FOLLOWED = 64
+#: Clients of one connection whose calls are followed: a server that speaks for its clients has hundreds.  Who was not
+#: heard of for longest is met anew.
+CLIENTS = 4096
 #: Events that begin a call where a silence ended the last one.
 BEGINS = frozenset(("create", "getUserMedia"))
 
@@ -80,9 +82,10 @@ class Calls:
 
     def _place(self, record: Record) -> Iterator[Record]:
         key = ParticipantKey(*record.key[:2])
-        client = self._clients.get(key)
-        if client is None:
-            client = self._clients[key] = Client(key.session)
+        client = self._clients.pop(key) if key in self._clients else Client(key.session)
+        self._clients[key] = client
+        if len(self._clients) > CLIENTS:
+            del self._clients[next(iter(self._clients))]
         match record:
             case Event(name="callstart"):
                 client.is_explicit = True
@@ -141,12 +144,12 @@ class Calls:
 
 def named(session: str, call: str) -> str:
     """A call's session; what makes it too long gives way to a digest, so that the name is still no other's."""
-    if len(session) + 1 + len(call) <= LENGTH:
+    if len(session) + 1 + len(call) <= ID_LENGTH:
         return f"{session}.{call}"
     tail = f"{_digest(session)}.{call}"
-    if len(tail) > LENGTH - 1 - KEPT:
+    if len(tail) > ID_LENGTH - 1 - KEPT:
         tail = _digest(f"{session}\0{call}")
-    return f"{session[: LENGTH - 1 - len(tail)]}.{tail}"
+    return f"{session[: ID_LENGTH - 1 - len(tail)]}.{tail}"
 
 
 def _digest(text: str) -> str:

@@ -81,7 +81,7 @@ RELOAD_OUTCOMES = ("applied", "refused")
 #: What is given up when memory runs short.
 SHED = ("connection", "report", "heaviest")
 #: What there may be no room in: see the settings ``limits.*connections``, ``address_posts`` and ``bodies_bytes``.
-ROOMS = ("process", "tenant", "address", "participant", "requests", "bodies")
+ROOMS = ("process", "tenant", "address", "participant", "requests", "rate", "bodies")
 FORMAT_NAMES = (
     "rtcstats", "rtc-exporter", "rtcstats-legacy", "jitsi", "jitsi-service", "observertc", "peermetrics", "pushgateway",
     "json", "dump", "internals",

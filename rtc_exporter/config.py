@@ -36,6 +36,7 @@ from rtc_exporter.settings import (
     Flag,
     Folder,
     Hops,
+    IdLength,
     Listen,
     Origins,
     Rate,
@@ -165,7 +166,7 @@ class Bounds(Section):
     tenant_series: Count = Field(
         default=DEFAULTS.tenant_series, description="Those of one tenant, where there are several."
     )
-    id_length: Count = Field(default=DEFAULTS.id_length, description="Characters of an id that a client chooses.")
+    id_length: IdLength = Field(default=DEFAULTS.id_length, description="Characters of an id that a client chooses.")
     text_length: Count = Field(default=DEFAULTS.text_length, description="Characters of any other text that is kept.")
     depth: Count = Field(default=DEFAULTS.depth, description="Levels of nesting in JSON.")
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 
 from rtc_exporter import catalog, w3c
 from rtc_exporter.labels import Labels
-from rtc_exporter.limits import keep
+from rtc_exporter.limits import Lately, keep
 from rtc_exporter.model import Event
 from rtc_exporter.series import SeriesStore
 from rtc_exporter.sessions import Participant, PeerConnection
@@ -27,6 +27,10 @@ EXEMPLARS = frozenset((
 #: Outcomes, of those that are counted, that are no failure and so need none.
 FINE = frozenset(("connected", "recovered", "superseded"))
 
+#: Seconds for which the counters of a cohort are sure to be there, and cohorts of which that is remembered; series that
+#: nothing changes last for a day.
+PREPARED, COHORTS = 3600.0, 4096
+
 #: Battery level under which a machine throttles (``rtc.battery.low``).
 LOW_BATTERY = 0.2
 
@@ -37,6 +41,7 @@ class Events:
     def __init__(self, store: SeriesStore, labels: Labels) -> None:
         self._store = store
         self._labels = labels
+        self._prepared = Lately(PREPARED, COHORTS)
 
     def record(self, participant: Participant, connection: PeerConnection | None, event: Event, now: float) -> None:
         """Count one event; ``connection`` is None for an event of the page."""
@@ -70,14 +75,21 @@ class Events:
             case Outage(seconds):
                 self._observe(participant, "rtc.ice.disconnected.duration", seconds, now)
 
-    def prepare(self, participant: Participant, now: float) -> None:
-        """Counters of rare events start at 0 when a cohort is first seen, so that its first failure is an increase."""
+    def prepare(self, participant: Participant, now: float) -> bool:
+        """
+        Counters of rare events start at 0 when a cohort is first seen, so that its first failure is an increase.
+
+        False where they have: a storm of clients that come back is one of few cohorts.
+        """
+        if not self._prepared.is_due(participant.cohort_key, now):
+            return False
         for outcome in catalog.OUTCOMES:
             self._add(participant, "rtc.connection.attempts", 0, now, {"rtc.outcome": outcome})
         for outcome in catalog.RESTART_OUTCOMES:
             self._add(participant, "rtc.ice.restarts", 0, now, {"rtc.outcome": outcome})
         for reason in w3c.LEAVE_REASONS:
             self._add(participant, "rtc.participant.leaves", 0, now, {"rtc.leave.reason": reason})
+        return True
 
     def finish(self, participant: Participant, now: float) -> None:
         """The participant leaves: what it was in the middle of ends."""

@@ -17,12 +17,12 @@ from typing import TypeAlias
 
 from rtc_exporter import catalog, dialogue, gaps, rules, spans, w3c
 from rtc_exporter.clientissues import CLIENT_ISSUES
+from rtc_exporter.limits import ID_LENGTH
 
 #: A value that nobody used for this long makes room for another.
 IDLE = 3600.0
-#: Characters of a label value, and of an id (``limits.Limits.id_length``).
+#: Characters of a label value that is no id.
 LENGTH = 64
-ID_LENGTH = 128
 #: Characters of a longer text that are looked at; the rest costs nothing.
 LOOK = 512
 

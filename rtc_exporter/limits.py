@@ -6,22 +6,47 @@ are ten to a hundred times what real clients need (measured: a six-party SFU rep
 a start-up burst of rtcstats-js a hundred frames).
 """
 
+from collections.abc import Hashable
 from dataclasses import dataclass
+from math import inf
 from typing import TypeVar
 
+K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 #: What a stats object counts as, besides its members.
 OBJECT = 8
+#: Characters of an id that a client chooses, at most: labels have room for them, and names of calls are made to fit.
+ID_LENGTH = 128
 #: How many times as much one connection may hold that speaks for several.
 SEVERAL = 4
 
 
-def keep(table: dict[str, V], key: str, value: V, most: int) -> None:
+def keep(table: dict[K, V], key: K, value: V, most: int) -> None:
     """Remember one value more; of too many the first that came goes."""
     table[key] = value
     if len(table) > most:
         del table[next(iter(table))]
+
+
+class Lately:
+    """What was done within so many seconds, and need not be done again."""
+
+    __slots__ = ("_done", "_most", "_seconds")
+
+    def __init__(self, seconds: float, most: int) -> None:
+        """Of more than ``most`` things the ones done first are forgotten, and done again."""
+        self._seconds = seconds
+        self._most = most
+        self._done: dict[Hashable, float] = {}
+
+    def is_due(self, what: Hashable, now: float) -> bool:
+        """Whether it is to be done now."""
+        if now - self._done.get(what, -inf) < self._seconds:
+            return False
+        self._done.pop(what, None)
+        keep(self._done, what, now, self._most)
+        return True
 
 
 class Room:
@@ -79,7 +104,7 @@ class Limits:
     series: int = 50_000
     tenant_series: int = 10_000
     #: Characters of an id that a client chooses: session, participant, peer connection, stats, track.
-    id_length: int = 128
+    id_length: int = ID_LENGTH
     #: Characters of any other string that is kept.
     text_length: int = 256
     #: Levels of nesting in JSON; a getStats report has five.

@@ -60,8 +60,7 @@ class Pipeline:
         self._clock_offset = self.store.histogram("rtc.exporter.client.clock_offset", (), now)
         self._report_delay = self.store.histogram("rtc.exporter.report.delay", (), now)
         self._undecided: set[PeerConnection] = set()
-        self._open, self._next_sweep = 0, -inf
-        self._next_expiry = now + EXPIRE_INTERVAL
+        self._open, self._next_sweep, self._next_expiry = 0, -inf, now + EXPIRE_INTERVAL
 
     # ── records
 
@@ -186,8 +185,9 @@ class Pipeline:
             session.active.add(1)
         participant.present = self.store.gauge("rtc.participants.active", participant.event, now)
         participant.present.add(1)
-        self._events.prepare(participant, now)
         self._verdicts.join(participant, now)
+        if self._events.prepare(participant, now):
+            self._verdicts.prepare(participant, now)
         if self._tracer:
             self._tracer.join(participant, session, joined, now)
         self._count_of(participant, "rtc.participant.joins", now)
@@ -201,8 +201,8 @@ class Pipeline:
             participant.present.add(-1)
         participant.present = self.store.gauge("rtc.participants.active", participant.event, now)
         participant.present.add(1)
-        self._events.prepare(participant, now)
-        self._verdicts.prepare(participant, now)
+        if self._events.prepare(participant, now):
+            self._verdicts.prepare(participant, now)
 
     def _leave(self, participant: Participant, reason: str, now: float) -> None:
         connections = [connection for connection in participant.peer_connections.values() if connection.is_open]

@@ -12,6 +12,8 @@ from typing import Annotated, Literal, NamedTuple, TypeAlias
 from pydantic import BeforeValidator, ByteSize, Field, SecretStr
 from pydantic_settings import NoDecode
 
+from rtc_exporter.limits import ID_LENGTH
+
 #: What browsers leave out of an origin.
 USUAL_PORTS = {"https": ":443", "http": ":80"}
 #: A key as long as the hash that it feeds (RFC 7518 3.2).
@@ -101,6 +103,9 @@ Hops: TypeAlias = Annotated[int, Field(ge=0, le=16), Wanted("count", "a whole nu
 Seconds: TypeAlias = Annotated[float, Field(ge=0, allow_inf_nan=False), Wanted("seconds", "seconds, 0 or more")]
 Rate: TypeAlias = Annotated[float, Field(gt=0, allow_inf_nan=False), Wanted("number", "a number over 0")]
 Count: TypeAlias = Annotated[int, Field(ge=1), Wanted("count", "a whole number, 1 or more")]
+IdLength: TypeAlias = Annotated[
+    int, Field(ge=1, le=ID_LENGTH), Wanted("count", f"a whole number from 1 to {ID_LENGTH}")
+]
 Share: TypeAlias = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False), Wanted("number", "a number from 0 to 1")]
 Flag: TypeAlias = Annotated[bool, Wanted("true, false", "true or false")]
 Size: TypeAlias = Annotated[ByteSize, Field(ge=1), Wanted("size", "bytes, such as 1048576 or 1MiB")]

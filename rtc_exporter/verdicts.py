@@ -89,7 +89,6 @@ class Verdicts:
         left = self._left.pop(participant.key, None)
         if left is not None and 0 <= now - left < AWAY:
             participant.captures.returned()
-        self.prepare(participant, now)
 
     def prepare(self, participant: Participant, now: float) -> None:
         """Counters of what makes calls impossible start at 0 when a cohort is first seen."""

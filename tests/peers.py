@@ -21,6 +21,7 @@ PEERS = {
     "promtool": "Debian package prometheus, or scripts/peers",
     "haproxy": "Debian package haproxy, or scripts/peers",
     "nginx": "Debian package nginx, or scripts/peers",
+    "caddy": "Debian package caddy, or scripts/peers",
     "promtool-3": "scripts/peers, which needs the Go module proxy",
     # What scripts/peers unpacks looks for its own templates where only the package manager puts them.
     "prometheus-alertmanager": "Debian package prometheus-alertmanager, installed",

@@ -21,7 +21,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from rtc_exporter.app import listener, server, sockets
+from rtc_exporter.app import budget, listener, server
 from rtc_exporter.app.intake import PATIENCE as REFUSALS
 from rtc_exporter.app.scrapes import Rhythm
 from rtc_exporter.config import Config
@@ -282,8 +282,8 @@ async def test_who_sends_too_fast_is_read_more_slowly_and_loses_nothing(exporter
 
 def test_who_sends_too_fast_for_too_long_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     """1013: what it sends is older and older when it is read, and will never catch up."""
-    monkeypatch.setattr(sockets, "DEBT", 0.1)
-    monkeypatch.setattr(sockets, "STORED", 5)
+    monkeypatch.setattr(budget, "DEBT", 0.1)
+    monkeypatch.setattr(budget, "STORED", 5)
 
     @with_exporter(limits__frames_per_second="100", limits__frames_burst="5")
     async def scenario(exporter: Running) -> None:

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from rtc_exporter import wire
 from rtc_exporter.app.intake import Connection, Intake
 from rtc_exporter.auth import Identity
-from rtc_exporter.calls import FOLLOWED, KEPT, LENGTH, Calls, named
+from rtc_exporter.calls import CLIENTS, FOLLOWED, KEPT, Calls, named
 from rtc_exporter.config import Config
+from rtc_exporter.limits import ID_LENGTH
 from rtc_exporter.model import Event, Joined, Left, Member, ParticipantKey, PeerConnectionKey, Record, Report
 from rtc_exporter.pipeline import PipelineSettings
 from rtc_exporter.tenants import Tenants
@@ -145,10 +146,10 @@ def test_who_leaves_leaves_the_call_that_it_is_in() -> None:
 
 def test_a_name_is_never_longer_than_an_id() -> None:
     """The call's own part is kept whole."""
-    long = ParticipantKey("s" * LENGTH, "p")
+    long = ParticipantKey("s" * ID_LENGTH, "p")
     (_, joined) = Calls().place([Event(PeerConnectionKey(*long, ""), 0.0, "callstart", {"session": "c" * 64})])
 
-    assert len(joined.key.session) == LENGTH
+    assert len(joined.key.session) == ID_LENGTH
     assert joined.key.session.endswith(".cc" + "c" * 62)
 
 
@@ -163,7 +164,7 @@ def test_a_long_name_is_still_nobody_elses(length: int) -> None:
 
     assert len(set(names.values())) == len(names) == 10
     for (session, _), name in names.items():
-        assert len(name) <= LENGTH
+        assert len(name) <= ID_LENGTH
         assert name.startswith(session[:KEPT])
 
 
@@ -241,3 +242,17 @@ def test_a_softphone_comes_back_into_its_call() -> None:
     intake.close(again, 1000, NOW + 6)
     intake.pipeline.tick(NOW + 6)
     assert present(intake) == []
+
+
+def test_a_connection_that_speaks_for_very_many_is_bounded() -> None:
+    """Names that are made up one after the other are not remembered for ever; who is heard of stays in its call."""
+    calls = Calls(idle=60.0)
+    list(calls.place([event("callstart", NOW, session="first")]))
+    for number in range(2 * CLIENTS):
+        list(calls.place([event("mute", NOW, PeerConnectionKey(f"room-{number}", "eve", ""))]))
+        if number % 1000 == 0:
+            list(calls.place([event("mute", NOW)]))
+
+    assert len(calls._clients) == CLIENTS
+    assert calls.current(WHO).session == "softphone-7.first"
+    assert calls.current(ParticipantKey("room-0", "eve")).session == "room-0"

@@ -99,6 +99,7 @@ MISTAKES = [
     ({}, {"RTC_EXPORTER_METRICS__PROFILE": "best"}, "RTC_EXPORTER_METRICS__PROFILE is 'best', wanted core, standard"),
     ({"metrics.budget": "many"}, {}, "--metrics.budget is 'many', wanted a whole number, 1 or more"),
     ({"metrics.budget": "0"}, {}, "--metrics.budget is '0', wanted a whole number, 1 or more"),
+    ({"--limits.id-length": "129"}, {}, "--limits.id-length is '129', wanted a whole number from 1 to 128"),
     ({"ingest.resume": "nan"}, {}, "--ingest.resume is 'nan', wanted seconds, 0 or more"),
     ({"limits.frames_per_second": "0"}, {}, "--limits.frames-per-second is '0', wanted a number over 0"),
     ({"limits.dump_bytes": "big"}, {}, "--limits.dump-bytes is 'big', wanted bytes, such as"),

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from rtc_exporter.app import addresses, protocols, sockets
+from rtc_exporter.app import addresses, protocols, sockets, vigil
 from rtc_exporter.app.gate import Gate
 from rtc_exporter.errors import BusyError, ClientError
 from rtc_exporter.limits import Limits
@@ -223,7 +223,7 @@ def test_t6_who_does_not_go_on_is_closed(monkeypatch: pytest.MonkeyPatch, name: 
 
 def test_t6_a_frame_that_does_not_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """One byte now and then keeps nobody waiting for ever; whole frames in many pieces do no harm."""
-    monkeypatch.setattr(sockets, "REST", -1.0)
+    monkeypatch.setattr(vigil, "REST", -1.0)
 
     @with_exporter()
     async def scenario(exporter: Running) -> None:

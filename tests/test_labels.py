@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rtc_exporter import catalog
-from rtc_exporter.labels import ID_LENGTH, IDLE, LENGTH, RULES, Capped, Closed, Labels, clean
+from rtc_exporter.labels import IDLE, LENGTH, RULES, Capped, Closed, Labels, clean
+from rtc_exporter.limits import ID_LENGTH
 from rtc_exporter.metric import Metric, Tier
 
 ADMITTED = [

@@ -25,7 +25,7 @@ FLOORS = (
     ("wire.decoder",),
     ("wire.*",),
     ("wire",),
-    ("calls", "delta", "series", "labels", "setup", "segments", "tracing", "turns"),
+    ("calls", "present", "delta", "series", "labels", "setup", "segments", "tracing", "turns"),
     ("formulas", "story", "phases", "choices", "trends"),
     ("conditions",),
     ("signals", "transitions"),

@@ -7,14 +7,13 @@ it, then it read where a body ends elsewhere than the proxy did.
 
 import asyncio
 import contextlib
-import os
-import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from tests.peers import libraries, peer
+from tests.peers import peer
+from tests.proxies import free_port, started
 from tests.running import PATIENCE, Running, with_exporter
 
 BODY = b'{"app":{"name":"x"}}'
@@ -120,9 +119,7 @@ http {{
 @contextlib.asynccontextmanager
 async def proxy(name: str, exporter: Running, folder: Path) -> AsyncIterator[int]:
     """A proxy in front of the exporter; its port."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     file = folder / "conf"
     text = HAPROXY if name == "haproxy" else NGINX
     file.write_text(text.format(port=port, exporter=exporter.server.ingest_address, folder=folder))
@@ -131,21 +128,8 @@ async def proxy(name: str, exporter: Running, folder: Path) -> AsyncIterator[int
         *(["-db", "-f"] if name == "haproxy" else ["-p", str(folder), "-e", "stderr", "-c"]),
         str(file),
     ]
-    process = await asyncio.create_subprocess_exec(*command, env={**os.environ, **libraries()})
-    try:
-        async with asyncio.timeout(PATIENCE):
-            while process.returncode is None:
-                with contextlib.suppress(OSError):
-                    _, writer = await asyncio.open_connection("127.0.0.1", port)
-                    writer.close()
-                    break
-                await asyncio.sleep(0.02)
-        assert process.returncode is None, f"{name} has ended"
+    async with started(command, port):
         yield port
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        await process.wait()
 
 
 async def send(port: int, data: bytes, patience: float = PATIENCE) -> bytes:

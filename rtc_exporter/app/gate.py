@@ -2,15 +2,17 @@
 Who is inside, and whether there is room for one more.
 
 Counts what is open: connections as they come, WebSockets by address, tenant and participant, requests by address, and
-the bytes of all bodies.  Who is refused is told to come back, before anything of it is read.
+the bytes of all bodies; and what an address has posted lately.  Who is refused is told to come back, before anything of
+it is read.
 """
 
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple, TypeVar
 
 from rtc_exporter.app.addresses import client, group
+from rtc_exporter.app.budget import Budget, Rates
 from rtc_exporter.auth import Identity
 from rtc_exporter.errors import BusyError, ClientError, Reason
 from rtc_exporter.limits import Limits, Room
@@ -18,6 +20,10 @@ from rtc_exporter.limits import Limits, Room
 #: Connections that have said nothing yet, or are being refused, beyond those that there is room for: so many times as
 #: many of one address, and this share of all.  Each is gone after a few seconds.
 WAITING, SHARE = 2, 10
+#: What an address may post is what so many WebSockets may send: an office, or a server that speaks for its clients.
+POSTERS = 20
+#: Addresses whose posts are remembered, and seconds that a request waits at most for its budget.
+REMEMBERED, LATE = 10_000, 5.0
 
 
 class Gate:
@@ -36,11 +42,14 @@ class Gate:
         self._arrived: Counter[str] = Counter()
         self._sockets: Counter[Place] = Counter()
         self._requests: Counter[str] = Counter()
+        self._rates = Rates(limits, POSTERS)
+        self._budgets: OrderedDict[str, Budget] = OrderedDict()
 
     def configure(self, limits: Limits) -> None:
         """Take over what the settings say now; who is inside stays."""
         self.limits = limits
         self.bodies.limit = limits.bodies_bytes
+        self._rates.configure(limits)
 
     def address(self, peer: str, forwarded: Iterable[str]) -> str:
         """Where a client is."""
@@ -100,6 +109,19 @@ class Gate:
             yield
         finally:
             _release(self._requests, who)
+
+    def budget(self, address: str, now: float) -> Budget:
+        """What an address may still post; raises ``BusyError`` where it has to wait for longer than a request can."""
+        who = group(address)
+        budget = self._budgets.pop(who, None) or Budget(self._rates, now)
+        self._budgets[who] = budget
+        if len(self._budgets) > REMEMBERED:
+            self._budgets.popitem(last=False)
+        budget.fill(now)
+        if budget.debt > LATE:
+            self.note("rate")
+            raise BusyError(Reason.TOO_FAST, "more than one address may post")
+        return budget
 
     @contextmanager
     def body(self) -> Iterator[Callable[[int], None]]:

@@ -8,7 +8,7 @@ the other listener.
 import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import BinaryIO
+from typing import BinaryIO, TypeAlias
 
 from starlette.applications import Starlette
 from starlette.convertors import PathConvertor, register_url_convertor
@@ -23,17 +23,16 @@ from rtc_exporter import auth, wire
 from rtc_exporter.app import bodies
 from rtc_exporter.app.gate import Gate
 from rtc_exporter.app.intake import Intake
+from rtc_exporter.app.line import Line, Turns
 from rtc_exporter.auth import Identity
 from rtc_exporter.errors import BusyError, ClientError, FrameError, LimitError, Reason
-from rtc_exporter.model import Event, ParticipantKey, Report
+from rtc_exporter.model import Event, ParticipantKey, Record, Report
 from rtc_exporter.wire.decoder import Description
 
 #: Documents in one body: each that is refused is answered for.
 DOCUMENTS = 5000
 #: Dump files that are read at the same time: each is held in memory while it is.
 UPLOADS = 4
-#: Seconds of work on a dump before everybody else has a turn.
-TURN = 0.010
 #: Seconds after which who there was no room for may come again.
 RETRY = 10
 #: Where the API of a format begins: what follows, its decoder reads.
@@ -43,6 +42,10 @@ API_METHODS = ("POST", "PUT", "DELETE")
 ERROR_CODES = {Reason.BAD_TOKEN: "invalid_api_key", Reason.BAD_ORIGIN: "domain_not_allowed"}
 #: Bytes of a file that say what it is.
 HEAD = 64 << 10
+
+
+#: What answers a request whose sender may send it.
+Work: TypeAlias = Callable[[Request, Turns], Awaitable[Response]]
 
 
 class Rest(PathConvertor):
@@ -57,9 +60,10 @@ register_url_convertor("all", Rest())
 class Ingest:
     """The ASGI application of the listener for clients."""
 
-    def __init__(self, intake: Intake, gate: Gate, clock: Callable[[], float]) -> None:
+    def __init__(self, intake: Intake, gate: Gate, line: Line, clock: Callable[[], float]) -> None:
         self._intake = intake
         self._gate = gate
+        self._line = line
         self._clock = clock
         self._uploads = 0
         self.configure()
@@ -94,12 +98,17 @@ class Ingest:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._routes(scope, receive, send)
 
-    async def _answer(self, request: Request, format: str, work: Callable[[Request], Awaitable[Response]]) -> Response:
+    async def _answer(self, request: Request, format: str, work: Work) -> Response:
         """Do the work, and say in one shape what is wrong."""
         try:
             auth.welcome(request.headers.get("origin"), self._intake.config)
-            with self._gate.request(self._gate.address(*_source(request))):
-                return await work(request)
+            address = self._gate.address(*_source(request))
+            with self._gate.request(address):
+                budget = self._gate.budget(address, asyncio.get_running_loop().time())
+                if budget.debt:
+                    await asyncio.sleep(budget.debt)
+                budget.frames -= 1.0
+                return await work(request, Turns(self._line, budget))
         except ClientError as exc:
             self._intake.refuse(exc, self._clock(), format)
             return _refusal(exc, format)
@@ -123,21 +132,23 @@ class Ingest:
     async def _reports(self, request: Request, form: wire.Format) -> Response:
         return await self._answer(request, form.name, partial(self._take_reports, form=form))
 
-    async def _take_reports(self, request: Request, form: wire.Format) -> Response:
+    async def _take_reports(self, request: Request, turns: Turns, form: wire.Format) -> Response:
         identity = self._identity(request)
         with self._gate.body() as hold:
             body, is_lines = await bodies.text(request, self._intake.limits.body_bytes, hold)
+            turns.budget.bytes -= len(body)
             documents = [line for line in body.splitlines() if line.strip()] if is_lines else [body]
-            return await self._take_documents(request, identity, form, documents)
+            async with turns:
+                return await self._take_documents(request, turns, identity, form, documents)
 
     async def _take_documents(
-        self, request: Request, identity: Identity, form: wire.Format, documents: list[bytes]
+        self, request: Request, turns: Turns, identity: Identity, form: wire.Format, documents: list[bytes]
     ) -> Response:
         if len(documents) > DOCUMENTS:
             raise LimitError(Reason.TOO_LARGE, f"a body has at most {DOCUMENTS} lines")
         agent, address = request.headers.get("user-agent", ""), self._gate.address(*_source(request))
         accepted, rejected = 0, []
-        turn = self._clock()
+        turns.budget.frames -= len(documents)
         for index, document in enumerate(documents):
             now = self._clock()
             try:
@@ -147,9 +158,7 @@ class Ingest:
                 rejected.append({"index": index, "reason": exc.reason.value})
                 if len(documents) == 1:
                     return _refusal(exc, form.name)
-            if now - turn > TURN:
-                await asyncio.sleep(0)
-                turn = self._clock()
+            await turns.rest()
         return JSONResponse({"accepted": accepted, "rejected": rejected}, 202)
 
     # ── formats that are an API
@@ -157,13 +166,15 @@ class Ingest:
     async def _api(self, request: Request, form: wire.Format) -> Response:
         return await self._answer(request, form.name, partial(self._take_request, form=form))
 
-    async def _take_request(self, request: Request, form: wire.Format) -> Response:
+    async def _take_request(self, request: Request, turns: Turns, form: wire.Format) -> Response:
         """What the decoder leaves as a reply is the answer; who waits for none is told that it was taken."""
         with self._gate.body() as hold:
             body = await bodies.content(request, self._intake.limits.body_bytes, hold)
-            return await self._take_api(request, form, body)
+            turns.budget.bytes -= len(body)
+            async with turns:
+                return self._take_api(request, form, body)
 
-    async def _take_api(self, request: Request, form: wire.Format, body: bytes) -> Response:
+    def _take_api(self, request: Request, form: wire.Format, body: bytes) -> Response:
         limits = self._intake.limits
         begin = APIS[form.name]
         path = request.scope["raw_path"].decode("latin-1")
@@ -186,7 +197,7 @@ class Ingest:
     async def _dumps(self, request: Request) -> Response:
         return await self._answer(request, "dump", self._take_dump)
 
-    async def _take_dump(self, request: Request) -> Response:
+    async def _take_dump(self, request: Request, turns: Turns) -> Response:
         identity = self._identity(request)
         self._intake.has_room()
         if self._uploads >= UPLOADS:
@@ -195,11 +206,12 @@ class Ingest:
         try:
             with self._gate.body() as hold:
                 stream = await bodies.file(request, self._intake.limits.dump_bytes, hold)
-                return await self._play(stream, identity)
+                async with turns:
+                    return await self._play(stream, turns, identity)
         finally:
             self._uploads -= 1
 
-    async def _play(self, stream: BinaryIO, identity: Identity) -> Response:
+    async def _play(self, stream: BinaryIO, turns: Turns, identity: Identity) -> Response:
         """Read the file in turns, so that live clients do not wait for it."""
         head = stream.read(HEAD)
         stream.seek(0)
@@ -213,16 +225,14 @@ class Ingest:
         while True:
             # Some files have to be read to their end before the first record is known: not in our thread.
             is_begun = reports or events
-            record = next(records, None) if is_begun else await asyncio.to_thread(next, records, None)
+            record: Record | None = next(records, None) if is_begun else await turns.aside(next, records, None)
             if record is None:
                 break
             now = self._clock()
             connection.take((record,), now)
             reports += isinstance(record, Report)
             events += isinstance(record, Event)
-            if now - start > TURN:
-                await asyncio.sleep(0)
-                start = self._clock()
+            await turns.rest()
         return JSONResponse(
             {"session": key.session, "participant": key.participant, "reports": reports, "events": events}
         )

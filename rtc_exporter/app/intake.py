@@ -23,6 +23,7 @@ from rtc_exporter.calls import Calls
 from rtc_exporter.config import Config
 from rtc_exporter.errors import BusyError, ClientError, FrameError, Reason
 from rtc_exporter.model import Joined, Left, ParticipantKey, PeerConnectionKey, Record, Report
+from rtc_exporter.present import Present
 from rtc_exporter.sessions import Participant
 from rtc_exporter.tenants import Tenants
 from rtc_exporter.wire import acknowledged
@@ -52,7 +53,7 @@ class Connection:
 
     __slots__ = (
         "_intake", "_pipeline", "_renames", "_seen", "attributes", "calls", "decoder", "excess", "format", "is_open",
-        "keys", "place", "refused", "speak", "tenant",
+        "keys", "place", "present", "refused", "speak", "tenant",
     )  # fmt: skip
 
     def __init__(
@@ -74,6 +75,7 @@ class Connection:
         self.attributes = attributes
         #: Which of its client's calls the records belong to.
         self.calls = Calls(intake.config.ingest.call_idle)
+        self.present = Present()
         #: Whether its participants are here as long as it is, or only heard of, as those that post.
         self.is_open = is_open
         #: What reads the frames; who only posts brings records.
@@ -84,10 +86,8 @@ class Connection:
         self.keys: list[ParticipantKey] = []
         #: Makes the socket send what the decoder has to say.
         self.speak: Callable[[], None] | None = None
-        #: Frames refused since the last one that was fine.
-        self.refused = 0
-        #: Frames refused so far because they wanted more than one client may hold.
-        self.excess = 0
+        #: Frames refused since the last that was fine, and so far because they wanted more than one client may hold.
+        self.refused = self.excess = 0
 
     @property
     def verdict(self) -> int:
@@ -142,7 +142,7 @@ class Connection:
         sheds = self._intake.stage >= Stage.SHED
         if self._renames:
             records = [record._replace(key=self._intake.name(record.key)) for record in records]
-        for record in self.calls.place(records):
+        for record in self.calls.place(self.present.hold(records, now)):
             if sheds and isinstance(record, Report):
                 self._intake.shed("report", now)
                 continue
@@ -288,8 +288,7 @@ class Intake:
             place = (connection.tenant, key, connection.format, "")
         if connection.decoder is None:
             return
-        until = now + self.config.ingest.resume
-        self._parked[place] = Parked(connection.decoder, connection.calls, key, until, reason)
+        self._parked[place] = Parked(connection.decoder, connection.calls, key, now + self.config.ingest.resume, reason)
         self._parked.move_to_end(place)
         if len(self._parked) > PARKED:
             self._give_up(*self._parked.popitem(last=False), now)
@@ -315,7 +314,7 @@ class Intake:
         poster = self._posters.get(place) if place else None
         if poster is None:
             decoder = format.decoder(identity.key, claimed=identity.claimed, limits=self.limits)
-            poster = Poster(decoder, Calls(self.config.ingest.call_idle), now)
+            poster = Poster(decoder, Calls(self.config.ingest.call_idle), Present(), now)
         decoder = poster.decoder
         records = decoder.receive(body, now)
         if place is not None:
@@ -325,15 +324,16 @@ class Intake:
                 self._posters.popitem(last=False)
         attributes = self._attributes(identity, user_agent, address)
         connection = Connection(self, tenant, format.name, attributes, is_open=False, renames=True)
-        connection.calls = poster.calls
-        connection.decoder = decoder
+        connection.calls, connection.present, connection.decoder = poster.calls, poster.present, decoder
         posted = Posted(connection.take(records, now), connection.replies())
         self.settle(decoder, format.name, now, tenant)
         return posted
 
     def upload(self, tenant: str, format: str, user_agent: str) -> Connection:
         """The connection in all but name of a file: it has a reader where others have a decoder."""
-        return Connection(self, tenant, format, useragent.parse(user_agent), is_open=False)
+        connection = Connection(self, tenant, format, useragent.parse(user_agent), is_open=False)
+        connection.present = Present(is_past=True)
+        return connection
 
     # ── people
 

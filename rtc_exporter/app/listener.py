@@ -22,7 +22,8 @@ from rtc_exporter.settings import Address
 
 #: Seconds that requests under way have to end when the process stops.
 GRACE = 5
-BACKLOG = 2048
+#: Connections that the kernel holds until they are accepted: as many as Linux lets a program have.
+BACKLOG = 4096
 #: Seconds that a client has to shake hands over TLS.
 HANDSHAKE = 10.0
 

@@ -7,11 +7,11 @@ such as two lengths of one body, the parser refuses, and so nobody can hide a se
 
 import asyncio
 import logging
-from collections.abc import Callable
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from rtc_exporter.app.deadline import Deadline
 from rtc_exporter.app.gate import Gate
 from rtc_exporter.errors import ClientError, FrameError, LimitError, Reason
 
@@ -35,7 +35,6 @@ _END = b"connection: close\r\ncontent-length: 0\r\n\r\n"
 class Http(HttpToolsProtocol):
     """HTTP/1.1 that does not wait for ever."""
 
-    _deadline: asyncio.TimerHandle | None = None
     _head = 0
     _unread: asyncio.TimerHandle | None = None
     _peer = ""
@@ -45,6 +44,7 @@ class Http(HttpToolsProtocol):
         """``gate`` counts who is inside."""
         super().__init__(*args, **kwargs)
         self._gate = gate
+        self._deadline = Deadline()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -54,7 +54,7 @@ class Http(HttpToolsProtocol):
             if not self._is_inside:
                 transport.abort()
                 return
-        self._expect(HEAD_SECONDS)
+        self._deadline.set(HEAD_SECONDS, self._give_up)
 
     def data_received(self, data: bytes) -> None:
         if self._is_over:
@@ -69,7 +69,7 @@ class Http(HttpToolsProtocol):
         super().on_message_begin()
         if self._head < 0:
             self._head = 0
-            self._expect(HEAD_SECONDS)
+            self._deadline.set(HEAD_SECONDS, self._give_up)
 
     def on_headers_complete(self) -> None:
         size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
@@ -77,11 +77,11 @@ class Http(HttpToolsProtocol):
             self._head = size
             raise ValueError("head too large")
         self._head = -1
-        self._expect(FILE_SECONDS if self.url.startswith(FILES) else BODY_SECONDS)
+        self._deadline.set(FILE_SECONDS if self.url.startswith(FILES) else BODY_SECONDS, self._give_up)
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        self._expect(None)
+        self._deadline.clear()
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
@@ -105,15 +105,15 @@ class Http(HttpToolsProtocol):
         if self._head >= 0 or cycle is None or not cycle.response_started:
             self.transport.write(b"HTTP/1.1 " + status + b"\r\n" + _END)
         self.transport.write_eof()
-        self._expect(LINGER, self.transport.abort)
+        self._deadline.set(LINGER, self.transport.abort)
 
     def handle_websocket_upgrade(self) -> None:
-        self._expect(None)
+        self._deadline.clear()
         self._is_inside = False  # the WebSocket says when it goes
         super().handle_websocket_upgrade()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._expect(None)
+        self._deadline.clear()
         if self._unread is not None:
             self._unread.cancel()
             self._unread = None
@@ -132,11 +132,6 @@ class Http(HttpToolsProtocol):
             self._unread.cancel()
             self._unread = None
         super().resume_writing()
-
-    def _expect(self, seconds: float | None, otherwise: Callable[[], None] | None = None) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-        self._deadline = self.loop.call_later(seconds, otherwise or self._give_up) if seconds else None
 
     def _give_up(self) -> None:
         """What was to come did not come in time."""

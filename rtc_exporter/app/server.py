@@ -23,6 +23,7 @@ from rtc_exporter.app.gate import Gate
 from rtc_exporter.app.guard import Guard
 from rtc_exporter.app.ingest import Ingest
 from rtc_exporter.app.intake import Intake
+from rtc_exporter.app.line import Line
 from rtc_exporter.app.listener import Listener, bind, bound
 from rtc_exporter.app.memory import Pressure, Stage
 from rtc_exporter.app.notify import Notify
@@ -85,8 +86,9 @@ class Server:
             lambda error: self.intake.refuse(error, clock()),
             lambda limit: self.pipeline.count("rtc.exporter.connections.refused", (limit,), now=clock()),
         )
-        self.sockets = Sockets(self.intake, self._gate, clock)
-        self._ingest = Ingest(self.intake, self._gate, clock)
+        line = Line()
+        self.sockets = Sockets(self.intake, self._gate, line, clock)
+        self._ingest = Ingest(self.intake, self._gate, line, clock)
         pages = Pages(self.archive, self._sessions, Links(config.links.grafana, config.links.trace), clock)
         self._admin = Admin(self.intake, clock, shared, pages.routes)
         self.ingest_address = bound(self._ingest_socket)

@@ -11,6 +11,7 @@ the first frame.  Who is let in at all is decided in ``handshake``.
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from uvicorn.server import ServerState
@@ -20,51 +21,43 @@ from websockets.server import ServerProtocol
 from rtc_exporter import wire
 from rtc_exporter.app import handshake as handshakes
 from rtc_exporter.app import memory, messages
+from rtc_exporter.app.budget import Budget, Rates
+from rtc_exporter.app.deadline import Deadline
 from rtc_exporter.app.gate import Gate, Visit
 from rtc_exporter.app.intake import Connection, Intake
+from rtc_exporter.app.line import TURN, Line
 from rtc_exporter.app.messages import Fault, Messages
+from rtc_exporter.app.vigil import Sign, Vigil
 from rtc_exporter.auth import Identity
 from rtc_exporter.errors import ClientError, FrameError, LimitError, Reason
 
-#: Seconds that a client has until its first frame, and for the rest of a frame: a megabyte at 17 kB/s.
-FIRST_FRAME, REST = 10.0, 60.0
-#: Seconds of silence after which a ping asks whether the client is there, and after which it is not.
-PING, DEAD = 20.0, 40.0
+#: Seconds that a client has until its first frame.
+FIRST_FRAME = 10.0
 #: Seconds that a client has to answer a close frame.
 CLOSING = 5.0
-#: Frames that a client may have stored before it connected: it sends them at once, and they are read late and kept
-#: (rtcstats-js stores without a bound; 5,000 events are an hour).  Whoever is still too fast when as many could have
-#: been read, and for ``DEBT`` seconds more, is no such client and is refused.
-STORED, DEBT = 10_000, 5.0
-#: Seconds that whoever is too fast waits at least, so that many of them cost little.
-PAUSE = 0.2
-#: Bytes of pongs that a client may leave unread.
-UNREAD = 1 << 16
+#: Bytes of pongs that a client may leave unread; and of a frame that goes first: changes of a call of six have 4,000.
+UNREAD, LONG = 1 << 16, 16 << 10
 
 
 class Sockets:
     """All WebSockets, and what they have in common; calling it makes the protocol of one more."""
 
-    def __init__(self, intake: Intake, gate: Gate, clock: Callable[[], float]) -> None:
-        self.intake, self.gate, self.clock = intake, gate, clock
+    def __init__(self, intake: Intake, gate: Gate, line: Line, clock: Callable[[], float]) -> None:
+        self.intake, self.gate, self.line, self.clock = intake, gate, line, clock
         self.open: set[Socket] = set()
-        self.configure()
+        self.rates = Rates(intake.limits)
 
     def configure(self) -> None:
         """Take over what the settings say now."""
-        limits = self.intake.limits
-        self.rate, self.burst = limits.frames_per_second, float(limits.frames_burst)
-        self.byte_rate, self.byte_burst = float(limits.bytes_per_second), float(limits.bytes_burst)
-        self.patience = STORED / self.rate + DEBT
+        self.rates.configure(self.intake.limits)
 
     def __call__(self, config: Any, server_state: ServerState, app_state: Any) -> "Socket":
         return Socket(self, server_state)
 
     def tick(self) -> None:
         """Every few seconds: ask the silent whether they are there."""
-        now = asyncio.get_running_loop().time()
         for socket in list(self.open):
-            socket.check(now)
+            socket.check(socket.loop.time())
 
     def lighten(self, excess: int) -> None:
         """Close the heaviest until about so many bytes are given back: a tenth of all at a time."""
@@ -75,9 +68,9 @@ class Socket(asyncio.Protocol):
     """One WebSocket, from the upgrade to the end."""
 
     __slots__ = (
-        "_allowance", "_bytes", "_close_code", "_connection", "_fault_seen", "_format", "_handshake", "_heard",
-        "_identity", "_is_closing", "_is_leaving", "_is_paused", "_messages", "_pinged", "_rest", "_slowed",
-        "_sockets", "_state", "_timer", "_visit", "_waiting", "agent", "loop", "recent", "transport",
+        "_budget", "_close_code", "_connection", "_deadline", "_fault_seen", "_format", "_handshake", "_identity",
+        "_is_closing", "_is_leaving", "_is_paused", "_messages", "_sockets", "_state", "_vigil", "_visit", "_waiting",
+        "agent", "loop", "recent", "transport",
     )  # fmt: skip
 
     def __init__(self, sockets: Sockets, state: ServerState) -> None:
@@ -91,17 +84,15 @@ class Socket(asyncio.Protocol):
         self._format: wire.Format | None = None
         self._identity: Identity | None = None
         self._connection: Connection | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self._deadline = Deadline()
         self._close_code = messages.LOST
         self._is_closing = self._is_leaving = self._is_paused = False
         #: The fault after the messages that wait.
         self._fault_seen: Fault | None = None
-        #: Which frame has begun and not ended, and since when.
-        self._rest = (0, 0.0)
-        self._heard = self.loop.time()
-        self._pinged, self.recent = 0.0, 0
-        self._allowance, self._bytes = sockets.burst, sockets.byte_burst
-        self._slowed: float | None = None
+        self._budget = Budget(sockets.rates, self.loop.time())
+        self._vigil = Vigil()
+        #: Bytes that came lately.
+        self.recent = 0
 
     # ── what the server calls
 
@@ -113,18 +104,16 @@ class Socket(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._is_closing:
             return  # whatever it is: the client closes its side when it has read ours
+        if self._handshake is not None and self._sockets.line.is_over:
+            self._pause()
+            self._sockets.line.join(partial(self.data_received, data), is_light=True)
+            return
         self.recent += len(data)
-        now = self.loop.time()
-        sockets = self._sockets
-        silence = now - self._heard
-        allowance = self._allowance + silence * sockets.rate
-        self._allowance = allowance if allowance < sockets.burst else sockets.burst
-        left = self._bytes + silence * sockets.byte_rate
-        self._bytes = (left if left < sockets.byte_burst else sockets.byte_burst) - len(data)
-        self._heard = now
+        self._budget.fill(self.loop.time())
+        self._budget.bytes -= len(data)
         try:
             if self._handshake is not None:
-                self._shake_hands(self._handshake, data)
+                self._come(self._handshake, data)
                 return
             self._messages.receive(data, self._waiting)
         except Fault as fault:
@@ -134,10 +123,11 @@ class Socket(asyncio.Protocol):
         self._work()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._stop_timer()
+        self._deadline.clear()
         self._state.connections.discard(self)
         self._sockets.open.discard(self)
-        self._waiting.clear()
+        self._is_closing = True
+        self._drop()
         self._visit.end()
         connection, self._connection = self._connection, None
         if connection is not None:
@@ -155,14 +145,13 @@ class Socket(asyncio.Protocol):
         if self._handshake is not None or self._is_closing or self._is_leaving or self.transport.is_closing():
             self.transport.close()
             return
-        self._stop_timer()
+        self._deadline.clear()
         if self._is_paused:
-            # Who had to wait may say what it has to say: this is the last that is heard of it.
-            self._allowance, self._bytes = self._sockets.burst, self._sockets.byte_burst
+            self._budget.forgive()  # this is the last that is heard of it
             self._resume()
         self._say_goodbye()
         self._is_leaving = True
-        self._timer = self.loop.call_later(CLOSING, self.transport.abort)
+        self._deadline.set(CLOSING, self.transport.abort)
 
     def _say_goodbye(self) -> None:
         self._close_code = 1012
@@ -185,6 +174,15 @@ class Socket(asyncio.Protocol):
 
     # ── handshake
 
+    def _come(self, handshake: ServerProtocol, data: bytes) -> None:
+        line = self._sockets.line
+        began = line.clock()
+        self._shake_hands(handshake, data)
+        line.spend(line.clock() - began)
+        if self._is_paused:
+            self._is_paused = False
+            self.transport.resume_reading()
+
     def _shake_hands(self, handshake: ServerProtocol, data: bytes) -> None:
         handshake.receive_data(data)
         request = next((event for event in handshake.events_received() if isinstance(event, Request)), None)
@@ -205,7 +203,7 @@ class Socket(asyncio.Protocol):
             return
         self.agent, self._identity, self._format = answer.agent, answer.identity, answer.format
         sockets.open.add(self)
-        self._timer = self.loop.call_later(FIRST_FRAME, self._refuse, FrameError(Reason.TOO_SLOW, "no frame came"))
+        self._deadline.set(FIRST_FRAME, self._give_up)
         try:
             if answer.error is not None:
                 raise answer.error
@@ -233,43 +231,51 @@ class Socket(asyncio.Protocol):
     # ── messages
 
     def _work(self) -> None:
-        """Take the messages that wait; token buckets make whoever sends too fast wait too."""
-        self._take_batch()
-        while self._messages.has_more and not (self._waiting or self._is_paused or self._is_closing):
-            try:
-                self._messages.receive(b"", self._waiting)
-            except Fault as fault:
-                self._fault_seen = fault
-            self._take_batch()
+        """Take the messages that wait, as many as a turn allows; who sends too fast waits too."""
+        line = self._sockets.line
+        began = line.clock()
+        if not line.is_over:
+            self._take_batch(began + TURN)
+            while self._messages.has_more and not (self._waiting or self._is_paused or self._is_closing):
+                try:
+                    self._messages.receive(b"", self._waiting)
+                except Fault as fault:
+                    self._fault_seen = fault
+                self._take_batch(began + TURN)
+            took = line.clock() - began
+            self._budget.work -= took
+            line.spend(took)
+        if self._waiting and not (self._is_paused or self._is_closing):
+            self._pause()
+            line.join(self._resume, self._budget.is_light and len(self._waiting[0][1]) <= LONG)
         if self._fault_seen is not None and not self._waiting and not self._is_paused:
             self._fail(self._fault_seen)
 
-    def _take_batch(self) -> None:
-        waiting = self._waiting
-        done = 0
+    def _take_batch(self, until: float) -> None:
+        waiting, budget, clock, done = self._waiting, self._budget, self._sockets.line.clock, 0
         try:
             for opcode, payload in waiting:
-                if self._is_paused or self._is_closing:
-                    break
+                if self._is_paused or self._is_closing or (done and len(payload) > LONG):
+                    break  # a long frame has a turn of its own
                 done += 1
                 if opcode == messages.TEXT:
                     self._text(messages.text(payload))
                 else:
                     self._control(opcode, payload)
-                self._allowance -= 1.0
-                if self._allowance < 0.0:
+                budget.frames -= 1.0
+                if budget.frames < 0.0:
                     self._slow_down()
+                elif clock() >= until:
+                    break
         except Fault as fault:
             self._fail(fault)
         except Exception as exc:
             self._fault(exc)
         del waiting[:done]
-        if self._bytes < 0.0 and not self._is_paused and not self._is_closing:
+        if not self._is_paused and not self._is_closing:
             self._slow_down()
         if self._is_closing:
             self._drop()
-        elif self._allowance > 1.0 and self._bytes > 0.0:
-            self._slowed = None
 
     def _drop(self) -> None:
         """The connection ends: what came and was not taken is counted."""
@@ -279,8 +285,8 @@ class Socket(asyncio.Protocol):
         waiting.clear()
 
     def _text(self, frame: str | bytes) -> None:
-        if self._timer is not None:
-            self._stop_timer()
+        if self._deadline.is_set:
+            self._deadline.clear()
         connection = self._connection
         if connection is None:
             try:
@@ -317,46 +323,39 @@ class Socket(asyncio.Protocol):
             self.transport.close()
 
     def _slow_down(self) -> None:
+        """Let who sends too fast wait until what it owes is made up for."""
         if self._is_leaving:
             return  # this is the last that is heard of it
-        self._slowed = self._heard if self._slowed is None else self._slowed
-        sockets = self._sockets
-        if self._heard - self._slowed > sockets.patience:
+        pause = self._budget.settle()
+        if pause is None:
             self._refuse(LimitError(Reason.TOO_FAST, "more than can be read"))
-            return
+        elif pause:
+            self._pause()
+            self.loop.call_later(pause, self._resume)
+
+    def _pause(self) -> None:
         self._is_paused = True
         self.transport.pause_reading()
-        due = max(-self._allowance / sockets.rate, -self._bytes / sockets.byte_rate, PAUSE)
-        self.loop.call_later(due, self._resume)
 
     def _resume(self) -> None:
         if self._is_closing or self.transport.is_closing():
             return
         self._is_paused = False
-        now = self.loop.time()
-        self._allowance += (now - self._heard) * self._sockets.rate
-        self._bytes += (now - self._heard) * self._sockets.byte_rate
-        self._heard = now
+        self._budget.fill(self.loop.time())
         self._work()
         if not self._is_paused and not self._is_closing:
             self.transport.resume_reading()
 
     def check(self, now: float) -> None:
-        """Data counts as life; a pong may wait behind frames that we have yet to read."""
+        """Every few seconds: whether the client is still there."""
         self.recent >>= 1
-        silence = now - self._heard
-        if self._messages.is_waiting and self._messages.begun == self._rest[0]:
-            if now - self._rest[1] > REST:
+        match self._vigil.look(now, self._budget.heard, self._messages, self._is_paused):
+            case Sign.STUCK:
                 self._refuse(FrameError(Reason.TOO_SLOW, "the end of a frame did not come"))
-        else:
-            self._rest = (self._messages.begun, now)
-        if self._is_paused or silence < PING:
-            return
-        if silence >= DEAD:
-            self.transport.abort()
-        elif self._pinged <= self._heard and not self._is_closing:
-            self._pinged = now
-            self.transport.write(messages.frame(messages.PING))
+            case Sign.GONE:
+                self.transport.abort()
+            case Sign.ASK if not self._is_closing:
+                self.transport.write(messages.frame(messages.PING))
 
     # ── ends
 
@@ -364,6 +363,13 @@ class Socket(asyncio.Protocol):
         intake, format = self._sockets.intake, self._format.name if self._format else ""
         intake.refuse(error, self._sockets.clock(), format, self._identity.tenant if self._identity else "")
         self._close(code or handshakes.CODES.get(error.reason) or error.close_code, error.detail)
+
+    def _give_up(self) -> None:
+        """No frame has come, unless it waits to be read."""
+        if self._is_paused:
+            self._deadline.set(FIRST_FRAME, self._give_up)
+        else:
+            self._refuse(FrameError(Reason.TOO_SLOW, "no frame came"))
 
     def _fail(self, fault: Fault) -> None:
         if not self._is_closing:
@@ -384,15 +390,10 @@ class Socket(asyncio.Protocol):
             self.transport.close()
             return
         self._close_code = code if self._close_code == messages.LOST else self._close_code
-        self._stop_timer()
+        self._deadline.clear()
         self.transport.write(messages.close_frame(code, reason))
         self.transport.write_eof()
         if self._is_paused:
             self._is_paused = False
             self.transport.resume_reading()
-        self._timer = self.loop.call_later(CLOSING, self.transport.abort)
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._deadline.set(CLOSING, self.transport.abort)

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from rtc_exporter.calls import Calls
 from rtc_exporter.model import ParticipantKey
+from rtc_exporter.present import Present
 from rtc_exporter.wire.decoder import Decoder
 
 
@@ -25,8 +26,9 @@ class Parked(NamedTuple):
 
 
 class Poster(NamedTuple):
-    """What is kept of a client that posts: its decoder, its calls, and when it was heard of."""
+    """What is kept of a client that posts: its decoder, its calls, its clocks, and when it was heard of."""
 
     decoder: Decoder
     calls: Calls
+    present: Present
     seen: float

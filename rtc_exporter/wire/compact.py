@@ -6,10 +6,10 @@ until somebody reads, and nearly everything in one is a number under a known nam
 """
 
 from collections.abc import ItemsView, Iterator, Mapping, ValuesView
-from typing import Any
+from typing import Any, NoReturn
 
 from rtc_exporter.errors import ClientError, FrameError, LimitError, Reason
-from rtc_exporter.limits import Limits, Room
+from rtc_exporter.limits import OBJECT, Limits, Room
 from rtc_exporter.model import Members
 from rtc_exporter.w3c import OWN_CLOCK
 from rtc_exporter.wire import browsers
@@ -190,9 +190,12 @@ class Base(Mapping[str, Members]):
         self._room.taken += now - self._weight
         self._weight = now
         if self._room.taken > self._room.limit:
-            self.clear()
-            self.is_trusted = False
-            raise LimitError(Reason.TOO_MANY, f"more than {self._room.limit} members of one client's stats")
+            self._give_up()
+
+    def _give_up(self) -> NoReturn:
+        self.clear()
+        self.is_trusted = False
+        raise LimitError(Reason.TOO_MANY, f"more than {self._room.limit} members of one client's stats")
 
     def clear(self) -> None:
         """Forget all objects, and give their room back."""
@@ -265,10 +268,19 @@ class Base(Mapping[str, Members]):
 
     def _check(self, delta: Mapping[str, object]) -> None:
         fresh = [id for id in delta if id not in self._stats and id not in self._ghosts]
+        if self._room.taken + OBJECT * len(fresh) > self._room.limit and self._least(delta) > self._room.limit:
+            self._give_up()  # before anything is built, which is most of what such a frame costs
         if len(self._stats) + len(self._ghosts) + len(fresh) > self.limits.stats:
             raise LimitError(Reason.TOO_MANY, f"more than {self.limits.stats} stats objects")
         if any(len(id) > self.limits.id_length for id in fresh):
             raise FrameError(Reason.BAD_STATS, f"a stats id is longer than {self.limits.id_length}")
+
+    def _least(self, delta: Mapping[str, object]) -> int:
+        """What is held of this client when a delta is merged, at least."""
+        gone = {id: self._stats[id] for id, changes in delta.items() if changes is None and id in self._stats}
+        known = self._stats.keys() | self._ghosts.keys()
+        fresh = sum(changes is not None for id, changes in delta.items() if id not in known)
+        return self._room.taken - weight(gone) + OBJECT * fresh
 
     def _admit(self, delta: Mapping[str, object]) -> None:
         """Make room for objects that are new; what has no known type becomes or stays a ghost."""

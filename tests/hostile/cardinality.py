@@ -118,7 +118,7 @@ def send(running: Exporter, lines: Iterator[str]) -> int:
     """Post documents; returns how many were refused."""
     url = f"http://{running.ingest.host}:{running.ingest.port}/v1/reports"
     rejected = 0
-    with httpx2.Client(timeout=60, trust_env=False) as client:
+    with httpx2.Client(timeout=600, trust_env=False) as client:
         several = list(lines)
         for begin in range(0, len(several), BODY):
             content = "\n".join(several[begin : begin + BODY])
