@@ -46,7 +46,7 @@ def participant(view: View, name: str, links: Links, now: float) -> str | None:
     drawn = [page.participant(who.finding, _own(who.finding), f"stay-{place}") for place, who in enumerate(shown)]
     less = len(stays) - len(shown)
     body = join((
-        tag("h1", words.plain(name)),
+        tag("h1", f"Participant {words.plain(name)}"),
         tag("p", f"{day(begin)} {clock(span.begin)} to {clock(end)} UTC", ", live" if stays[-1].is_here else "",
             _of(view), class_="soft"),
         _further(view, stays[-1:], links, name),
