@@ -121,6 +121,8 @@ def test_an_outage_is_seen_at_its_time_and_loss_at_the_right_participants() -> N
         pairs = {(one["receiver"], one["sender"]): one["issues"] for one in session["heard"]}
         assert pairs.keys() == {("p1", "p2"), ("p2", "p1")}
         assert all("loss" in issues for issues in pairs.values())
+        sent = {"congestion", "bandwidth_limited", "resolution_drop"}
+        assert not any(sent & issues.keys() for issues in pairs.values()), "what is sent is not what is heard"
         assert all(35 <= issues["loss"] <= 55 for issues in pairs.values()), "of the 45 s that it was there"
         assert all(60 <= one["seconds"] <= 80 for one in session["heard"]), "of the 76 s of the call"
 
