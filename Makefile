@@ -32,7 +32,7 @@ docs: $(DEVELOPED)
 	@scripts/docs
 
 bench: $(DEVELOPED)
-	@set -e; for program in fold ingest scrape memory; do \
+	@set -e; for program in fold ingest scrape memory lookup; do \
 		echo "== benchmarks/$$program.py"; $(VENV)/bin/python -m benchmarks.$$program; \
 	done
 

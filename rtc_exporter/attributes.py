@@ -75,6 +75,8 @@ ATTRIBUTES: dict[str, str] = {
     "rtc.attribute": "An attribute of this table.",
     "rtc.stats.type": "The W3C `RTCStatsType`.",
     "rtc.drop.reason": "Of reports, one of the [refusals](../README.md#refusals), `duplicate`, `out_of_order`, `rejected_value` or `between_calls`; of OTLP, `queue_full`, `refused`, `expired`, `superseded`, `too_large` or `shutdown`.",
+    "service.version": "The version of the exporter.",
+    "process.runtime.version": "The version of Python.",
     "rtc.config.file": "What was read again: all settings, or the web config file alone.",
     "rtc.shed": "A new `connection`, a `report`, or the `heaviest` client.",
     "rtc.limit": "What was full: the `process`, or what one `tenant`, `address` or `participant` may have; the `requests` of an address, or the bytes of all `bodies`.",

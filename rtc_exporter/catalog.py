@@ -363,6 +363,7 @@ METRICS: tuple[Metric, ...] = (
     X("rtc.exporter.admin.requests",        C, "{request}",    ("rtc.outcome",),                           "Requests of operators: answered, without the right password, or over the rate limit of the web config file.", (), tuple((name,) for name in ADMIN_OUTCOMES)),
     X("rtc.exporter.scrapes",               C, "{scrape}",     ("rtc.outcome",),                           "Scrapes: rendered, given what another has just had, or cut because nobody read them.", (), tuple((name,) for name in SCRAPE_OUTCOMES)),
     X("rtc.exporter.last_scrape.timestamp", G, "s",            (),                                         "Unix time of the newest scrape that was rendered to its end.", (), ((),)),
+    X("rtc.exporter.build.info",            INFO, "",          ("service.version", "process.runtime.version"), "1, with the version of the exporter and of Python."),
     X("rtc.exporter.config.reloads",        C, "{reload}",     ("rtc.config.file", "rtc.outcome"),         "Configurations that were read again: applied whole, or refused whole.", (), tuple((file, name) for file in CONFIG_FILES for name in RELOAD_OUTCOMES)),
     X("rtc.exporter.config.applied.timestamp", G, "s",         ("rtc.config.file",),                       "Unix time since when the configuration in use is in use.", (), tuple((file,) for file in CONFIG_FILES)),
     X("rtc.exporter.ready",                 G, "{state}",      (),                                         "1 while it is ready, 0 once it is about to end.", (), ((),)),

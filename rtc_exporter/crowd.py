@@ -1,16 +1,20 @@
 """
 Across participants: who of a session has the same trouble, whose it is then, and who does not hear whom.
 
-Looked at every few seconds, and only in sessions where something is wrong or a stream has run dry.  Streams of two
-participants are joined by SSRC, as far as what is between them leaves it: peer to peer, and servers that forward
-without rewriting.  Where nothing can be joined, nothing is said.
+Looked at every few seconds, and only in sessions where something is wrong or a stream has run dry.  A stream that one
+sends and the stream that another receives are joined by SSRC, as far as what is between them leaves it: peer to peer,
+and servers that forward without rewriting.  Where it does not, they are joined by the id of the track, which a server
+may pass on in its ``msid`` (RFC 8830): receivers of Chrome take it from there.  A ``mid`` joins nothing: behind a
+server every peer connection has its own ``0``, and without one the SSRC is there.  Where nothing can be joined, nothing
+is said.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple, TypeAlias
 
 from rtc_exporter.detectors import Flow
 from rtc_exporter.episodes import Change, Episode
+from rtc_exporter.model import Members, Stats
 from rtc_exporter.rules import Rule
 from rtc_exporter.rules.crowd import (
     CONCURRENT_ONSET,
@@ -58,6 +62,17 @@ class Found(NamedTuple):
     value: float
 
 
+class Stream(NamedTuple):
+    """What one participant receives of another: its SSRC there, on which peer connection, and what was sent."""
+
+    ssrc: int
+    connection: PeerConnection
+    sent: Flow
+
+
+#: What somebody sends.
+Sent: TypeAlias = tuple[Name, Flow]
+Links: TypeAlias = dict[Link, list[Stream]]
 Told: TypeAlias = tuple[Participant, PeerConnection, Change]
 
 
@@ -132,33 +147,75 @@ def _is_dry(participant: Participant) -> bool:
     return any(connection.judge.is_dry for connection in _open(participant))
 
 
-def streams_between(session: Session) -> dict[Link, list[tuple[int, PeerConnection]]]:
+def _connections(session: Session) -> Iterator[tuple[Name, PeerConnection]]:
+    return ((name, one) for name, participant in session.participants.items() for one in _open(participant))
+
+
+def streams_between(session: Session) -> Links:
     """Which streams go from whom to whom."""
-    publishers: dict[int, Name] = {}
-    for name, participant in session.participants.items():
-        for connection in _open(participant):
-            publishers |= dict.fromkeys(connection.judge.sent, name)
-    links: dict[Link, list[tuple[int, PeerConnection]]] = {}
-    for name, participant in session.participants.items():
-        for connection in _open(participant):
-            for ssrc in connection.judge.received:
-                publisher = publishers.get(ssrc)
-                if publisher is not None and publisher != name:
-                    links.setdefault((name, publisher), []).append((ssrc, connection))
+    by_ssrc: dict[int, Sent] = {}
+    for name, connection in _connections(session):
+        by_ssrc |= {ssrc: (name, flow) for ssrc, flow in connection.judge.sent.items()}
+    by_track: Mapping[str, Sent] | None = None
+    links: Links = {}
+    for name, connection in _connections(session):
+        tracks: Mapping[int, str] | None = None
+        for ssrc in connection.judge.received:
+            sent = by_ssrc.get(ssrc)
+            if sent is None:
+                by_track = _by_track(session) if by_track is None else by_track
+                tracks = _received_tracks(connection) if tracks is None else tracks
+                sent = by_track.get(tracks.get(ssrc, ""))
+            if sent is not None and sent[0] != name:
+                links.setdefault((name, sent[0]), []).append(Stream(ssrc, connection, sent[1]))
     return links
+
+
+def _by_track(session: Session) -> Mapping[str, Sent]:
+    """Who sends which track; of several layers the one that has most.  What two say that they send is nobody's."""
+    found: dict[str, Sent] = {}
+    disputed: set[str] = set()
+    for name, connection in _connections(session):
+        for track, flow in _sent_tracks(connection):
+            known = found.setdefault(track, (name, flow))
+            if known[0] != name:
+                disputed.add(track)
+            elif flow.packets > known[1].packets:
+                found[track] = (name, flow)
+    return {track: sent for track, sent in found.items() if track not in disputed}
+
+
+def _sent_tracks(connection: PeerConnection) -> Iterator[tuple[str, Flow]]:
+    for stats, ssrc, members in _rtp(connection, "outbound-rtp"):
+        track = stats.get(str(members.get("mediaSourceId", "")), {}).get("trackIdentifier")
+        if track and ssrc in connection.judge.sent:
+            yield str(track), connection.judge.sent[ssrc]
+
+
+def _received_tracks(connection: PeerConnection) -> Mapping[int, str]:
+    return {ssrc: str(members.get("trackIdentifier", "")) for _, ssrc, members in _rtp(connection, "inbound-rtp")}
+
+
+def _rtp(connection: PeerConnection, type: str) -> Iterator[tuple[Stats, int, Members]]:
+    """The streams of the newest report."""
+    stats = connection.report.stats if connection.report is not None else {}
+    for members in stats.values():
+        ssrc = members.get("ssrc")
+        if members.get("type") == type and isinstance(ssrc, int):
+            yield stats, ssrc, members
 
 
 # ── what is found
 
 
-def _fan_out(session: Session, links: dict[Link, list[tuple[int, PeerConnection]]], bad: list[Bad]) -> list[Found]:
+def _fan_out(session: Session, links: Links, bad: list[Bad]) -> list[Found]:
     """Most who receive somebody have trouble with it: then it is the publisher's, or of what is between."""
     of_connection: dict[int, set[Name]] = {}
     of_stream: dict[tuple[int, int], Name] = {}
     for (_, publisher), streams in links.items():
-        for ssrc, connection in streams:
-            of_connection.setdefault(id(connection), set()).add(publisher)
-            of_stream[id(connection), ssrc] = publisher
+        for stream in streams:
+            of_connection.setdefault(id(stream.connection), set()).add(publisher)
+            of_stream[id(stream.connection), stream.ssrc] = publisher
     receivers: dict[Name, set[Name]] = {}
     for receiver, publisher in links:
         receivers.setdefault(publisher, set()).add(receiver)
@@ -166,9 +223,9 @@ def _fan_out(session: Session, links: dict[Link, list[tuple[int, PeerConnection]
     for one in bad:
         if one.episode.rule.direction == "outbound":
             continue
-        stream = of_stream.get((id(one.connection), one.episode.ssrc or -1))
+        known = of_stream.get((id(one.connection), one.episode.ssrc or -1))
         only = of_connection.get(id(one.connection), set())
-        whose = stream or (next(iter(only)) if len(only) == 1 else None)
+        whose = known or (next(iter(only)) if len(only) == 1 else None)
         if whose is not None:
             suffering.setdefault((one.participant.key.participant, whose), []).append(one)
     spoilers = {
@@ -236,16 +293,13 @@ def _concurrent(session: Session, bad: list[Bad], now: float) -> list[Found]:
     ]
 
 
-def _undelivered(session: Session, links: dict[Link, list[tuple[int, PeerConnection]]]) -> list[Found]:
+def _undelivered(session: Session, links: Links) -> list[Found]:
     """Somebody sends, and somebody else, whose path is alive, gets nothing of it."""
     missing: dict[tuple[Name, str], list[tuple[Name, PeerConnection]]] = {}
     reached: set[tuple[Name, str]] = set()
     for (receiver, publisher), streams in links.items():
-        sent: dict[int, Flow] = {}
-        for one in _open(session.participants[publisher]):
-            sent |= one.judge.sent
-        for ssrc, connection in streams:
-            mine, theirs = sent[ssrc], connection.judge.received[ssrc]
+        for ssrc, connection, mine in streams:
+            theirs = connection.judge.received[ssrc]
             if not mine.packets or theirs.is_muted or (mine.kind == "audio" and (mine.level or 0.0) < SPOKEN):
                 continue
             is_silent = mine.kind == "audio" and theirs.level is not None and theirs.level < HEARD

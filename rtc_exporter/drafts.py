@@ -24,9 +24,11 @@ SHOWN = {
     "icecandidateerror": "rtc.candidate_error", "feedback": "rtc.feedback", "issue": "rtc.client_issue",
 }  # fmt: skip
 
-#: Sums on segments and summaries.
-SUMS = ("rtc.bytes.received", "rtc.bytes.sent", "rtc.freezes", "rtc.freeze.time")
-_NOTHING: Mapping[str, float] = {}
+#: Sums on segments and summaries, and what is summed.
+SUMS = {
+    "rtc.bytes.received": ("inbound-rtp", "bytesReceived"), "rtc.bytes.sent": ("outbound-rtp", "bytesSent"),
+    "rtc.freezes": ("inbound-rtp", "freezeCount"), "rtc.freeze.time": ("inbound-rtp", "totalFreezesDuration"),
+}  # fmt: skip
 #: A token (RFC 5888), as browsers make them: a number, a word, or a UUID.  Anything else is not ours to pass on.
 _MID = re.compile(r"[\w-]{1,36}", re.ASCII)
 
@@ -192,17 +194,9 @@ def gather(story: Story, fold: Fold) -> None:
                 story.height = min(across, down)
 
 
-def totals(participant: Participant) -> tuple[float, float, float, float]:
-    """What was received, sent and frozen so far, in the order of ``SUMS``."""
-    group = participant.totals.get
-    audio, video = group("inbound-rtp/audio", _NOTHING), group("inbound-rtp/video", _NOTHING)
-    sent = group("outbound-rtp/audio", _NOTHING), group("outbound-rtp/video", _NOTHING)
-    return (
-        audio.get("bytesReceived", 0.0) + video.get("bytesReceived", 0.0),
-        sent[0].get("bytesSent", 0.0) + sent[1].get("bytesSent", 0.0),
-        video.get("freezeCount", 0.0),
-        video.get("totalFreezesDuration", 0.0),
-    )
+def totals(participant: Participant) -> tuple[float, ...]:
+    """What was received, sent and frozen so far, in the order of ``SUMS``; a sum of nothing is 0."""
+    return tuple(participant.total(stats, member) or 0.0 for stats, member in SUMS.values())
 
 
 def _client(participant: Participant) -> dict[str, Member]:

@@ -1,8 +1,8 @@
 """
 Who hears and sees whom in a session, and what is wrong with it.
 
-A stream is known by its SSRC: who sends it, and who receives it.  Where a server rewrites SSRCs nobody can tell, and
-then there is no pair.
+Who sends a stream and who receives it is told by its SSRC, or else by the id of its track (see ``crowd``).  Where a
+server makes up both, nobody can tell, and then there is no pair.
 """
 
 from rtc_exporter.crowd import streams_between
@@ -31,9 +31,9 @@ def heard(session: Session) -> dict[tuple[str, str], set[str]]:
     found: dict[tuple[str, str], set[str]] = {}
     for (receiver, sender), streams in streams_between(session).items():
         issues = found.setdefault((receiver, sender), set())
-        ssrcs = {ssrc for ssrc, _ in streams}
-        for connection in {id(one): one for _, one in streams}.values():
-            of_here = {ssrc for ssrc, one in streams if one is connection}
+        ssrcs = {stream.ssrc for stream in streams}
+        for connection in {id(stream.connection): stream.connection for stream in streams}.values():
+            of_here = {stream.ssrc for stream in streams if stream.connection is connection}
             is_only = of_here >= connection.judge.received.keys()
             for episode in connection.judge.open:
                 if episode.severity == INFO or episode.rule.direction == "outbound":

@@ -19,6 +19,8 @@ from rtc_exporter.verdict import GRAVITY
 from rtc_exporter.verdicts import class_of
 
 STATES = ("live", "ended", "all")
+#: Seconds before and after a session in which others are compared with it: only this one, or everybody?
+AROUND = 1800.0
 
 
 class Row(NamedTuple):
@@ -51,7 +53,11 @@ class Who(NamedTuple):
 
 
 class View(NamedTuple):
-    """One session, looked at closely: who is and was in it, who hears whom, and when else there was one so called."""
+    """
+    One session, looked at closely: who is and was in it, who hears whom, and when else there was one so called.
+
+    ``around``: class -> how many other sessions of the tenant there were in the hour around it.
+    """
 
     tenant: str
     session: str
@@ -61,6 +67,7 @@ class View(NamedTuple):
     people: tuple[Who, ...]
     pairs: Pairs
     others: tuple[float, ...]
+    around: Mapping[str, int]
 
 
 def _worst(row: Row) -> tuple[float, ...]:
@@ -128,7 +135,8 @@ class Lookup:
         call = begins[max(several)]
         people = tuple(Who(one.participant, False, one.trace, one.whole) for one in call.stays)
         rest = tuple(begin for begin in others if begin != round(call.begin, 3))
-        return View(tenant, name, False, call.begin, call.end, people, call.pairs, rest)
+        around = self._around(tenant, call.begin, call.end, call)
+        return View(tenant, name, False, call.begin, call.end, people, call.pairs, rest, around)
 
     def _live(self, tenant: str, session: Session, call: Call | None, now: float, others: tuple[float, ...]) -> View:
         history, scoring = self.archive.listener(tenant), self.archive.scoring
@@ -139,7 +147,19 @@ class Lookup:
         gone = [Who(one.participant, False, one.trace, one.whole) for one in call.stays] if call else []
         begin = min([session.started, *(call.begin for call in (call,) if call)])
         pairs = self.archive.pairs(tenant, session.name)
-        return View(tenant, session.name, True, begin, now, (*gone, *here), pairs, others)
+        around = self._around(tenant, begin, now, session)
+        return View(tenant, session.name, True, begin, now, (*gone, *here), pairs, others, around)
+
+    def _around(self, tenant: str, begin: float, end: float, but: Session | Call) -> Counter[str]:
+        """Classes of the other sessions of these times: of those that are live as they are now."""
+        live = (one for one in self._sessions().get(tenant, ()) if one is not but and one.started < end + AROUND)
+        past = (
+            call
+            for call in self.archive.calls
+            if call is not but and call.tenant == tenant and not self._goes_on(call)
+            and call.begin < end + AROUND and call.end > begin - AROUND
+        )  # fmt: skip
+        return Counter([*map(_class_now, live), *map(_class_then, past)])
 
 
 def _has(row: Row, wanted: str) -> bool:
@@ -147,11 +167,10 @@ def _has(row: Row, wanted: str) -> bool:
 
 
 def _live(tenant: str, session: Session, now: float) -> Row:
-    quality, issues = CLASSES[-1], Counter[str]()
+    issues = Counter[str]()
     scores: list[float] = []
     paths: set[str] = set()
     for participant in session.participants.values():
-        quality = max(quality, class_of(participant), key=RANK.__getitem__)
         for connection in participant.peer_connections.values():
             if connection.is_open and connection.judge.score is not None:
                 scores.append(connection.judge.score)
@@ -159,7 +178,8 @@ def _live(tenant: str, session: Session, now: float) -> Row:
                 paths.add("/".join(filter(None, (connection.path.get(name, "") for name in PATH))))
         issues.update(name for name, issue in participant.verdict.open.items() if GRAVITY[issue.key.severity])
     return Row(
-        tenant, session.name, True, session.started, max(now, session.started), tuple(session.participants), quality,
+        tenant, session.name, True, session.started, max(now, session.started), tuple(session.participants),
+        _class_now(session),
         min(scores, default=None), issues, tuple(sorted(paths)),
     )  # fmt: skip
 
@@ -174,9 +194,19 @@ def _past(call: Call) -> Row:
     people = tuple(dict.fromkeys(one.participant for one in call.stays))
     return Row(
         call.tenant, call.name, False, call.begin, call.end, people,
-        max((finding.quality for finding in findings), key=RANK.__getitem__, default=CLASSES[-1]),
+        _class_then(call),
         min(scores, default=None), issues, tuple(sorted(paths)),
     )  # fmt: skip
+
+
+def _class_now(session: Session) -> str:
+    """That of who has the worst time now."""
+    return max(map(class_of, session.participants.values()), key=RANK.__getitem__, default=CLASSES[-1])
+
+
+def _class_then(call: Call) -> str:
+    """That of who had the worst time."""
+    return max((one.finding.quality for one in call.stays), key=RANK.__getitem__, default=CLASSES[-1])
 
 
 def worst_first(people: Iterable[Who]) -> list[Who]:

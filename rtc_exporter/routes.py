@@ -70,8 +70,8 @@ class Route:
         self.stats = stats
         self.labels = labels
         kind = labels.get(catalog.KIND, "")
-        #: The key of its sums among a participant's totals.
-        self.group = f"{stats}/{kind}"
+        #: The key of its sums among a participant's totals, which take all kinds together.
+        self.group = stats
         self.codec = labels.get(catalog.CODEC, "")
         self.counters: dict[str, Counter | None] = {}
         self.sinks = tuple(_sinks(store, stats, kind, members))

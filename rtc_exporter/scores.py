@@ -181,19 +181,16 @@ class Scoring:
         )
         return speech(gone, delay, row)
 
-    def audio_outbound(
-        self, loss: float | None, round_trip: float | None, mime: str | None, send_delay: float | None = None
-    ) -> float | None:
+    def audio_outbound(self, loss: float | None, round_trip: float | None, mime: str | None) -> float | None:
         """
         Speech as the other side hears it, by what it reports.
 
-        Its jitter buffer and device are not known, and neither is what it repairs.  ``send_delay`` is the time in our
-        pacer, part of the way where it is told; audio is not held there, so where it is not nothing is missing.
+        Its jitter buffer and device are not known, and neither is what it repairs.  Audio is not held in our pacer.
         """
         if loss is None or round_trip is None:
             return None
         row = codec(mime)
-        delay = round_trip / 2 + (send_delay or 0.0) + JITTER_BUFFER + PLAYOUT + row.delay
+        delay = round_trip / 2 + JITTER_BUFFER + PLAYOUT + row.delay
         return speech(loss / row.copies, delay, row)
 
     def video_inbound(

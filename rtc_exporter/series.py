@@ -87,13 +87,6 @@ class Family:
         slots = list(self.series.values())
         return slots if self.overflow is None else [*slots, self.overflow]
 
-    def attributes_of(self, slot: Slot) -> list[tuple[str, str]]:
-        """Attributes of a slot with their values; what is absent is left out."""
-        if slot is self.overflow:
-            return [OVERFLOW, *self.constants]
-        pairs = [(name, value) for name, value in zip(self.metric.attributes, slot.values, strict=True) if value]
-        return [*pairs, *self.constants]
-
     @property
     def size(self) -> int:
         """Series held."""

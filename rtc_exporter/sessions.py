@@ -178,7 +178,7 @@ class Participant:
         self.since: dict[str, float] = {}
         #: What failed, and how often: "getUserMedia NotAllowedError" -> 1.
         self.errors: dict[str, int] = {}
-        #: Summed members, by "stats type/kind"; see TOTALS.
+        #: Summed members, by stats type; see TOTALS.
         self.totals: dict[str, dict[str, float]] = {}
         #: Round trip times of its selected paths: sum, count, largest.
         self.rtt = (0.0, 0, 0.0)
@@ -242,6 +242,10 @@ class Participant:
         """The media kind of a track, as far as a peer connection was told it."""
         found = (connection.tracks.get(track) for connection in self.peer_connections.values())
         return next((kind for kind in found if kind), "")
+
+    def total(self, stats: str, member: str) -> float | None:
+        """What all streams of a stats type gained of a member so far; None where no browser reported it."""
+        return self.totals.get(stats, {}).get(member)
 
     def add_totals(self, group: str, increments: Mapping[str, float], members: Iterable[str]) -> None:
         """Add what a stats object gained to the participant's sums."""

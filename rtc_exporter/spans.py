@@ -265,11 +265,6 @@ SPAN_ATTRIBUTES: dict[str, SpanAttribute] = {
 }  # fmt: skip
 
 
-def carried(row: SpanType) -> tuple[str, ...]:
-    """Every attribute that a span of this kind may carry."""
-    return (*common(row), *row.attributes)
-
-
 def common(row: SpanType) -> tuple[str, ...]:
     """What it carries because every span does: a session's span has no participant."""
     is_session = row.name in (SESSION, SESSION_SUMMARY)

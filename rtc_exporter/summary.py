@@ -45,19 +45,11 @@ class Summary(NamedTuple):
 
 def summarise(participant: Participant, end: float) -> Summary:
     """The call of a participant that ended, or is looked at, at ``end``."""
-    received, lost = (
-        _total(participant, "inbound-rtp", "packetsReceived"),
-        _total(participant, "inbound-rtp", "packetsLost"),
-    )
-    sent, remote_lost = (
-        _total(participant, "outbound-rtp", "packetsSent"),
-        _total(participant, "remote-inbound-rtp", "packetsLost"),
-    )
-    samples, concealed = (
-        _total(participant, "inbound-rtp", "totalSamplesReceived"),
-        _total(participant, "inbound-rtp", "concealedSamples"),
-    )
-    total, count, largest = participant.rtt
+    total = participant.total
+    received, lost = total("inbound-rtp", "packetsReceived"), total("inbound-rtp", "packetsLost")
+    sent, remote_lost = total("outbound-rtp", "packetsSent"), total("remote-inbound-rtp", "packetsLost")
+    samples, concealed = total("inbound-rtp", "totalSamplesReceived"), total("inbound-rtp", "concealedSamples")
+    seconds, count, largest = participant.rtt
     return Summary(
         session=participant.key.session,
         participant=participant.key.participant,
@@ -71,20 +63,13 @@ def summarise(participant: Participant, end: float) -> Summary:
         packets_sent=sent,
         remote_packets_lost=remote_lost,
         outbound_loss_ratio=_ratio(remote_lost, sent),
-        round_trip_time_mean=total / count if count else None,
+        round_trip_time_mean=seconds / count if count else None,
         round_trip_time_max=largest if count else None,
-        freezes=_total(participant, "inbound-rtp", "freezeCount"),
-        freeze_time=_total(participant, "inbound-rtp", "totalFreezesDuration"),
+        freezes=total("inbound-rtp", "freezeCount"),
+        freeze_time=total("inbound-rtp", "totalFreezesDuration"),
         concealment_ratio=_ratio(concealed, samples),
         errors=dict(participant.errors),
     )
-
-
-def _total(participant: Participant, stats: str, member: str) -> float | None:
-    sums = [
-        sums[member] for group, sums in participant.totals.items() if group.split("/")[0] == stats and member in sums
-    ]
-    return sum(sums) if sums else None
 
 
 def _ratio(part: float | None, whole: float | None) -> float | None:

@@ -21,6 +21,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from rtc_exporter import __version__
 from rtc_exporter.app import budget, listener, server
 from rtc_exporter.app.intake import PATIENCE as REFUSALS
 from rtc_exporter.app.scrapes import Rhythm
@@ -682,6 +683,18 @@ async def test_a_tier_can_be_scraped_alone(exporter: Running) -> None:
     assert not any(name.startswith("process_") for name in tiers["cohort"])
     assert exporter.server.pipeline.store.family("rtc.exporter.render.duration").series  # type: ignore[union-attr]
     assert (await exporter.http.get(exporter.admin("/metrics?tier=all"))).status_code == 400
+
+
+@with_exporter()
+async def test_the_versions_in_use_are_told(exporter: Running) -> None:
+    """Of the exporter and of Python, as labels of a 1."""
+    found = await exporter.samples("?tier=self")
+
+    builds = {name: value for name, value in found.items() if name.startswith("rtc_exporter_build_info ")}
+    python = ".".join(map(str, sys.version_info[:3]))
+    assert builds == {
+        f"rtc_exporter_build_info process_runtime_version={python} service_version={__version__}": 1.0
+    }  # fmt: skip
 
 
 @with_exporter()

@@ -1,7 +1,9 @@
 """The page that says how to connect: every format is there, and what it says of the exporter is so."""
 
+import itertools
 import json
 import re
+import shlex
 from pathlib import Path
 
 import httpx2
@@ -11,10 +13,12 @@ from rtc_exporter import wire
 from rtc_exporter.errors import Reason
 from rtc_exporter.model import Event, ParticipantKey
 from rtc_exporter.wire.plain import Decoder
+from tests.captures import DATA
 from tests.running import Running, closed, with_exporter
 from tests.test_facts import Scrape
 
-PAGE = (Path(__file__).parent.parent / "docs" / "connect.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parent.parent
+PAGE = (ROOT / "docs" / "connect.md").read_text(encoding="utf-8")
 SECTIONS = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", PAGE, re.DOTALL | re.MULTILINE))
 
 #: Format -> the section that tells how to connect it.
@@ -69,6 +73,38 @@ async def test_what_the_glue_sends_is_counted(exporter: Running) -> None:
 
     assert scrape.by("rtc_client_issues_total", "rtc_client_issue") == {"outbound-network-throughput": 2, "other": 1}
     assert scrape.total("rtc_exporter_events_unknown_total") == 0
+
+
+#: Where a line for a shell posts something.
+POSTS = [
+    (page, line)
+    for page in ("README.md", "docs/connect.md")
+    for line in re.findall(r"^curl .*?[^\\]$", (ROOT / page).read_text("utf-8"), re.DOTALL | re.MULTILINE)
+]
+
+
+@pytest.mark.parametrize(("page", "line"), POSTS)
+def test_what_curl_sends_is_taken(page: str, line: str) -> None:
+    """With the media type that it gives by itself: of a form, or of JSON where it is told that this is JSON."""
+    words = shlex.split(line.replace("\\\n", " ").replace("$TOKEN", "TOKEN"))
+    option, file = next(pair for pair in itertools.pairwise(words) if pair[0] in ("--json", "--data-binary"))
+    media = "application/json" if option == "--json" else "application/x-www-form-urlencoded"
+    dump = (DATA / "healthy-cr.p1.rtcstats-dump.gz").read_bytes()
+    body = dump if file.endswith(".gz") else json.dumps({"stats": [{"id": "a", "type": "transport"}]}).encode()
+
+    @with_exporter()
+    async def scenario(exporter: Running) -> None:
+        (address,) = [word for word in words if word.startswith("http")]
+        path = re.sub("https?://[^/]+", "", address)
+        answer = await exporter.http.post(exporter.ingest(path), content=body, headers={"content-type": media})
+        assert answer.status_code in (200, 202), f"{page} says: {line}; the answer is: {answer.text}"
+
+    scenario()
+
+
+def test_there_are_lines_for_reports_and_for_dumps() -> None:
+    """Else nothing was tried above."""
+    assert {"/v1/reports", "/v1/dumps"} <= {path for _, line in POSTS for path in re.findall(r"/v1/\w+", line)}
 
 
 def test_reasons_that_are_named_exist() -> None:

@@ -18,6 +18,7 @@ from rtc_exporter.labels import RULES
 from rtc_exporter.metric import FOLDS, Kind, Metric, Source, Tier, label
 from rtc_exporter.routes import COMBINE
 from rtc_exporter.spans import EVENTS, SPAN_ATTRIBUTES, SPANS, SpanType
+from tests.traced import carried
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "rtc_exporter"
@@ -324,14 +325,14 @@ def test_a_span_is_told_in_words(row: SpanType) -> None:
 @every_span
 def test_a_span_carries_what_is_known(row: SpanType) -> None:
     """Each attribute is explained and there once, and each event has a row."""
-    assert [name for name in spans.carried(row) if not spans.is_known(name)] == []
-    assert sorted(set(spans.carried(row))) == sorted(spans.carried(row))
+    assert [name for name in carried(row) if not spans.is_known(name)] == []
+    assert sorted(set(carried(row))) == sorted(carried(row))
     assert set(row.events) - set(EVENTS) == set()
 
 
 def test_only_sessions_have_no_participant() -> None:
     """Every other span can be found by its participant."""
-    nameless = {row.name for row in SPANS if "rtc.participant.id" not in spans.carried(row)}
+    nameless = {row.name for row in SPANS if "rtc.participant.id" not in carried(row)}
 
     assert nameless == {spans.SESSION, spans.SESSION_SUMMARY}
 

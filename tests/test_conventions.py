@@ -21,6 +21,7 @@ from rtc_exporter import conventions, docs, metric, spans
 from rtc_exporter.attributes import ATTRIBUTES, EXAMPLES
 from rtc_exporter.catalog import METRICS
 from rtc_exporter.spans import EVENTS, SPAN_ATTRIBUTES, SPANS
+from tests.traced import carried
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / docs.CONVENTIONS
@@ -273,7 +274,7 @@ def test_every_span_is_there() -> None:
     assert [
         (group["id"], sorted(refs(group)), group.get("events", [])) for group in of_type("span")
     ] == [
-        (f"span.{row.name}", sorted(spans.carried(row)), [f"event.{name}" for name in row.events]) for row in SPANS
+        (f"span.{row.name}", sorted(carried(row)), [f"event.{name}" for name in row.events]) for row in SPANS
     ]  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import pytest
 
 from rtc_exporter.attribution import attribute
+from rtc_exporter.crowd import streams_between
 from rtc_exporter.episodes import Episode
 from rtc_exporter.model import Event, Left, Members, ParticipantKey, PeerConnectionKey, Report
 from rtc_exporter.pipeline import Pipeline, PipelineSettings
@@ -129,6 +130,81 @@ def test_a_machine_that_cannot_encode_is_a_peer_to_who_waits_for_its_pictures() 
     room.fold({"a": held, "b": frozen}, 6)
 
     assert room.open() == {("a", "cpu_limited", "device"), ("b", "freeze", "peer")}
+
+
+# ── who hears whom
+
+
+def links(room: Room) -> dict[tuple[str, str], list[int]]:
+    """(receiver, publisher) -> SSRCs as they are received."""
+    session = room.pipeline.sessions.session("s")
+    assert session is not None
+    return {link: [one.ssrc for one in streams] for link, streams in streams_between(session).items()}
+
+
+def relayed(ssrc: int, track: str) -> Members:
+    """What comes of a server that makes up SSRCs."""
+    return {**inbound(ssrc), "trackIdentifier": track}
+
+
+def test_behind_a_server_that_makes_up_ssrcs_tracks_tell_who_is_who() -> None:
+    """As far as it passes their ids on; the one that it makes up as well is nobody's."""
+    room = Room()
+    room.add("a", SENDER)
+    room.add("b", {"in": relayed(501, "mine"), "made up": relayed(502, "made up"), "none": {**inbound(503)}})
+    room.add("c", {"in": relayed(601, "mine")})
+    room.fold({"a": SENDS, "b": {"in": WELL, "made up": WELL, "none": WELL}, "c": {"in": WELL}}, 2)
+
+    assert links(room) == {("b", "a"): [501], ("c", "a"): [601]}
+
+
+def test_trouble_behind_a_server_is_the_publishers_as_well() -> None:
+    """What is found by SSRC is found by track."""
+    room = Room()
+    room.add("a", SENDER)
+    for number, name in enumerate("bcd"):
+        room.add(name, {"in": relayed(500 + number, "mine")})
+    room.fold({"a": SENDS, **{name: {"in": WELL} for name in "bcd"}}, 3)
+    room.fold({"a": SENDS_BADLY, **{name: {"in": LOSSY} for name in "bcd"}}, 6)
+
+    assert ("a", "publisher_trouble", "network") in room.open()
+    assert {("b", "loss", "peer"), ("c", "loss", "peer"), ("d", "loss", "peer")} <= room.open()
+
+
+def test_of_several_layers_what_is_sent_is_the_one_that_flows() -> None:
+    """A camera that is sent three times, of which one is at rest, is missed where nothing of it arrives."""
+    room = Room()
+    room.add("a", {"low": outbound(10), "high": outbound(11), "source": SENDER["source"]})
+    room.add("b", {"in": relayed(501, "mine")})
+    flows = {"a": {"low": {"packetsSent": 0}, "high": {"packetsSent": 1000}}}
+    room.fold({**flows, "b": {"in": WELL}}, 3)
+    assert room.open() == set()
+    room.fold({**flows, "b": {"in": {"packetsReceived": 0}}}, 4)
+
+    assert room.open() == {("b", "not_delivered", "unknown")}
+
+
+def test_a_track_that_two_say_they_send_is_nobodys() -> None:
+    """Who copies the id of another is not heard in its place."""
+    room = Room()
+    room.add("a", SENDER)
+    room.add("b", {"in": relayed(501, "mine")})
+    room.fold({"a": SENDS, "b": {"in": WELL}}, 2)
+    assert links(room) == {("b", "a"): [501]}
+    room.add("m", {"out": outbound(99), "source": SENDER["source"]})
+    room.fold({"a": SENDS, "m": {"out": {"packetsSent": 5000}}, "b": {"in": WELL}}, 2)
+
+    assert links(room) == {}
+
+
+def test_nobody_hears_themselves() -> None:
+    """What a server sends back to who sent it is no pair."""
+    room = Room()
+    room.add("a", {**SENDER, "in": relayed(501, "mine"), "same": inbound(10)})
+    room.add("b", {"in": relayed(502, "mine")})
+    room.fold({"a": {**SENDS, "in": WELL, "same": WELL}, "b": {"in": WELL}}, 2)
+
+    assert links(room) == {("b", "a"): [502]}
 
 
 # ── who does not hear whom

@@ -230,11 +230,11 @@ def test_what_chrome_saves_is_explained() -> None:
 # ── words
 
 DEGRADED = """\
-session lab-degraded-0705d0: 2026-11-20 10:47:21 to 10:48:36 UTC (1 min 16 s), participants: 1
+session lab-degraded-0705d0, participant p1: 2026-11-20 10:47:21 to 10:48:36 UTC (1 min 16 s)
 
 p1: BAD, score 1.5. Trouble with the network for 50 s from 10:47:31: packets were lost on the way
   here.
-  Chrome 156 Linux, here from 10:47:21 to 10:48:36
+  Chrome 156 Linux, wired, here from 10:47:21 to 10:48:36
   PC_0 connected over host/udp
   ▁▁▁▁▁▁▁▁████████████████████████████████████████▃▃▃▃▁▁▁▁▁▁▁▁
   good 20 s, fair 5 s, bad 50 s

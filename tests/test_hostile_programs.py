@@ -4,7 +4,9 @@ What the world does to an exporter, at a size for every run; see ``tests/hostile
 Each program holds a real exporter to its promises, and its ledger has to add up.
 """
 
+import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -48,6 +50,16 @@ PROGRAMS: dict[str, Callable[[bool], Ledger]] = {
     "storm": storm.run,
     "tokens": tokens.run,
 }
+
+
+def test_every_program_is_run_and_told_of() -> None:
+    """Those of the folder are those above, and those in the table of docs/security.md."""
+    here = Path(__file__).parent
+    programs = {path.stem for path in (here / "hostile").glob("*.py") if "def run(" in path.read_text()}
+    told = re.findall(r"^\| `(\w+)` \|", (here.parent / "docs" / "security.md").read_text(), re.MULTILINE)
+
+    assert sorted(programs) == sorted(PROGRAMS)
+    assert told == sorted(PROGRAMS)
 
 
 @pytest.mark.parametrize("name", PROGRAMS)

@@ -81,7 +81,7 @@ class Call:
         assert family is not None
         result: dict[str, float] = {}
         for slot in family.slots():
-            value = dict(family.attributes_of(slot)).get(attribute, "")
+            value = dict(zip(family.metric.attributes, slot.values, strict=True)).get(attribute, "")
             result[value] = result.get(value, 0.0) + getattr(slot, "value", 0.0)
         return result
 

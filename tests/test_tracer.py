@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from rtc_exporter import spans as table
-from rtc_exporter.model import Event, Joined, Left, Member, ParticipantKey, PeerConnectionKey, Report, Stats
+from rtc_exporter.drafts import SUMS
+from rtc_exporter.model import Event, Joined, Left, Member, Members, ParticipantKey, PeerConnectionKey, Report, Stats
 from rtc_exporter.pipeline import Pipeline, PipelineSettings
 from rtc_exporter.span import Span
+from rtc_exporter.summary import summarise
 from rtc_exporter.tracing import TraceSettings
 from tests import captures, traced
 
@@ -338,6 +340,22 @@ def stream(second: int, lost: int = 0) -> Stats:
               "packetsLost": lost, "bytesReceived": 5000 * second, "jitter": 0.005},
         "T": {"type": "transport", "bytesReceived": 6000 * second, "dtlsState": "connected"},
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", [{"kind": "video"}, {}], ids=["video", "unknown"])
+def test_spans_and_summary_have_the_same_sums(kind: Members) -> None:
+    """Of every stream, also where a client does not say whether it is sound or picture."""
+    call = Made()
+    call.connect()
+    for second in (0, 5, 10, 15):
+        gained = {"packetsReceived": 10.0 * second, "bytesReceived": 100.0 * second, "freezeCount": second / 5,
+                  "totalFreezesDuration": 0.1 * second}  # fmt: skip
+        call.report(5, {"v": {"type": "inbound-rtp", "ssrc": 1, **kind, **gained}})
+    told = summarise(call.pipeline.sessions.participants[ANN], call.now)
+    (span,) = named(call.leave(), table.SUMMARY)
+
+    assert (told.packets_received, told.freezes, told.freeze_time) == (150, 3, 1.5)
+    assert [span.attributes[name] for name in SUMS] == [1500, 0, 3, 1.5]
 
 
 def test_an_eight_hour_call_is_seen_while_it_runs_and_keeps_its_budget() -> None:

@@ -15,6 +15,7 @@ from rtc_exporter.span import Link, Span
 from rtc_exporter.tracing import TraceSettings
 from rtc_exporter.wire.plain import Decoder as PlainDecoder
 from tests.captures import DATA
+from tests.traced import carried
 from tests.voiced import CONNECTED, FORMATS, KEY, START, TRACEPARENT, WAY, Played, Said, Script, Trouble, agent, user
 
 EVERY_FORMAT = pytest.mark.parametrize("form", FORMATS)
@@ -124,7 +125,7 @@ def test_each_turn_is_a_span(form: str) -> None:
         (None, None), (None, None), ("critical", "Slow answer"), ("critical", "No answer"),
     ]  # fmt: skip
     for span in (first, second, third, fourth):
-        assert set(span.attributes) <= set(table.carried(table.BY_NAME[table.VOICE_TURN]))
+        assert set(span.attributes) <= set(carried(table.BY_NAME[table.VOICE_TURN]))
     shown = {event.name: dict(event.attributes) for span in played.spans for event in span.events}
     assert shown["rtc.voice.gap"] == {"rtc.voice.gap.cause": "network", "rtc.voice.gap.duration": 0.6}
     assert shown["rtc.voice.interruption"] == {"rtc.voice.interruption": "stopped"}

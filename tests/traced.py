@@ -7,9 +7,15 @@ from functools import lru_cache
 from rtc_exporter.model import Joined, Left, ParticipantKey, Record, Report
 from rtc_exporter.pipeline import Pipeline, PipelineSettings
 from rtc_exporter.span import Span
+from rtc_exporter.spans import SpanType, common
 from rtc_exporter.tracing import TraceSettings
 from rtc_exporter.wire.rtcstats import Decoder
 from tests import captures
+
+
+def carried(row: SpanType) -> tuple[str, ...]:
+    """Every attribute that a span of this kind may carry."""
+    return (*common(row), *row.attributes)
 
 
 def participants(case: str) -> list[str]:

@@ -22,6 +22,7 @@ def _array(items: dict[str, Any]) -> dict[str, Any]:
 
 
 _SECONDS = {"type": "object", "additionalProperties": _NUMBER}
+_COUNTS = {"type": "object", "additionalProperties": {"type": "integer"}}
 _CLASS = {"type": "string", "enum": list(CLASSES)}
 _HEAD = {"tenant": _TEXT, "session": _TEXT, "live": _FLAG, "begin": _TIME, "end": _or_null(_TIME)}
 _ISSUE = _object(
@@ -37,11 +38,16 @@ _CONNECTION = _object(
         "codecs_in": _array(_TEXT), "codecs_out": _array(_TEXT),
     }
 )  # fmt: skip
+_ABOUT = {
+    "type": "object", "additionalProperties": _TEXT,
+    "description": "What else is known of the client, by attribute.",
+}  # fmt: skip
 _STAY = {
     "session": _TEXT, "participant": _TEXT, "class": _CLASS, "score": _or_null(_NUMBER), "verdict": _TEXT,
-    "client": _or_null(_TEXT), "start": _TIME, "duration": _NUMBER, "peer_connections": _array(_CONNECTION),
-    "errors": _SECONDS, "issues": _array(_ISSUE), "issues_left_out": {"type": "integer"},
-    "timeline": _array(_STRETCH), "cannot_judge": _array(_TEXT), "here": _FLAG, "trace_id": _or_null(_TEXT),
+    "client": _or_null(_TEXT), "about": _ABOUT, "start": _TIME, "duration": _NUMBER,
+    "peer_connections": _array(_CONNECTION), "errors": _COUNTS, "issues": _array(_ISSUE),
+    "issues_left_out": {"type": "integer"}, "timeline": _array(_STRETCH),
+    "cannot_judge": _array(_TEXT), "here": _FLAG, "trace_id": _or_null(_TEXT),
 }  # fmt: skip
 _HEARD = _object({"receiver": _TEXT, "sender": _TEXT, "seconds": _NUMBER, "issues": _SECONDS})
 _EVENT = _object({"time": _TIME, "event": _TEXT, "text": _TEXT})
@@ -58,7 +64,7 @@ def schemas() -> dict[str, Any]:
     """The answers, by name."""
     row = {
         **_HEAD, "duration": _NUMBER, "class": _CLASS, "score": _or_null(_NUMBER),
-        "issues": {"type": "object", "additionalProperties": {"type": "integer"}}, "paths": _array(_TEXT),
+        "issues": _COUNTS, "paths": _array(_TEXT),
         "participants": _array(_TEXT),
     }  # fmt: skip
     count = {"type": "integer"}
@@ -68,7 +74,7 @@ def schemas() -> dict[str, Any]:
         "Session": _object(
             {
                 **_HEAD, "participants": _array(_object(_STAY)), "heard": _array(_HEARD),
-                "other_begins": _array(_TIME), "text": _TEXT,
+                "other_begins": _array(_TIME), "text": _TEXT, "around": _COUNTS,
             }
         ),
         "Participant": _object({**_HEAD, "participant": _TEXT, "stays": _array(_object(whole))}),

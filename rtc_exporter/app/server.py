@@ -11,6 +11,7 @@ waiting for others, and a second signal waits for nothing.
 import asyncio
 import contextlib
 import logging
+import platform
 import socket
 import time
 from collections.abc import Callable, Mapping
@@ -121,6 +122,8 @@ class Server:
         if self._push is not None:
             self._push.start()
         self._watch.start()
+        build = (__version__, platform.python_version())
+        self.pipeline.store.set("rtc.exporter.build.info", build, 1, self._clock())
         for file in ("settings", "web"):
             self.pipeline.store.set("rtc.exporter.config.applied.timestamp", (file,), self._clock(), self._clock())
         ticking = asyncio.create_task(self._tick(ready))

@@ -56,7 +56,7 @@ def plot(
     grid = [
         join((
             tag("line", x1="0", x2="100%", y1=y, y2=y, class_="grid"),
-            tag("text", written(value, unit), x="3", y=y + (11 if y < HEIGHT / 2 else -4), class_="value"),
+            tag("text", written(value, unit), x="8", y=y + (11 if y < HEIGHT / 2 else -4), class_="value"),
         ))
         for value, y in ((highest, 0.5), (highest / 2, HEIGHT / 2))
     ]  # fmt: skip

@@ -21,6 +21,7 @@ def _participant(finding: Finding) -> dict[str, object]:
         "score": finding.score,
         "verdict": text.verdict(finding).replace(NEAR, " "),
         "client": summary.client,
+        "about": dict(finding.about),
         "start": round(summary.start, 3),
         "duration": round(summary.duration, 3),
         "peer_connections": [connection._asdict() for connection in summary.peer_connections],

@@ -24,6 +24,8 @@ from rtc_exporter.verdict import GRAVITY
 
 #: What decides: this share of the time that could be judged, and at least so many seconds of it.
 SHARE, LEAST = 0.1, 10.0
+#: What else identifies a client, as labels and spans have it; its browser is in the summary.
+ABOUT = ("rtc.app.name", "rtc.app.version", "geo.country.iso_code", "rtc.client.as", "network.connection.type")
 #: Issues of one side that are this many seconds apart are one story.
 APART = 5.0
 
@@ -55,6 +57,8 @@ class Finding(NamedTuple):
     #: What happened to the page, and the stages of its setups.
     happened: tuple[Note, ...] = ()
     stages: tuple[Stage, ...] = ()
+    #: By attribute, see ``ABOUT``; what is not known is left out.
+    about: Mapping[str, str] = {}
 
     @property
     def end(self) -> float:
@@ -98,8 +102,14 @@ def explain(participant: Participant, stay: Stay, end: float, scoring: Scoring) 
     return Finding(
         summary, quality, score, tuple(stay.stretches), tuple(stay.all), stay.left_out, several,
         unjudged(judged) if judges else (),
-        measured(stay), tuple(stay.notes), tuple(stay.stages),
+        measured(stay), tuple(stay.notes), tuple(stay.stages), about(participant),
     )  # fmt: skip
+
+
+def about(participant: Participant) -> Mapping[str, str]:
+    """What is known of a client beside its browser."""
+    told = {**participant.cohort, **participant.path}
+    return {name: told[name] for name in ABOUT if told.get(name)}
 
 
 def measured(stay: Stay) -> Mapping[str, Sequence[tuple[float, float]]]:

@@ -31,8 +31,8 @@ td.time{{white-space:nowrap}}td.name{{font-weight:600}}tr:target{{background:var
 @media(max-width:48rem){{.issues,.issues tbody,.issues tr,.issues td{{display:block}}.issues thead{{position:absolute;
 clip-path:inset(50%)}}.issues tr{{border-bottom:1px solid var(--rule);padding:.5em 0}}.issues td{{border:0;padding:0}}
 .issues td:not([class]){{padding-left:1em}}}}
-textarea{{width:100%;font:13px/1.4 ui-monospace,monospace;background:var(--card);color:var(--front);
-border:1px solid var(--rule)}}button{{font:inherit}}summary{{cursor:pointer}}
+textarea{{width:100%;white-space:pre;overflow:auto;font:13px/1.4 ui-monospace,monospace;
+background:var(--card);color:var(--front);border:1px solid var(--rule)}}button{{font:inherit}}summary{{cursor:pointer}}
 """
 #: The only thing that takes a script: to copy the text without marking it.
 SCRIPT = """\
@@ -100,11 +100,13 @@ def _session(name: str, findings: Sequence[Finding], day: str, ids: dict[int, st
 def participant(finding: Finding, span: Span, ident: str) -> Markup:
     """One participant: who, which class when, what was wrong, and the pictures."""
     summary = finding.summary
-    client = f"{summary.client or 'unknown client'}, here from {clock(summary.start)} to {clock(finding.end)}"
+    client = f"{text.client(finding)}, here from {clock(summary.start)} to {clock(finding.end)}"
+    said = [(text.connected(one), text.codecs(one)) for one in summary.peer_connections]
+    connections = [", ".join(filter(None, pair)) for pair in said]
     parts: list[str] = [
         tag("h2", _who(finding), " ", _badge(finding), id=ident),
         tag("p", _verdict(finding)),
-        tag("p", "; ".join((client, *map(text.connected, summary.peer_connections))), class_="soft"),
+        tag("p", "; ".join((client, *connections)), class_="soft"),
     ]
     if finding.stretches:
         parts += [tag("h3", "Quality over time"), panels.timeline(finding, span),

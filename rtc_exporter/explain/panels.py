@@ -104,6 +104,8 @@ def issues(finding: Finding, span: Span, prefix: str) -> Markup:
     return bars.issues("Issues over time", drawn, span)
 
 
+#: Letters of a peer connection's id in a row of the setup.
+SHORT = 12
 #: Stage of setup -> how it is called; the outcomes of ``words.OUTCOMES`` are called as they are.
 STAGES = {
     "get_user_media": "asking for camera and microphone", "create_offer": "making an offer",
@@ -124,9 +126,11 @@ def waterfall(finding: Finding) -> Markup:
     for stage in stages:
         name = STAGES.get(stage.name, stage.name.replace("_", " "))
         at = f"{clock(stage.begin // 1)} + {written(stage.begin % 1, 's')}"
-        of = f" · {words.plain(stage.peer_connection)}" if stage.peer_connection else ""
+        of = words.plain(stage.peer_connection)
         took = written(stage.end - stage.begin, "s")
         mark = "critical" if stage.is_bad else "info"
-        label = f"{name}{of} · {took}, from {at}"
-        rows.append(bars.Row(label, (bars.Bar(stage.begin, stage.end, mark, label),)))
+        # A row has room for few words on a phone; the bar says the rest.
+        said = " · ".join(filter(None, (name, took, of if len(of) <= SHORT else f"{of[: SHORT - 1]}…")))
+        label = f"{name}, {took}, {f'{of}, ' if of else ''}from {at}"
+        rows.append(bars.Row(said, (bars.Bar(stage.begin, stage.end, mark, label),)))
     return bars.issues("Setup", rows, span)

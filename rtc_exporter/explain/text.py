@@ -37,9 +37,11 @@ def render(findings: Sequence[Finding], day: str = "") -> str:
 def title(name: str, findings: Sequence[Finding], day: str = "") -> str:
     """Which session, when, for how long, and who."""
     begin, end = min(one.summary.start for one in findings), max(one.end for one in findings)
-    who = len({one.summary.participant for one in findings})
-    when = f"{day} {clock(begin)} to {clock(end)} UTC".lstrip()
-    return f"session {words.plain(name)}: {when} ({length(end - begin)}), participants: {who}"
+    names = {one.summary.participant for one in findings}
+    when = f"{day} {clock(begin)} to {clock(end)} UTC ({length(end - begin)})".lstrip()
+    if len(names) == 1:
+        return f"session {words.plain(name)}, participant {words.plain(*names)}: {when}"
+    return f"session {words.plain(name)}: {when}, participants: {len(names)}"
 
 
 def _session(name: str, findings: Sequence[Finding], day: str) -> Iterator[str]:
@@ -54,7 +56,7 @@ def _participant(finding: Finding) -> Iterator[str]:
     stay = f"{clock(summary.start)} to {clock(finding.end)}"
     head = f"{words.plain(summary.participant)}: {verdict(finding)}"
     yield from _wrapped(head, "", "  ")
-    yield from _wrapped(f"{words.plain(summary.client or 'unknown client')}, here from {stay}", "  ", "    ")
+    yield from _wrapped(f"{client(finding)}, here from {stay}", "  ", "    ")
     for connection in summary.peer_connections:
         yield from _wrapped(connected(connection), "  ", "    ")
     if finding.stretches:
@@ -104,6 +106,22 @@ def _who(side: str) -> str:
         "infrastructure": "trouble with the infrastructure", "application": "trouble with the application",
         "peer": "trouble on the other side",
     }.get(side, "trouble whose reason is not known")  # fmt: skip
+
+
+def client(finding: Finding) -> str:
+    """Browser and system, application, country and network, as far as they are known."""
+    about = finding.about
+    app = " ".join(about[name] for name in ("rtc.app.name", "rtc.app.version") if name in about)
+    where = (about.get(name, "") for name in ("geo.country.iso_code", "rtc.client.as", "network.connection.type"))
+    parts = (finding.summary.client or "unknown client", app, *where)
+    return ", ".join(words.plain(part) for part in parts if part and part != "unknown")
+
+
+def codecs(connection: ConnectionSummary) -> str:
+    """What it received and sent; empty where nobody knows."""
+    several = (("received", connection.codecs_in), ("sent", connection.codecs_out))
+    told = [f"{what} {words.listed(list(names))}" for what, names in several if names]
+    return ", ".join(told)
 
 
 def connected(connection: ConnectionSummary) -> str:

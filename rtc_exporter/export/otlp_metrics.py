@@ -157,7 +157,6 @@ def _know(family: Family, values: tuple[str, ...] | None, form: _Form) -> _Known
         # A boolean, as OpenTelemetry has it; the label that is made of it is "true" as in a scrape.
         add_attributes(point.attributes, ((OVERFLOW[0], True),))
     else:
-        # In pairs of our own, not by Family.attributes_of: meanwhile another slot may be the one that overflows.
         add_attributes(point.attributes, [pair for pair in zip(metric.attributes, values, strict=True) if pair[1]])
     if form is _EXPLICIT:
         point.explicit_bounds.extend(metric.buckets)

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from rtc_exporter.explain import document, panels, text
+from rtc_exporter.explain import document, panels
 from rtc_exporter.lookup import SORTS, Row, View, worst_first
 from rtc_exporter.pages.listing import Asked
-from rtc_exporter.pages.shell import day
+from rtc_exporter.pages.shell import ticket
 from rtc_exporter.samples import CHANNELS
 
 #: Channel -> its unit (UCUM), as the pictures have it; scores and levels have none.
@@ -57,7 +57,8 @@ def session(view: View) -> dict[str, Any]:
             for (receiver, sender), heard in view.pairs.items()
         ],
         "other_begins": list(view.others),
-        "text": text.render([who.finding for who in people], day(view.begin)) if people else "",
+        "around": dict(view.around),
+        "text": ticket(view.tenant, [who.finding for who in people]),
     }  # fmt: skip
 
 

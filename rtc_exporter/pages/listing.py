@@ -103,7 +103,7 @@ def _pages(total: int, asked: Asked) -> Markup:
         if 0 <= offset < total or (label == "Before" and asked.offset > 0):
             there = query(
                 search=asked.search, state=asked.state, sort=asked.sort, tenant=asked.tenant,
-                offset=str(max(offset, 0)),
+                offset=str(max(offset, 0)), limit=None if asked.limit == Asked().limit else asked.limit,
             )  # fmt: skip
             steps.append(tag("a", label, href=f"sessions{there}"))
     return tag("p", *steps, class_="links") if steps else Markup()

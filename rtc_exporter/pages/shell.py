@@ -1,11 +1,13 @@
 """What all pages have in common: head, style, script, links, and the policy that lets nothing else in."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 from urllib.parse import quote, urlencode
 
 from rtc_exporter.draw.svg import Markup, join, tag
-from rtc_exporter.explain import words
+from rtc_exporter.explain import text, words
+from rtc_exporter.explain.findings import Finding
 from rtc_exporter.explain.page import SCRIPT as COPIES
 from rtc_exporter.explain.page import STYLE as EXPLAINED
 
@@ -30,6 +32,7 @@ font-variant-numeric:tabular-nums}}
 @media(max-width:48rem){{.list,.list tbody,.list tr,.list td{{display:block}}.list thead{{position:absolute;
 clip-path:inset(50%)}}.list tr{{border-bottom:1px solid var(--rule);padding:.6em 0}}
 .list td{{border:0;padding:0 0 .1em}}
+.list td:empty{{display:none}}
 .list td[data-head]::before{{content:attr(data-head) " ";color:var(--soft)}}}}
 """
 
@@ -101,6 +104,14 @@ def query(**parameters: str | float | None) -> str:
     return f"?{urlencode(told)}" if told else ""
 
 
+def ticket(tenant: str, findings: Sequence[Finding]) -> str:
+    """The text for a ticket, of all or of one."""
+    if not findings:
+        return "Nobody is remembered."
+    told = text.render(findings, day(min(finding.summary.start for finding in findings)))
+    return f"tenant {words.plain(tenant)}, {told}" if tenant else told
+
+
 def document(
     title: str, root: str, crumbs: list[tuple[str, str]], body: Markup, *, is_live: bool, fixed: Markup = NOTHING
 ) -> str:
@@ -125,7 +136,7 @@ def document(
     return f"<!doctype html>\n{tag('html', head, tag('body', where, main), lang='en')}\n"
 
 
-def problem(title: str, text: str, root: str) -> str:
+def problem(title: str, why: str, root: str) -> str:
     """A page that says why there is none."""
-    body = join((tag("h1", title), tag("p", text)))
+    body = join((tag("h1", title), tag("p", why)))
     return document(title, root, [("rtc-exporter", root), ("Sessions", f"{root}sessions")], body, is_live=False)

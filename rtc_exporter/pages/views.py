@@ -10,7 +10,8 @@ from rtc_exporter.explain import page, panels, text, words
 from rtc_exporter.explain.findings import Finding
 from rtc_exporter.hearing import Heard
 from rtc_exporter.lookup import View, Who, worst_first
-from rtc_exporter.pages.shell import Links, day, document, query, segment
+from rtc_exporter.pages.shell import Links, day, document, query, segment, ticket
+from rtc_exporter.quality import CLASSES
 
 #: Participants of whom a session's page draws rows, and of whom the matrix has rows and columns.
 DRAWN, MATRIX = 100, 30
@@ -22,14 +23,12 @@ def session(view: View, links: Links, now: float) -> str:
     """One session: verdicts, everybody's classes and issues on one time axis, who hears whom, the ticket."""
     span = Span(view.begin, max(view.end, view.begin + 1.0))
     people = worst_first(view.people)
-    findings = [who.finding for who in people]
-    ticket = text.render(findings, day(view.begin)) if findings else "Nobody is remembered."
     more = len(people) - DRAWN
     body = join((
         tag("h1", f"Session {words.plain(view.session)}"), _when(view), _further(view, view.people[:1], links),
-        tag("h2", "Participants"), *(_row(view, who, span) for who in people[:DRAWN]),
+        _around(view), tag("h2", "Participants"), *(_row(view, who, span) for who in people[:DRAWN]),
         *([tag("p", f"And {more} more, who had a better time.")] if more > 0 else []),
-        *_matrix(view), *_ticket(ticket), *_others(view),
+        *_matrix(view), *_ticket(ticket(view.tenant, [who.finding for who in people])), *_others(view),
     ))  # fmt: skip
     crumbs = [("rtc-exporter", "../"), ("Sessions", "../sessions")]
     return document(view.session, "../", crumbs, body, is_live=view.is_live)
@@ -47,12 +46,12 @@ def participant(view: View, name: str, links: Links, now: float) -> str | None:
     drawn = [page.participant(who.finding, _own(who.finding), f"stay-{place}") for place, who in enumerate(shown)]
     less = len(stays) - len(shown)
     body = join((
-        tag("h1", words.plain(name)),
+        tag("h1", f"Participant {words.plain(name)}"),
         tag("p", f"{day(begin)} {clock(span.begin)} to {clock(end)} UTC", ", live" if stays[-1].is_here else "",
-            class_="soft"),
+            _of(view), class_="soft"),
         _further(view, stays[-1:], links, name),
         *([tag("p", f"Here {len(stays)} times; the last {len(shown)} are shown.")] if less > 0 else []),
-        *drawn, *_ticket(text.render(findings, day(begin))),
+        *drawn, *_ticket(ticket(view.tenant, findings)),
     ))  # fmt: skip
     up = f"../{segment(view.session)}{_at(view)}"
     crumbs = [("rtc-exporter", "../../"), ("Sessions", "../../sessions"), (view.session, up)]
@@ -69,9 +68,21 @@ def _at(view: View) -> str:
 
 def _when(view: View) -> Markup:
     lasted = f"{length(view.end - view.begin)}, {'live' if view.is_live else 'ended'}"
-    of = f", tenant {words.plain(view.tenant)}" if view.tenant else ""
-    told = f"{day(view.begin)} {clock(view.begin)} to {clock(view.end)} UTC, {lasted}{of}"
+    told = f"{day(view.begin)} {clock(view.begin)} to {clock(view.end)} UTC, {lasted}{_of(view)}"
     return tag("p", told, class_="soft", role="status")
+
+
+def _of(view: View) -> str:
+    return f", tenant {words.plain(view.tenant)}" if view.tenant else ""
+
+
+def _around(view: View) -> Markup:
+    """Only this one, or everybody?"""
+    number = sum(view.around.values())
+    if not number:
+        return tag("p", "There was no other session in the hour around it.", class_="soft")
+    told = ", ".join(f"{view.around[name]} {name}" for name in CLASSES if name in view.around)
+    return tag("p", f"In the hour around it: {number} other session{'s' if number > 1 else ''}, {told}.", class_="soft")
 
 
 def _row(view: View, who: Who, span: Span) -> Markup:
@@ -85,7 +96,7 @@ def _row(view: View, who: Who, span: Span) -> Markup:
             tag("span", finding.quality, class_=f"badge {finding.quality}")),
         tag("p", words.upper(said)),
         tag("p", "; ".join((
-            finding.summary.client or "unknown client",
+            text.client(finding),
             f"from {clock(finding.summary.start)}" + ("" if who.is_here else f" to {clock(finding.end)}"),
             *map(text.connected, finding.summary.peer_connections),
         )), class_="soft"),

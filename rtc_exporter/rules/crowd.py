@@ -32,11 +32,11 @@ def _row(issue: Issue, help: str, origin: str, kind: str = "", direction: str = 
 
 ONE_WAY_AUDIO = _row(
     ONE_WAY, "For ten seconds a stream of somebody who speaks brings no packets, or only silence.",
-    "own; needs reports of both sides, joined by SSRC", "audio", "inbound",
+    "own; needs reports of both sides, joined by SSRC or track", "audio", "inbound",
 )  # fmt: skip
 VIDEO_NOT_DELIVERED = _row(
     NOT_DELIVERED, "For ten seconds video that is sent brings no packets.",
-    "ObserveRTC, track delivery mismatch; joined by SSRC", "video", "inbound",
+    "ObserveRTC, track delivery mismatch; joined by SSRC or track", "video", "inbound",
 )  # fmt: skip
 PUBLISHER_TROUBLE = _row(
     PUBLISHER, "60 % of those who receive a participant, and at least two, have trouble with its streams.",

@@ -1,7 +1,7 @@
 """
 Private strings in every place where a client can put one, and a look at everything that comes out (R12).
 
-Each place has a string of its own.  It must not be in any exposition, in OTLP, on the start page, in an answer, in a
+Each place has a string of its own.  It must not be in any exposition, in OTLP, on the start page or a page of a session, in an answer, in a
 close reason, in the log at its most talkative, or in the trace of a fault of ours.
 """
 
@@ -18,7 +18,8 @@ from websockets.typing import Subprotocol
 
 from benchmarks import children
 from rtc_exporter import logs
-from tests.hostile.kit import Ledger, exporter, main
+from rtc_exporter.pages.shell import segment
+from tests.hostile.kit import Exporter, Ledger, exporter, main
 from tests.receivers import OK, http_receiver
 from tests.running import running
 
@@ -153,7 +154,7 @@ def run(is_long: bool = False) -> Ledger:
                 for accept in ("text/plain", "application/openmetrics-text;version=1.0.0", _PROTOBUF):
                     body = children.scrape(one.admin, {"accept": accept}, f"/metrics{tier}").body
                     outputs[f"/metrics{tier} as {accept[:20]}"] = body
-            for page in ("/", "/openapi.json"):
+            for page in ("/", "/openapi.json", *_pages(one)):
                 outputs[page] = children.scrape(one.admin, {}, page).body
             process = one
             text = outputs["/metrics as text/plain"]
@@ -178,7 +179,10 @@ def run(is_long: bool = False) -> Ledger:
     ledger.claim("none is in any output", not found, sorted(found)[:10])
     ledger.claim(
         "the outputs are there",
-        traces > 0 and len(outputs["log"]) > 0 and len(outputs["fault"]) > 0,
+        traces > 0
+        and any("/participants/" in where for where in outputs)
+        and len(outputs["log"]) > 0
+        and len(outputs["fault"]) > 0,
         f"{len(outputs)} outputs, {sum(map(len, outputs.values())):,} bytes",
     )
     ledger.claim("the participant is shown as a hash", pinned)
@@ -186,6 +190,17 @@ def run(is_long: bool = False) -> Ledger:
 
 
 _PROTOBUF = "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited"
+
+
+def _pages(one: Exporter) -> Iterator[str]:
+    """Every page of every session, and the same as JSON."""
+    query = "?state=all&limit=1000"
+    yield from (f"/sessions{query}", f"/api/v1/sessions{query}")
+    for row in json.loads(children.scrape(one.admin, {}, f"/api/v1/sessions{query}").body)["sessions"]:
+        name, people = segment(row["session"]), sorted(map(segment, row["participants"]))
+        yield from (f"/sessions/{name}", f"/api/v1/sessions/{name}")
+        for person in people:
+            yield from (f"/sessions/{name}/{person}", f"/api/v1/sessions/{name}/participants/{person}")
 
 
 async def _play(place: str) -> dict[str, bytes]:
