@@ -44,12 +44,12 @@ LiveValue: TypeAlias = tuple[LiveKey, Callable[[float, float], float]]
 class Sink:
     """One signal on its way: to a row, None where the profile leaves it out, and to live gauges."""
 
-    __slots__ = ("formula", "live", "metric", "observe", "offer", "source", "times")
+    __slots__ = ("formula", "live", "metric", "observe", "offer", "place", "source", "times")
 
     def __init__(
         self, signal: signals.Signal, metric: Metric | None, source: Source, live: tuple[LiveValue, ...]
     ) -> None:
-        self.formula = signal.formula
+        self.formula, self.place = signal.formula, signal.place
         self.metric = metric
         self.source = source
         self.times = source.times
