@@ -10,6 +10,7 @@ import argparse
 import contextlib
 import threading
 import zlib
+from collections.abc import Callable
 from statistics import median
 from typing import NamedTuple
 
@@ -68,8 +69,11 @@ class Scraper(threading.Thread):
         self.join()
 
 
-def measure(child: Child, place: Place, recording: Recording, args: argparse.Namespace, admin: Place | None) -> Round:
-    """Play the load into a server."""
+def measure(
+    child: Child, place: Place, recording: Recording, args: argparse.Namespace, admin: Place | None,
+    begin: Callable[[], object] = int,
+) -> Round:  # fmt: skip
+    """Play the load into a server; ``begin`` is called when what is measured begins."""
     with Load(place, args.connections, recording) as load:
         load.open()
         load.begin()
@@ -78,6 +82,7 @@ def measure(child: Child, place: Place, recording: Recording, args: argparse.Nam
             children.scrape(admin, children.GZIP)  # the first one renders every label
         child.rest()
         before = child.cpu
+        begin()
         if scraper:
             scraper.start()
         sent = load.run(args.seconds, args.rate)
