@@ -9,6 +9,7 @@ clock that ticks once a second.
 """
 
 import argparse
+import contextlib
 import functools
 import importlib
 import mmap
@@ -18,7 +19,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 from rich.console import Console
 from rich.table import Table
@@ -28,6 +29,7 @@ from benchmarks.ingest import Round, measure
 from benchmarks.load import SFU, Recording, add_arguments, recorded
 from benchmarks.outage import environment
 from rtc_exporter import cli
+from tests.receivers import OK, http_receiver
 
 #: Station -> the methods that make it, ``module:Class.method``; an inner station's time is not in the outer one's.
 STATIONS: dict[str, tuple[str, ...]] = {
@@ -105,16 +107,35 @@ def serve() -> int:
     return cli.main(sys.argv[1:])
 
 
-def watched(core: int | None, recording: Recording, args: argparse.Namespace) -> tuple[Round, list[tuple[float, int]]]:
-    """A run of the exporter under watch: what it cost, and what each station took of a report."""
-    with tempfile.NamedTemporaryFile() as file, environment(**{VARIABLE: file.name}):
-        walk = Walk(file.fileno())
+class Watched(NamedTuple):
+    """A round: the floor, the exporter, and under watch, by station, its share and how often it was come to."""
+
+    floor: Round
+    exporter: Round
+    shares: list[float]
+    times: list[float]
+
+
+def play(core: int | None, recording: Recording, args: argparse.Namespace) -> Watched:
+    """All three, one after the other."""
+    with contextlib.ExitStack() as stack:
+        receiver = stack.enter_context(http_receiver([OK]))
+        endpoint = f"http://127.0.0.1:{receiver.port}"
+        stack.enter_context(environment(OTEL_EXPORTER_OTLP_ENDPOINT=endpoint, OTEL_METRICS_EXPORTER="none"))
+        file = stack.enter_context(tempfile.NamedTemporaryFile())
+        with children.floor(core) as (child, place):
+            floor = measure(child, place, recording, args, None)
+        with children.exporter(core) as (child, place, admin):
+            exporter = measure(child, place, recording, args, admin)
+        walk, before = Walk(file.fileno()), list[tuple[float, int]]()
+        stack.enter_context(environment(**{VARIABLE: file.name}))
         with children.serving(["benchmarks.stations"], core) as (child, place, admin):
-            before: list[tuple[float, int]] = []
-            found = measure(child, place, recording, args, admin, lambda: before.extend(walk.read()))
-            after = walk.read()
-    reports = found.sent.reports
-    return found, [(now - was, round((times - earlier) / reports, 3)) for (now, times), (was, earlier) in zip(after, before, strict=True)]
+            watched = measure(child, place, recording, args, admin, lambda: before.extend(walk.read()))
+            passed = [(now - was, times - had) for (now, times), (was, had) in zip(walk.read(), before, strict=True)]
+    reports = watched.sent.reports
+    return Watched(
+        floor, exporter, [spent / (watched.cost * reports) for spent, _ in passed], [n / reports for _, n in passed]
+    )
 
 
 def main() -> None:
@@ -122,42 +143,35 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Print what each station of a frame's walk costs.")
     add_arguments(parser, 600, 12.0)
     parser.set_defaults(recording=None)
-    parser.add_argument("--repeat", type=int, default=3, help="rounds, of which medians are shown (default: %(default)s)")
+    parser.add_argument(
+        "--repeat", type=int, default=3, help="rounds, of which medians are shown (default: %(default)s)"
+    )
     args = parser.parse_args()
     console = Console(width=None if Console().is_terminal else 120)
     for name in [args.recording] if args.recording else RECORDINGS:
         recording = recorded(name)
-        rounds = []
         with children.measuring() as core:
-            for _ in range(args.repeat):
-                with children.floor(core) as (child, place):
-                    floor = measure(child, place, recording, args, None)
-                with children.exporter(core) as (child, place, admin):
-                    whole = measure(child, place, recording, args, admin)
-                rounds.append((floor, whole, *watched(core, recording, args)))
+            rounds = [play(core, recording, args) for _ in range(args.repeat)]
         console.print(shown(name, args, rounds))
 
 
-def shown(name: str, args: argparse.Namespace, rounds: list[tuple[Round, Round, Round, list[tuple[float, int]]]]) -> Table:
+def shown(name: str, args: argparse.Namespace, rounds: list[Watched]) -> Table:
     """One recording: a row for each station, by medians over the rounds."""
-    floor, whole = (median(one[place].cost for one in rounds) * 1e6 for place in (0, 1))
+    floor = median(one.floor.cost for one in rounds) * 1e6
+    ratio = median(one.exporter.cost / one.floor.cost for one in rounds)
+    shares = [median(row) for row in zip(*(one.shares for one in rounds), strict=True)]
+    times = [f"{median(row):.2f}" for row in zip(*(one.times for one in rounds), strict=True)]
     result = Table(
-        "station", "share", "µs a report", "of the floor", "times a report",
+        "station", "share", "of the floor", "µs a report", "times a report",
         title=f"{name}, {args.connections} clients, {args.seconds:g} s, median of {args.repeat}",
     )  # fmt: skip
     for column in result.columns[1:]:
         column.justify = "right"
-    rest = 1.0
-    rows = []
-    for place, station in enumerate(STATIONS):
-        share = median(one[3][place][0] / (one[2].cost * one[2].sent.reports) for one in rounds)
-        rest -= share
-        rows.append((station, share, f"{median(one[3][place][1] for one in rounds):.2f}"))
-    for station, share, times in ((REST, rest, ""), *rows):
-        result.add_row(station, f"{share:.1%}", f"{share * whole:.1f}", f"{share * whole / floor:.2f}", times)
+    for station, share, often in zip((REST, *STATIONS), (1 - sum(shares), *shares), ("", *times), strict=True):
+        result.add_row(station, f"{share:.1%}", f"{share * ratio:.2f}", f"{share * ratio * floor:.1f}", often)
     result.add_section()
-    result.add_row("the exporter", "", f"{whole:.1f}", f"{whole / floor:.2f}", "")
-    result.add_row("the floor", "", f"{floor:.1f}", "1.00", "")
+    result.add_row("the exporter", "", f"{ratio:.2f}", f"{ratio * floor:.1f}", "")
+    result.add_row("the floor", "", "1.00", f"{floor:.1f}", "")
     return result
 
 

@@ -115,7 +115,9 @@ class Meter:
         exemplar: ExemplarLabels | None,
         now: float,
     ) -> None:
-        values = thing.values or unread(thing) if route.sinks else ()
+        if not route.sinks:
+            return
+        values = thing.values or unread(thing)
         for sink in route.sinks:
             value = values[sink.place]
             if value is UNREAD:
@@ -123,13 +125,14 @@ class Meter:
             if value is None:
                 continue
             if sink.metric is not None:
-                observe = sink.observe or route.fill(sink, now)
-                if not sink.times:
-                    observe(value)
-                elif thing.increments.get(sink.times):
-                    observe(value, int(thing.increments[sink.times]))
-                if exemplar is not None and sink.offer and (not sink.times or thing.increments.get(sink.times)):
-                    sink.offer(exemplar, value, now)
+                if sink.observe is None and sink.add is None:
+                    route.fill(sink, now)
+                if sink.add is not None:
+                    sink.add(value)
+                elif sink.observe is not None:
+                    times = int(thing.increments.get(sink.times, 0)) if sink.times else 1
+                    if times:
+                        sink.observe(value, times, exemplar, now)
             for key, combine in sink.live:
                 before = live.get(key)
                 live[key] = value if before is None else combine(before, value)
