@@ -99,9 +99,15 @@ def measuring() -> Iterator[int | None]:
 @contextlib.contextmanager
 def running(arguments: Sequence[str], ready: str, core: int | None) -> Iterator[Child]:
     """Run a module of this environment, ``-m arguments``, from its word that it is ready to the end of the block."""
+    with program([sys.executable, "-u", "-m", *arguments], ready, core) as child:
+        yield child
+
+
+@contextlib.contextmanager
+def program(command: Sequence[str], ready: str, core: int | None) -> Iterator[Child]:
+    """The same of any program."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
     with tempfile.TemporaryFile() as log:
-        command = [sys.executable, "-u", "-m", *arguments]
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environ, cwd=ROOT)
         try:
             pin(core, process.pid)
