@@ -12,14 +12,16 @@ import argparse
 import contextlib
 import functools
 import importlib
+import json
 import mmap
 import os
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from statistics import median
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from rich.console import Console
 from rich.table import Table
@@ -146,32 +148,57 @@ def main() -> None:
     parser.add_argument(
         "--repeat", type=int, default=3, help="rounds, of which medians are shown (default: %(default)s)"
     )
+    parser.add_argument("--json", type=Path, help="write what was found, for benchmarks.plot")
     args = parser.parse_args()
+    found: dict[str, Summary] = {}
     console = Console(width=None if Console().is_terminal else 120)
     for name in [args.recording] if args.recording else RECORDINGS:
         recording = recorded(name)
         with children.measuring() as core:
             rounds = [play(core, recording, args) for _ in range(args.repeat)]
-        console.print(shown(name, args, rounds))
+        found[name] = Summary.of(rounds)
+        title = f"{name}, {args.connections} clients, {args.seconds:g} s, median of {args.repeat}"
+        console.print(shown(title, found[name]))
+    if args.json:
+        args.json.write_text(json.dumps({name: one.floors for name, one in found.items()}, indent=1))
 
 
-def shown(name: str, args: argparse.Namespace, rounds: list[Watched]) -> Table:
-    """One recording: a row for each station, by medians over the rounds."""
-    floor = median(one.floor.cost for one in rounds) * 1e6
-    ratio = median(one.exporter.cost / one.floor.cost for one in rounds)
-    shares = [median(row) for row in zip(*(one.shares for one in rounds), strict=True)]
-    times = [f"{median(row):.2f}" for row in zip(*(one.times for one in rounds), strict=True)]
-    result = Table(
-        "station", "share", "of the floor", "µs a report", "times a report",
-        title=f"{name}, {args.connections} clients, {args.seconds:g} s, median of {args.repeat}",
-    )  # fmt: skip
+class Summary(NamedTuple):
+    """Medians over the rounds of one recording: µs of a report, multiples of the floor's, and by station."""
+
+    floor: float
+    ratio: float
+    shares: list[float]
+    times: list[float]
+
+    @classmethod
+    def of(cls, rounds: list[Watched]) -> Self:
+        """Of so many rounds."""
+        return cls(
+            median(one.floor.cost for one in rounds) * 1e6,
+            median(one.exporter.cost / one.floor.cost for one in rounds),
+            [median(row) for row in zip(*(one.shares for one in rounds), strict=True)],
+            [median(row) for row in zip(*(one.times for one in rounds), strict=True)],
+        )
+
+    @property
+    def floors(self) -> dict[str, float]:
+        """What each station costs, as a multiple of the floor."""
+        shares = (1 - sum(self.shares), *self.shares)
+        return {station: share * self.ratio for station, share in zip((REST, *STATIONS), shares, strict=True)}
+
+
+def shown(title: str, found: Summary) -> Table:
+    """One recording: a row for each station."""
+    result = Table("station", "share", "of the floor", "µs a report", "times a report", title=title)
     for column in result.columns[1:]:
         column.justify = "right"
-    for station, share, often in zip((REST, *STATIONS), (1 - sum(shares), *shares), ("", *times), strict=True):
-        result.add_row(station, f"{share:.1%}", f"{share * ratio:.2f}", f"{share * ratio * floor:.1f}", often)
+    times = ("", *(f"{often:.2f}" for often in found.times))
+    for (station, floors), often in zip(found.floors.items(), times, strict=True):
+        result.add_row(station, f"{floors / found.ratio:.1%}", f"{floors:.2f}", f"{floors * found.floor:.1f}", often)
     result.add_section()
-    result.add_row("the exporter", "", f"{ratio:.2f}", f"{ratio * floor:.1f}", "")
-    result.add_row("the floor", "", "1.00", f"{floor:.1f}", "")
+    result.add_row("the exporter", "", f"{found.ratio:.2f}", f"{found.ratio * found.floor:.1f}", "")
+    result.add_row("the floor", "", "1.00", f"{found.floor:.1f}", "")
     return result
 
 
