@@ -15,6 +15,7 @@ DEMO ?= 6
 VENV := .venv
 INSTALLED := $(VENV)/.installed
 DEVELOPED := $(VENV)/.developed
+BENCHMARKS := stations ingest fold scrape memory otlp spans start peers lookup
 
 .PHONY: run test check docs bench clean
 
@@ -32,9 +33,11 @@ docs: $(DEVELOPED)
 	@scripts/docs
 
 bench: $(DEVELOPED)
-	@set -e; for program in fold ingest scrape memory lookup; do \
-		echo "== benchmarks/$$program.py"; $(VENV)/bin/python -m benchmarks.$$program; \
+	@benchmarks/peers/fetch
+	@set -e; for program in $(BENCHMARKS); do \
+		echo "== benchmarks/$$program"; $(VENV)/bin/python -m benchmarks.$$program; \
 	done
+	@echo "== benchmarks/day"; $(VENV)/bin/python -m benchmarks.day --joins 20000
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache

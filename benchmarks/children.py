@@ -24,6 +24,8 @@ from rtc_exporter.sources import PREFIX
 ROOT = Path(__file__).parent.parent
 #: All clients come from this machine, and are many.
 ONE_ADDRESS = ("--limits.connections", "20000", "--limits.address-connections", "20000")
+#: Clients have a token, as they do in production.
+SECRET = "what the benchmarks sign tokens with, on loopback alone"
 #: Seconds in which a child must be ready, and in which it must have ended.
 PATIENCE = 60.0
 #: A child that uses less than this share of a core for so many seconds is at rest.
@@ -97,9 +99,15 @@ def measuring() -> Iterator[int | None]:
 @contextlib.contextmanager
 def running(arguments: Sequence[str], ready: str, core: int | None) -> Iterator[Child]:
     """Run a module of this environment, ``-m arguments``, from its word that it is ready to the end of the block."""
+    with program([sys.executable, "-u", "-m", *arguments], ready, core) as child:
+        yield child
+
+
+@contextlib.contextmanager
+def program(command: Sequence[str], ready: str, core: int | None) -> Iterator[Child]:
+    """The same of any program."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
     with tempfile.TemporaryFile() as log:
-        command = [sys.executable, "-u", "-m", *arguments]
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environ, cwd=ROOT)
         try:
             pin(core, process.pid)
@@ -139,8 +147,15 @@ def floor(core: int | None) -> Iterator[tuple[Child, Place]]:
 @contextlib.contextmanager
 def exporter(core: int | None, *settings: str) -> Iterator[tuple[Child, Place, Place]]:
     """The exporter as operators run it, with the places for clients and for scrapes."""
-    listen = ["--ingest.listen", "127.0.0.1:0", "--admin.listen", "127.0.0.1:0", *ONE_ADDRESS]
-    with running(["rtc_exporter", "serve", *listen, *settings], EXPORTER_READY, core) as child:
+    with serving(["rtc_exporter"], core, *settings) as served:
+        yield served
+
+
+@contextlib.contextmanager
+def serving(module: Sequence[str], core: int | None, *settings: str) -> Iterator[tuple[Child, Place, Place]]:
+    """The same by another module, which has the exporter's command line."""
+    listen = ["--ingest.listen", "127.0.0.1:0", "--admin.listen", "127.0.0.1:0", "--ingest.token-secret", SECRET]
+    with running([*module, "serve", *listen, *ONE_ADDRESS, *settings], EXPORTER_READY, core) as child:
         host, clients, scrapes = child.ready[2], child.ready[1], child.ready[3]
         yield child, Place(host, int(clients)), Place(host, int(scrapes))
 

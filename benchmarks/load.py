@@ -20,18 +20,24 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NamedTuple, Self
 
+import jwt
 from websockets.frames import Frame, Opcode
 
-from benchmarks.children import PATIENCE, Place
+from benchmarks import crowd
+from benchmarks.children import PATIENCE, SECRET, Place
 
 RECORDINGS = Path(__file__).parent.parent / "tests" / "data"
 RECORDING = "healthy-cr.p1"
+#: No recording, but made of one, see ``benchmarks.crowd``.
+SFU = "sfu"
 #: First reports vary by so many: as many as the default fold interval of 5 s holds.
 STAGGER = 5
 #: Connections that shake hands, or tell their events, at the same time.
 WAVE = 100
 #: Seconds between two looks for what the server says, which are only pings.
 LOOK = 0.05
+#: Seconds for which a token is good: a run is shorter.
+LIFETIME = 600
 #: More than one run may ask for: connections, and frames a second.
 MOST_CONNECTIONS = 15_000
 MOST_RATE = 20_000
@@ -47,10 +53,13 @@ class Recording(NamedTuple):
 
 
 def recorded(name: str = RECORDING) -> Recording:
-    """Read a recording: ``healthy-cr.p1`` is a call of two, ``mesh-cr.p1`` one of four."""
-    with gzip.open(RECORDINGS / f"{name}.frames.jsonl.gz", "rt", encoding="utf-8") as lines:
+    """Read a recording: ``healthy-cr.p1`` is a call of two, ``mesh-cr.p1`` one of four; or make the call of six."""
+    source = RECORDING if name == SFU else name
+    with gzip.open(RECORDINGS / f"{source}.frames.jsonl.gz", "rt", encoding="utf-8") as lines:
         head, *rows = map(json.loads, lines)
     texts: list[str] = [row["text"] for row in rows if row["dir"] == "c2s"]
+    if name == SFU:
+        texts = crowd.of_six(texts)
     # What comes after the last report is the end of the call.
     while not is_report(texts[-1]):
         texts.pop()
@@ -199,8 +208,11 @@ class Load:
                 client.send(self._recording.events[0])
 
     def _handshake(self, number: int) -> bytes:
+        who = {"conference": f"session-{number // 2}", "user": f"participant-{number}"}
+        now = int(time.time())
+        token = jwt.encode({"rtcStats": who, "iat": now - 1, "exp": now + LIFETIME}, SECRET, "HS256")
         lines = (
-            f"GET /call?session=session-{number // 2}&participant=participant-{number} HTTP/1.1",
+            f"GET /call?rtcstats-token={token} HTTP/1.1",
             f"Host: {self._place.host}:{self._place.port}",
             "Connection: Upgrade",
             "Upgrade: websocket",

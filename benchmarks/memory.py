@@ -1,5 +1,5 @@
 """
-What a client costs in memory: connected and silent, and in a call, its connection included.
+What a client costs in memory: connected and silent, in a call, its connection included, and after it has left.
 
 The resident memory of an exporter process before the clients come is subtracted.  The growth from the smaller crowd to
 the larger one is printed as well: what does not grow with the crowd, such as the series of the first cohort and the
@@ -14,10 +14,11 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import children
-from benchmarks.load import STAGGER, Load, Recording, recorded
+from benchmarks.load import SFU, STAGGER, Load, Recording, recorded
 
-#: Bytes of a live participant of a call of two, with its connection.
-GOAL = 64 << 10
+#: Bytes of a live participant of a call of two, with its connection; of a connection that is silent; and of a live
+#: participant of a call of six.
+MOST_LIVE, MOST_IDLE, MOST_CROWD = 48 << 10, 8 << 10, 140 << 10
 #: Reports of each client before its memory is read: enough for all that comes late in a call.
 REPORTS = 24
 #: Reports a second, all clients together; the exporter must keep up.
@@ -31,6 +32,8 @@ class Size(NamedTuple):
     base: int
     idle: int
     live: int
+    #: After all have left: their series linger, and the history keeps what happened to them.
+    ended: int
 
 
 def measure(core: int | None, clients: int, recording: Recording) -> Size:
@@ -52,7 +55,9 @@ def measure(core: int | None, clients: int, recording: Recording) -> Size:
             rate = PACE / clients
             load.run((REPORTS - STAGGER + 0.5) / rate, rate)
             child.rest()
-            return Size(clients, base, idle - base, child.resident - base)
+            live = child.resident
+        child.rest()
+        return Size(clients, base, idle - base, live - base, child.resident - base)
 
 
 def kib(size: float) -> str:
@@ -74,22 +79,24 @@ def main() -> None:
             sizes = [measure(core, clients, recording) for _ in range(args.repeat)]
             crowds.append(Size(clients, *(round(median(column)) for column in list(zip(*sizes, strict=True))[1:])))
     table = Table(
-        "clients", "process MiB", "idle, KiB each", "live, KiB each",
+        "clients", "process MiB", "idle, KiB each", "live, KiB each", "left, KiB each",
         title=f"{args.recording}, {REPORTS} reports each, median of {args.repeat}",
     )  # fmt: skip
     for column in table.columns:
         column.justify = "right"
     for one in crowds:
-        each = (kib(one.idle / one.clients), kib(one.live / one.clients))
+        each = (kib(size / one.clients) for size in (one.idle, one.live, one.ended))
         table.add_row(f"{one.clients}", f"{one.base / 2**20:.0f}", *each)
     small, large = crowds
     more = large.clients - small.clients
-    table.add_row(
-        f"each above {small.clients}", "", kib((large.idle - small.idle) / more), kib((large.live - small.live) / more)
-    )
+    growth = zip(small[2:], large[2:], strict=True)
+    table.add_row(f"each above {small.clients}", "", *(kib((size - less) / more) for less, size in growth))
     console = Console(width=None if Console().is_terminal else 100)
     console.print(table)
-    console.print(f"goal: at most {kib(GOAL)} KiB for a live participant of a call of two")
+    console.print(
+        f"goals: at most {kib(MOST_IDLE)} KiB for a silent connection, {kib(MOST_LIVE)} for a live participant of a "
+        f"call of two, {kib(MOST_CROWD)} of a call of six (--recording {SFU})"
+    )
 
 
 if __name__ == "__main__":

@@ -41,12 +41,13 @@ class MonitoredObject:
 
     ``elapsed``: seconds since its previous sample; None where nothing may be judged (first sight, restart, gap).
     ``increments``: what the counters that it reports gained in this fold.  ``was``: its watched words one fold ago.
-    ``notes`` is free for whoever reads folds.
+    ``values``: what its signals say in this fold, as far as somebody asked (``signals.unread``); ``notes`` is free for
+    whoever reads folds.
     """
 
     __slots__ = (
         "_doubtful", "_identity", "_plan", "_seen", "_values", "_words",
-        "elapsed", "first", "id", "increments", "members", "notes", "restarted", "time", "type", "was",
+        "elapsed", "first", "id", "increments", "members", "notes", "restarted", "time", "type", "values", "was",
     )  # fmt: skip
 
     def __init__(self, ident: str, members: Members, plan: Plan) -> None:
@@ -59,6 +60,7 @@ class MonitoredObject:
         self.first = True
         self.restarted = False
         self.time = 0.0
+        self.values: list[float | None] | None = None
         self.notes: object = None
         self._plan = plan
         #: The newest value of each counter; None where it was never reported, NaN where it is not known.
@@ -97,9 +99,9 @@ class Fold:
         self.sources: dict[Member, list[MonitoredObject]] | None = None
 
     def settle(self) -> None:
-        """All has been read: let go of the increments, which take more memory than what they came from."""
+        """All has been read: let go of increments and values, which take more memory than what they came from."""
         for thing in self.changed:
-            thing.increments = NO_INCREMENTS
+            thing.increments, thing.values = NO_INCREMENTS, None
 
 
 class Deltas:
@@ -244,7 +246,7 @@ def _is_same(thing: MonitoredObject, members: Members) -> bool:
 def _rest(thing: MonitoredObject, members: Members) -> None:
     """Nothing new of this object in this fold."""
     thing.members = members
-    thing.increments = NO_INCREMENTS
+    thing.increments, thing.values = NO_INCREMENTS, None
     thing.elapsed = None
     thing.first = thing.restarted = False
 
@@ -272,7 +274,7 @@ def _sample(thing: MonitoredObject, members: Members, fold: Fold) -> None:
     increments = _gained(plan, members, thing)
     if increments is None:
         increments = _carefully(thing, members, max(BURST, passed), fold, True)
-    thing.increments = increments
+    thing.increments, thing.values = increments, None
     thing.elapsed = None if fold.gap or thing.restarted or passed < SHORTEST else passed
     if plan.watched:
         _watch(thing, members)

@@ -24,6 +24,7 @@ from rtc_exporter.probes import BENCH, READS, TREND_ROWS, Bench, Probe, Probes, 
 from rtc_exporter.quality import INSTEAD_AFTER
 from rtc_exporter.rules import CAUSES, OUTAGE, RULES, Rule
 from rtc_exporter.scores import Scores
+from rtc_exporter.signals import UNREAD, unread
 from rtc_exporter.silence import Silence
 from rtc_exporter.trends import Trends
 
@@ -207,8 +208,11 @@ class Judge:
             several = probes.get((thing.type, thing.members.get("kind", "")))
             if several is None or (thing.type == "candidate-pair" and thing.id != fold.selected):
                 continue
-            for probe, formula, guard, is_special, most, settle, bits in several:
-                value = formula(thing, fold)
+            values = thing.values or unread(thing)
+            for probe, formula, place, guard, is_special, most, settle, bits in several:
+                value = values[place]
+                if value is UNREAD:
+                    value = values[place] = formula(thing, fold)
                 if value is None or (guard is not None and not guard(thing, fold)):
                     continue
                 if is_special:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
 from rtc_exporter.delta import Fold, MonitoredObject
-from rtc_exporter.plans import number
+from rtc_exporter.plans import ANY, RANGES
 
 Formula: TypeAlias = Callable[[MonitoredObject, Fold], float | None]
 
@@ -67,9 +67,16 @@ def rate(counter: str, most: float | None = None) -> Reading:
 def gauge(member: str, above: float | None = None) -> Reading:
     """A member as the browser reports it; one that cannot be meant, or is not ``above``, means that there is none."""
 
+    least, most = RANGES.get(member, ANY)
+
     def formula(thing: MonitoredObject, fold: Fold) -> float | None:
-        value = None if thing.elapsed is None else number(thing.members, member)
-        return None if value is None or (above is not None and value <= above) else value
+        if thing.elapsed is None:
+            return None
+        # As ``plans.number`` does, which would look the range up again: most live values come from here.
+        value = thing.members.get(member)
+        if (type(value) is not int and type(value) is not float) or not least <= value <= most:
+            return None
+        return None if above is not None and value <= above else value
 
     return Reading(formula, (member,))
 
@@ -77,8 +84,10 @@ def gauge(member: str, above: float | None = None) -> Reading:
 def either(first: Reading, second: Reading, member: str) -> Reading:
     """The first reading where the browser reports the member, else the second; nothing new is no reason for it."""
 
+    one, other = first.formula, second.formula
+
     def formula(thing: MonitoredObject, fold: Fold) -> float | None:
-        return (first if member in thing.members else second).formula(thing, fold)
+        return one(thing, fold) if member in thing.members else other(thing, fold)
 
     return Reading(formula, (*first.reads, *second.reads))
 
@@ -86,8 +95,10 @@ def either(first: Reading, second: Reading, member: str) -> Reading:
 def selected(reading: Reading, scale: float = 1.0) -> Reading:
     """The same, of the candidate pair in use alone."""
 
+    of_any = reading.formula
+
     def formula(thing: MonitoredObject, fold: Fold) -> float | None:
-        value = reading.formula(thing, fold) if thing.id == fold.selected else None
+        value = of_any(thing, fold) if thing.id == fold.selected else None
         return None if value is None else value * scale
 
     return Reading(formula, reading.reads)

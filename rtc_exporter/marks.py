@@ -32,12 +32,10 @@ MEMBERS: Mapping[str, tuple[str, ...]] = {
     "outbound-rtp": ("framesEncoded", "packetsSent"),
 }
 
-_NAMED = {(signal.stats, signal.name): signal for signal in signals.SIGNALS}
-
 
 def _reads() -> dict[str, tuple[str, ...]]:
     wanted = {(stats, member) for stats, members in MEMBERS.items() for member in members}
-    named = [(stats, member) for stats, name in SIGNALS for member in _NAMED[stats, name].reads]
+    named = [(key[0], member) for key in SIGNALS for member in signals.BY_NAME[key].reads]
     named += [(key[0], member) for key in SIGNALS if key in GUARDS for member in GUARDS[key].reads]
     for stats, name in named:
         other, dot, member = name.partition(".")
@@ -53,7 +51,7 @@ READS: Mapping[str, tuple[str, ...]] = _reads()
 
 def _formula(stats: str, name: str) -> Formula:
     """A signal that says nothing where its guard is not met."""
-    formula, guard = _NAMED[stats, name].formula, GUARDS.get((stats, name))
+    formula, guard = signals.once(stats, name), GUARDS.get((stats, name))
     if guard is None:
         return formula
     holds = guard.holds

@@ -15,6 +15,7 @@ from rtc_exporter.model import LiveKey, Member, Members, Stats
 from rtc_exporter.routes import Route
 from rtc_exporter.series import ExemplarLabels, Gauge, SeriesStore
 from rtc_exporter.sessions import TOTALS, Participant, PeerConnection
+from rtc_exporter.signals import UNREAD, unread
 
 #: Routes that are kept.  Real clients need some hundreds; one that makes words up only makes us look them up again.
 ROUTES = 10_000
@@ -110,25 +111,31 @@ class Meter:
         route: Route,
         thing: MonitoredObject,
         fold: Fold,
-        values: Values,
+        live: Values,
         exemplar: ExemplarLabels | None,
         now: float,
     ) -> None:
+        if not route.sinks:
+            return
+        values = thing.values or unread(thing)
         for sink in route.sinks:
-            value = sink.formula(thing, fold)
+            value = values[sink.place]
+            if value is UNREAD:
+                value = values[sink.place] = sink.formula(thing, fold)
             if value is None:
                 continue
             if sink.metric is not None:
-                observe = sink.observe or route.fill(sink, now)
-                if not sink.times:
-                    observe(value)
-                elif thing.increments.get(sink.times):
-                    observe(value, int(thing.increments[sink.times]))
-                if exemplar is not None and sink.offer and (not sink.times or thing.increments.get(sink.times)):
-                    sink.offer(exemplar, value, now)
+                if sink.observe is None and sink.add is None:
+                    route.fill(sink, now)
+                if sink.add is not None:
+                    sink.add(value)
+                elif sink.observe is not None:
+                    times = int(thing.increments.get(sink.times, 0)) if sink.times else 1
+                    if times:
+                        sink.observe(value, times, exemplar, now)
             for key, combine in sink.live:
-                before = values.get(key)
-                values[key] = value if before is None else combine(before, value)
+                before = live.get(key)
+                live[key] = value if before is None else combine(before, value)
 
     def _route(self, participant: Participant, thing: MonitoredObject, stats: Stats, now: float) -> Route:
         """The route of an object, which holds while what its labels hang on does."""

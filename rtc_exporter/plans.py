@@ -135,7 +135,7 @@ RANGES: dict[str, tuple[float, float]] = {
     # Milliseconds since 1900 (Chromium) or 1970 (Firefox).
     "estimatedPlayoutTimestamp": (1e12, 1e13),
 }
-_ANY: tuple[float, float] = (0, LARGEST)
+ANY: tuple[float, float] = (0, LARGEST)
 
 
 def number(members: Members, name: str) -> float | None:
@@ -143,5 +143,5 @@ def number(members: Members, name: str) -> float | None:
     value = members.get(name)
     if type(value) is not int and type(value) is not float:
         return None
-    least, most = RANGES.get(name, _ANY)
+    least, most = RANGES.get(name, ANY)
     return value if least <= value <= most else None

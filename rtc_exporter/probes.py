@@ -25,6 +25,10 @@ CODECS = 100
 KEPT = frozenset((cause.stats, cause.signal) for cause in CAUSES.values()) | trends.NEEDED
 
 
+#: Whether a value means anything, see ``quality.Guard``.
+Holds: TypeAlias = Callable[[MonitoredObject, Fold], bool]
+
+
 class Row(NamedTuple):
     """A rule as a probe knows it: its place in ``RULES``, also as a bit, and above which value it looks up."""
 
@@ -35,10 +39,12 @@ class Row(NamedTuple):
     rule: Rule
 
 
-#: What is looked at of every probe in every fold, in one piece: the probe, its formula and its guard, whether more
-#: than rules depend on it, the value up to which none of its rules is bad, from which age on all of them are judged,
-#: and their bits.
-Reading: TypeAlias = tuple["Probe", Formula, Callable[[MonitoredObject, Fold], bool] | None, bool, float, float, int]
+#: What is looked at of every probe in every fold, in one piece: the probe, its formula and the place of its value, its
+#: guard, whether more than rules depend on it, the value up to which none of its rules is bad, from which age on all of
+#: them are judged, and their bits.
+Reading: TypeAlias = tuple[
+    "Probe", Formula, int, Callable[[MonitoredObject, Fold], bool] | None, bool, float, float, int
+]
 #: (stats type, media kind) -> what is read of such an object.
 Probes: TypeAlias = Mapping[tuple[str, Member], tuple[Reading, ...]]
 
@@ -65,7 +71,7 @@ class Probe:
         settle = max((row.settle for row in rows), default=0.0)
         bits = sum(row.bit for row in rows)
         holds = guard.holds if guard else None
-        self.reading: Reading = (self, signal.formula, holds, is_special, most, settle, bits)
+        self.reading: Reading = (self, signal.formula, signal.place, holds, is_special, most, settle, bits)
 
     def about(self, codec: str | None) -> tuple[Row, ...]:
         """The rules about streams of a codec."""

@@ -44,19 +44,19 @@ LiveValue: TypeAlias = tuple[LiveKey, Callable[[float, float], float]]
 class Sink:
     """One signal on its way: to a row, None where the profile leaves it out, and to live gauges."""
 
-    __slots__ = ("formula", "live", "metric", "observe", "offer", "source", "times")
+    __slots__ = ("add", "formula", "live", "metric", "observe", "place", "source", "times")
 
     def __init__(
         self, signal: signals.Signal, metric: Metric | None, source: Source, live: tuple[LiveValue, ...]
     ) -> None:
-        self.formula = signal.formula
+        self.formula, self.place = signal.formula, signal.place
         self.metric = metric
         self.source = source
         self.times = source.times
         self.live = live
-        #: Takes a value to the row's slot, once that was needed; and, to a histogram, an exemplar of it.
-        self.observe: Callable[..., None] | None = None
-        self.offer: Callable[[ExemplarLabels, float, float], None] | None = None
+        #: Take a value to the row's slot, once that was needed: to a histogram, or to a counter.
+        self.observe: Callable[[float, int, ExemplarLabels | None, float], None] | None = None
+        self.add: Callable[[float], None] | None = None
 
 
 class Route:
@@ -83,15 +83,14 @@ class Route:
         counter = self.counters[member] = slot if isinstance(slot, Counter) else None
         return counter
 
-    def fill(self, sink: Sink, now: float) -> Callable[..., None]:
+    def fill(self, sink: Sink, now: float) -> None:
         """Find the slot of a sink that has a row; it is remembered."""
         assert sink.metric is not None, "only published rows come here"
         slot = self._slot(sink.metric, sink.source, now)
         if isinstance(slot, Histogram):
-            sink.observe, sink.offer = slot.observe, slot.offer
+            sink.observe = slot.observe
         else:
-            sink.observe, sink.times = slot.add, ""
-        return sink.observe
+            sink.add = slot.add
 
     def _slot(self, metric: Metric, source: Source, now: float) -> Counter | Histogram:
         family = self._store.family(metric.name)

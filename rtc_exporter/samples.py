@@ -36,12 +36,11 @@ class Channel(NamedTuple):
     worse: Callable[[float, float], float] = max
 
 
-_SIGNALS = {(signal.stats, signal.name): signal.formula for signal in signals.SIGNALS}
 _FRAMES_DECODED = rate("framesDecoded").formula
 
 
 def _read(stats: str, name: str, kind: str = "") -> tuple[str, str, Formula]:
-    return stats, kind, _SIGNALS[stats, name]
+    return stats, kind, signals.once(stats, name)
 
 
 def _frame_rate(thing: MonitoredObject, fold: Fold) -> float | None:

@@ -261,9 +261,7 @@ class SeriesStore:
             slot = family.slot(values, now)
             if not isinstance(slot, Histogram):
                 raise TypeError(f"{name} is no histogram")
-            slot.observe(value, times)
-            if exemplar is not None:
-                slot.offer(exemplar, value, now)
+            slot.observe(value, times, exemplar, now)
 
     def remove(self, name: str, values: tuple[str, ...]) -> None:
         """Forget a series; it may be gone already."""

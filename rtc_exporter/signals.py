@@ -6,10 +6,17 @@ browser does not report, nothing to divide by, a first sight, a restart, a gap. 
 names signals as ``stats-type:signal``; to add one, add a row, and a formula only where no old one fits.
 
 Rates are in bytes a second, times in seconds, levels from 0 to 1.
+
+What is measured, judged, scored and sampled reads many of the same signals.  So a value is kept with its object for as
+long as the fold lasts: ``unread`` begins the list of an object, in the order of ``BY_TYPE``, and who comes upon
+``UNREAD`` computes it for all.
 """
 
+from collections import defaultdict
+from collections.abc import Iterator
+from itertools import count
 from math import sqrt
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from rtc_exporter import conditions, w3c
 from rtc_exporter.delta import Fold, MonitoredObject
@@ -26,7 +33,11 @@ LONGEST_SILENCE = 86_400.0
 
 
 class Signal(NamedTuple):
-    """One row: the stats type it is about, its name, how it is computed, from what, and what it means."""
+    """
+    One row: the stats type it is about, its name, how it is computed, from what, and what it means.
+
+    ``place`` is where its value stands among those of an object of this type.
+    """
 
     stats: str
     name: str
@@ -34,6 +45,7 @@ class Signal(NamedTuple):
     reads: tuple[str, ...]
     unless: str
     help: str
+    place: int
 
 
 #: Frames per second of the browser, who measures the last second; else the mean of the interval.
@@ -338,11 +350,40 @@ _ROWS: tuple[tuple[str, str, Reading, str], ...] = (
 )
 # fmt: on
 
+_places: dict[str, Iterator[int]] = defaultdict(count)
 SIGNALS: tuple[Signal, ...] = tuple(
-    Signal(stats, name, reading.formula, reading.reads, reading.unless, text) for stats, name, reading, text in _ROWS
+    Signal(stats, name, reading.formula, reading.reads, reading.unless, text, next(_places[stats]))
+    for stats, name, reading, text in _ROWS
 )
 
 #: The signals of each stats type.
 BY_TYPE: dict[str, tuple[Signal, ...]] = {
     stats: tuple(signal for signal in SIGNALS if signal.stats == stats) for stats in {row.stats for row in SIGNALS}
 }
+BY_NAME: dict[tuple[str, str], Signal] = {(signal.stats, signal.name): signal for signal in SIGNALS}
+
+#: Stands where a value was not asked for yet; told by identity.
+UNREAD: Final = float("nan")
+_UNREAD = {stats: [UNREAD] * len(rows) for stats, rows in BY_TYPE.items()}
+
+
+def unread(thing: MonitoredObject) -> list[float | None]:
+    """Begin the values of an object of a type that has signals."""
+    values: list[float | None] = list(_UNREAD[thing.type])
+    thing.values = values
+    return values
+
+
+def once(stats: str, name: str) -> Formula:
+    """The formula of a signal, for objects that others read too: in one fold it is computed once."""
+    signal = BY_NAME[stats, name]
+    formula, place = signal.formula, signal.place
+
+    def read(thing: MonitoredObject, fold: Fold) -> float | None:
+        values = thing.values or unread(thing)
+        value = values[place]
+        if value is UNREAD:
+            value = values[place] = formula(thing, fold)
+        return value
+
+    return read

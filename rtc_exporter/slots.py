@@ -118,21 +118,32 @@ class Histogram:
         self.mark = 0.0
         self.since = now
 
-    def observe(self, value: float, times: int = 1) -> None:
-        """Count a value, so many times; what is no finite number is left out, for it would spoil the sum for ever."""
+    def observe(self, value: float, times: int = 1, exemplar: ExemplarLabels | None = None, now: float = 0.0) -> None:
+        """
+        Count a value, so many times; what is no finite number is left out, for it would spoil the sum for ever.
+
+        With ``exemplar`` it is one of its bucket, unless a young one is there.
+        """
         if -inf < value < inf:
-            self.counts[bisect_left(self.bounds, value)] += times
+            index = bisect_left(self.bounds, value)
+            self.counts[index] += times
             self.sum += value * times
             self.count += times
+            if exemplar is not None:
+                self._keep(index, exemplar, value, now)
 
     def offer(self, labels: ExemplarLabels, value: float, now: float) -> None:
-        """Keep this value as exemplar of its bucket, unless a young one is there."""
-        index, kept = bisect_left(self.bounds, value), self.exemplars
-        old = None if kept is None else kept[index]
+        """Keep this value as exemplar, without counting it."""
+        if -inf < value < inf:
+            self._keep(bisect_left(self.bounds, value), labels, value, now)
+
+    def _keep(self, index: int, labels: ExemplarLabels, value: float, now: float) -> None:
+        kept = self.exemplars
+        if kept is None:
+            kept = self.exemplars = [None] * len(self.counts)
+        old = kept[index]
         # As a rule there is a young one; one from the future tells that the clock was set back.
-        if (old is None or not 0.0 <= now - old.time < EXEMPLAR_INTERVAL) and -inf < value < inf:
-            if kept is None:
-                kept = self.exemplars = [None] * len(self.counts)
+        if old is None or not 0.0 <= now - old.time < EXEMPLAR_INTERVAL:
             kept[index] = Exemplar(labels, value, now)
 
 
@@ -158,10 +169,13 @@ class NativeHistogram(Histogram):
         self.buckets: dict[int, int] = {}
         self.zeros = 0
 
-    def observe(self, value: float, times: int = 1) -> None:
+    def observe(self, value: float, times: int = 1, exemplar: ExemplarLabels | None = None, now: float = 0.0) -> None:
         """Count a value, so many times, in both kinds of bucket."""
         if -inf < value < inf:
-            self.counts[bisect_left(self.bounds, value)] += times
+            place = bisect_left(self.bounds, value)
+            self.counts[place] += times
+            if exemplar is not None:
+                self._keep(place, exemplar, value, now)
             self.sum += value * times
             self.count += times
             if value > ZERO_THRESHOLD:

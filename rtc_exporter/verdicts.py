@@ -333,9 +333,7 @@ class Verdicts:
             told = {"rtc.media.direction": direction, catalog.KIND: kind}
             slot = self._slot(participant, _SCORE, (direction, kind), told, now)
             if isinstance(slot, Histogram):
-                slot.observe(score)
-                if participant.exemplar is not None:
-                    slot.offer(participant.exemplar, score, now)
+                slot.observe(score, 1, participant.exemplar, now)
             worst[kind] = min(score, worst.get(kind, score))
         if worst:
             participant.verdict.mark(min(worst.values()), participant.sent)
