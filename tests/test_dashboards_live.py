@@ -42,7 +42,8 @@ ASKED: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
 SILENT = {
     ("rtc-exporter", "Since the last start"): "the process itself: asked of a live exporter in test_compose",
     ("rtc-exporter", "Processor"): "as above",
-    ("rtc-exporter", "Memory and its limit"): "as above",
+    ("rtc-exporter", "Since the last whole scrape"): "as above",
+    ("rtc-exporter", "Time of a request, p95"): "as above",
     ("rtc-exporter", "How late the event loop is, p99"): "as above",
     ("rtc-exporter", "Rendering a scrape, p95"): "as above",
     ("rtc-exporter", "Garbage collections a second"): "as above",
@@ -65,7 +66,7 @@ ABSENT = {
 #: What is only there in trouble, or once there is a candidate; each panel says so in place of data.
 IN_TROUBLE: dict[str, set[str]] = {
     "rtc-contact-centre": {"Worst agents now"},
-    "rtc-network": {"Errors of STUN and TURN servers"},
+    "rtc-network": {"Errors of STUN and TURN servers", "Operators of networks, now"},
     "rtc-overview": {"Alerts", "Issues now", "Calls in trouble"},
     "rtc-participant": {"Issues now", "Issues over time"},
     "rtc-release": {"Candidate and baseline", "Issues", "Minutes of the candidate", "Verdict"},

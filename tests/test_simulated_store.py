@@ -34,9 +34,9 @@ def needed() -> list[str]:
 
 
 def one(name: str) -> History:
-    """The history of a scenario: of those that dashboards are asked about too, all is kept, and made once for both."""
+    """What rules read of a scenario; where dashboards are looked at with it too, it is made once for both."""
     row = SCENARIOS[name]
-    return (kept.history(row) if row.is_shown else kept.history(row, needed())).of(needed())
+    return kept.history(row, kept.asked() if row.is_shown else needed()).of(needed())
 
 
 def make(name: str) -> str:

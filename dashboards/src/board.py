@@ -138,6 +138,7 @@ def _placed(rows: Sequence[Row], head: Panel) -> list[dict[str, Any]]:
         bar |= {"gridPos": {"x": 0, "y": y, "w": WIDTH, "h": 1}, "panels": []}
         found.append(bar)
         y += 1
+        top = y
         x = tallest = 0
         for panel in row.panels:
             size = panel["gridPos"]
@@ -146,8 +147,8 @@ def _placed(rows: Sequence[Row], head: Panel) -> list[dict[str, Any]]:
             size |= {"x": x, "y": y}
             x, tallest = x + size["w"], max(tallest, size["h"])
             (bar["panels"] if row.closed else found).append(panel)
-        if not row.closed:
-            y += tallest
+        # What is closed takes no room.
+        y = top if row.closed else y + tallest
     return found
 
 

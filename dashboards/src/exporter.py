@@ -11,10 +11,10 @@ _OVERFLOW: Steps = ((None, "green"), (1.0, "orange"))
 _CPU: Steps = ((None, "green"), (0.6, "orange"), (0.85, "red"))
 #: What is given up while memory runs short, by stage.
 _STAGES = {
-    "0": ("all is taken", ""),
-    "1": ("no new clients", ""),
-    "2": ("reports dropped", ""),
-    "3": ("clients closed", ""),
+    "0": ("all is taken", "green"),
+    "1": ("no new clients", "orange"),
+    "2": ("reports dropped", "red"),
+    "3": ("clients closed", "red"),
 }
 _STAGE: Steps = ((None, "green"), (1.0, "orange"), (2.0, "red"))
 #: A loop that is so late answers nobody in time.

@@ -108,6 +108,11 @@ def ours(name: str, *matchers: str, part: str = "") -> str:
     return series(name, JOBS, *matchers, part=part)
 
 
+def process(name: str, *matchers: str, part: str = "") -> str:
+    """A series about the process: each tenant has one of it too, at 0, since all have the same families."""
+    return ours(name, f'{TENANT}=""', *matchers, part=part)
+
+
 def ours_rate(name: str, *matchers: str, by: str = "", part: str = "") -> str:
     """A counter of the exporter, a second."""
     return f"sum{f' by ({by})' if by else ''} (rate({ours(name, *matchers, part=part)}[{RATE}]))"

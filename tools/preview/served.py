@@ -16,7 +16,7 @@ from tools.rules import groups
 from tools.runbooks import ROOT
 from tools.slos import seconds
 from tools.store.blocks import Served, create, load, record, sample, serving
-from tools.store.kept import CACHE, history, version
+from tools.store.kept import CACHE, asked, history, version
 from tools.store.scenarios import HOUR, SCENARIOS, START
 
 STEP = 60
@@ -28,11 +28,11 @@ VERSIONS = 3
 
 def prepare(scenario: str, programs: Mapping[str, str]) -> Path:
     """The folder of a store, by the paths of ``prometheus`` and ``promtool``; made where it is not there."""
-    rules = hashlib.sha256(RULES.read_bytes()).hexdigest()[:8]
-    folder = BLOCKS / f"{version()}-{rules}" / scenario
+    made_of = hashlib.sha256(RULES.read_bytes() + "\n".join(asked()).encode()).hexdigest()[:8]
+    folder = BLOCKS / f"{version()}-{made_of}" / scenario
     if not (folder / "complete").exists():
         shutil.rmtree(folder, ignore_errors=True)
-        found = history(SCENARIOS[scenario])
+        found = history(SCENARIOS[scenario], asked())
         create(found, folder, programs["promtool"])
         record(found, folder, RULES, programs["prometheus"], programs["promtool"])
         with serving(folder, programs["prometheus"]) as address:
