@@ -3,10 +3,10 @@ When each alert fires and when it does not: series as promtool writes them, one 
 
 ``fires`` is the value as the annotations spell it, and None where nothing may fire.  The kinds: ``firing``; ``below``,
 one step under the limit; ``guard``, far over it but too few to mean anything, or nothing to compare with; and
-``recovery``, after it is over.
+``recovery``, after it is over.  ``tenants``: made of these for all that is about an application.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from tools import slos
@@ -283,6 +283,16 @@ def others() -> Iterator[Case]:
         _otlp("0+4x200", "0+100x200"), _otlp("0+2x200", "0+10x200"),
         _otlp(grows((40, 10), (100, 0)), "0+100x200"), 80,
     )  # fmt: skip
+    stage = f'rtc_exporter_memory_stage{{{J},instance="a"}}'
+    yield from four(
+        "RTCExporterMemoryHigh", {**JOB, "instance": "a"}, "2", 20, {stage: "2x60"}, {stage: "0x60"},
+        {stage: "0x16 1x2 0x60"}, {stage: "2x20 0x60"}, 40,
+    )  # fmt: skip
+    full = f'rtc_exporter_connections_refused_total{{{J},rtc_limit="%s"}}'
+    yield from four(
+        "RTCNoRoom", {**JOB, "rtc_limit": "process"}, "30", 40, {full % "process": "0+2x200"}, {full % "process": "0+1x200"},
+        {full % "address": "0+20x200"}, {full % "process": grows((40, 2), (100, 0))}, 80,
+    )  # fmt: skip
     errors = f"rtc_exporter_errors_internal_total{{{J}}}"
     yield from four(
         "RTCInternalErrors", JOB, "15", 30, {errors: "0+1x200"}, {errors: "0x200"}, {errors: "3x200"},
@@ -377,4 +387,23 @@ def others() -> Iterator[Case]:
     )  # fmt: skip
 
 
-CASES: tuple[Case, ...] = (*others(), *burns())
+def _of(tenant: str, series: Mapping[str, str]) -> dict[str, str]:
+    """The same application, of a tenant."""
+    return {name.replace(A, f'rtc_tenant="{tenant}",{A}'): text for name, text in series.items()}
+
+
+def apart(cases: Sequence[Case]) -> Iterator[Case]:
+    """
+    What is about an application is about one tenant's: the same one of another tenant, below the limit, does not hide
+    it and has no alert.
+    """
+    told = {(case.alert, case.window, case.kind): case for case in reversed(cases)}
+    for (alert, window, kind), case in sorted(told.items()):
+        if kind == "firing" and window in ("", "1h") and APP.items() <= case.labels.items():
+            quiet = told[alert, window, "below"]
+            series = {**_of("acme", case.series), **_of("globex", quiet.series)}
+            yield case._replace(kind="tenants", series=series, labels={**case.labels, "rtc_tenant": "acme"})
+
+
+_ONE_BY_ONE: tuple[Case, ...] = (*others(), *burns())
+CASES: tuple[Case, ...] = (*_ONE_BY_ONE, *apart(_ONE_BY_ONE))

@@ -75,14 +75,19 @@ def test_names_in_inhibition_are_alerts() -> None:
 
 DATA = {
     "status": "firing",
-    "commonLabels": {"alertname": "RTCCountryDegraded", "severity": "warning", "rtc_app_name": "meet"},
+    "commonLabels": {
+        "alertname": "RTCCountryDegraded",
+        "severity": "warning",
+        "rtc_tenant": "acme",
+        "rtc_app_name": "meet",
+    },
     "commonAnnotations": {"summary": "Users of one country have bad calls"},
     "groupLabels": {"alertname": "RTCCountryDegraded"},
     "alerts": [
         {
             "status": "firing",
             "annotations": {
-                "description": "50% of the call time of meet in DE is poor or bad.",
+                "description": "50% of the call time of meet of acme in DE is poor or bad.",
                 "runbook_url": "https://example.com/RTCCountryDegraded.md",
                 "dashboard_url": "http://localhost:3000/d/rtc-network",
             },
@@ -95,12 +100,12 @@ DATA = {
 @pytest.mark.parametrize(
     ("template", "status", "text"),
     [
-        ("rtc.title", "firing", "[WARNING] Users of one country have bad calls (meet)"),
-        ("rtc.title", "resolved", "[OVER] Users of one country have bad calls (meet)"),
+        ("rtc.title", "firing", "[WARNING] Users of one country have bad calls (meet of acme)"),
+        ("rtc.title", "resolved", "[OVER] Users of one country have bad calls (meet of acme)"),
         (
             "rtc.text",
             "firing",
-            "50% of the call time of meet in DE is poor or bad.\n"
+            "50% of the call time of meet of acme in DE is poor or bad.\n"
             "  runbook:   https://example.com/RTCCountryDegraded.md\n"
             "  dashboard: http://localhost:3000/d/rtc-network\n"
             "Over: Users of one country have bad calls",

@@ -21,6 +21,7 @@ from tests.alert_cases import CASES, KINDS, Case
 from tests.peers import newest_promtool, peer
 from tools import limits, slos
 from tools.alerts import all_alerts
+from tools.queries import APP, TENANT
 from tools.rules import groups
 
 ALERTS = all_alerts("standard", limits.STANDARD)
@@ -42,8 +43,10 @@ def alerts_in(found: list[dict[str, Any]], name: str, window: str) -> dict[str, 
 
 def expand(text: str, labels: Mapping[str, str], value: str) -> str:
     """An annotation as Prometheus writes it: the four forms of template that annotations use."""
+    of = labels.get("rtc_tenant")
+    text = text.replace("{{ with $labels.rtc_tenant }} of {{ . }}{{ end }}", f" of {of}" if of else "")
     text = re.sub(r"\{\{ with \$labels\.(\w+) \}\}.*?\{\{ end \}\}", lambda found: labels[found[1]], text)
-    text = re.sub(r"\{\{ \$labels\.(\w+) \| urlquery \}\}", lambda found: quote_plus(labels[found[1]]), text)
+    text = re.sub(r"\{\{ \$labels\.(\w+) \| urlquery \}\}", lambda found: quote_plus(labels.get(found[1], "")), text)
     text = re.sub(r"\{\{ \$labels\.(\w+) \}\}", lambda found: labels[found[1]], text)
     return re.sub(r"\{\{ \$value \| \w+ \}\}", value, text)
 
@@ -116,6 +119,14 @@ def test_every_alert_has_all_kinds_of_cases() -> None:
     assert {name: sorted(set(KINDS) - found) for name, found in kinds.items() if len(found) < len(KINDS)} == {
         "RTCWatchdog": ["below", "guard", "recovery"]
     }
+
+
+def test_tenants_are_kept_apart() -> None:
+    """Each alert about an application has a case in which one of two tenants is in trouble."""
+    tried = {case.alert for case in CASES if case.kind == "tenants"}
+
+    assert tried == {alert.name for alert in ALERTS if TENANT in alert.by}
+    assert all(TENANT in alert.by for alert in ALERTS if APP in alert.by)
 
 
 def test_every_pair_of_windows_fires_in_a_case() -> None:

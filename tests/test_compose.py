@@ -195,7 +195,7 @@ def test_spans_go_through_the_collector(together: Together) -> None:
 def test_an_exemplar_leads_to_a_span(together: Together) -> None:
     """The whole way of a click on a point of a heatmap: its trace has arrived where Tempo would be."""
     (panel,) = [each for each in panels(BOARDS["rtc-overview"]) if each["title"] == "Packets lost"]
-    expr = put(panel["targets"][0]["expr"], {"job": ".*", "app": ".*"}, View("rtc-overview", 0, 60))
+    expr = put(panel["targets"][0]["expr"], {"job": ".*", "tenant": ".*", "app": ".*"}, View("rtc-overview", 0, 60))
 
     def known() -> bool:
         now = time.time()
@@ -214,7 +214,7 @@ def answered(together: Together, expr: str) -> bool:
 def test_the_exporters_own_panels_have_data(together: Together) -> None:
     """Those that a simulated history cannot fill."""
     own = {title for uid, title in SILENT if uid == "rtc-exporter"} - {"Folded into other"}
-    seen = View("rtc-exporter", time.time() - 60, time.time(), {"job": ".*", "app": ".*"})
+    seen = View("rtc-exporter", time.time() - 60, time.time(), {"job": ".*", "tenant": ".*", "app": ".*"})
     for panel, target in targets(BOARDS["rtc-exporter"]):
         if panel["title"] in own:
             expr = put(target["expr"].replace("$__rate_interval", "10s"), seen.values, seen)

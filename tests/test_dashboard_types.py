@@ -10,7 +10,7 @@ from tests.peers import packages, peer
 #: Kind of panel -> how its types are named.
 KINDS = {
     "stat": "Stat", "timeseries": "TimeSeries", "table": "Table", "heatmap": "Heatmap", "bargauge": "BarGauge",
-    "state-timeline": "StateTimeline", "geomap": "Geomap", "text": "Text",
+    "state-timeline": "StateTimeline", "geomap": "Geomap", "text": "Text", "status-history": "StatusHistory",
 }  # fmt: skip
 #: What Grafana itself writes and its types leave out.
 UNTYPED = {

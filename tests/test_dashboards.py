@@ -36,6 +36,7 @@ from tests.boards import (
 )
 from tools.alerts import all_alerts
 from tools.limits import STANDARD
+from tools.queries import TENANT
 from tools.rules import VARIABLES, groups
 
 EACH = pytest.mark.parametrize("uid", sorted(BOARDS))
@@ -44,7 +45,7 @@ ROOT = FOLDER.parent
 #: Units that Grafana knows and that we use: with what is counted, not with a bare number.
 UNITS = {"short", "percentunit", "s", "bps", "bytes", "string"}
 #: Panels of Grafana's core; no plugin has to be installed.
-KINDS = {"stat", "timeseries", "heatmap", "table", "state-timeline", "bargauge", "geomap", "text"}
+KINDS = {"stat", "timeseries", "heatmap", "table", "state-timeline", "bargauge", "geomap", "text", "status-history"}
 #: Windows that are no ``$__rate_interval``: "now" is a quarter of an hour, and the rest is said in the panel.
 WINDOWS = {15 * 60, 5 * 60, 3600, 6 * 3600}
 #: Who else makes series that we read: Prometheus, and its client library.
@@ -202,8 +203,12 @@ def test_ratios_end_at_one_and_values_begin_at_zero(uid: str) -> None:
     """A line that begins at 97 % makes a scratch look like a crash; what may be under zero says so."""
     for panel in panels(BOARDS[uid], "timeseries"):
         defaults = panel["fieldConfig"]["defaults"]
-        assert "min" in defaults or panel["title"] == "Budget left", panel["title"]
+        assert "min" in defaults or panel["title"] in BELOW_ZERO, panel["title"]
         assert defaults.get("max", 1) in (1, 4.5), panel["title"]
+
+
+#: What may be less than nothing.
+BELOW_ZERO = {"Budget left", "Wall clock ahead of the time in use"}
 
 
 # ── data sources and variables
@@ -247,7 +252,7 @@ def test_variables_ask_for_what_exists(uid: str) -> None:
         assert found is not None, name
         (selector,) = selectors(plain(found[1]))
         metric, _ = family(selector.name)
-        labels = set(metric.labels) | {"job"} if metric else {"slo"}
+        labels = set(metric.labels) | {"job", TENANT} if metric else {"slo"}
         assert metric or selector.name in RECORDED, name
         assert found[2] == "$axis" or found[2] in labels, name
 
@@ -298,11 +303,11 @@ def test_series_and_labels_exist(uid: str) -> None:
             where = f"{panel['title']}: {selector.name}"
             if metric is None:
                 assert selector.name in OTHERS | RECORDED | FOREIGN_NAMES, where
-                known |= {"rtc_app_name", "geo_country_iso_code", "rtc_app_version"}
+                known |= {"rtc_tenant", "rtc_app_name", "geo_country_iso_code", "rtc_app_version"}
                 continue
             assert (metric.kind is Kind.HISTOGRAM) == bool(part), where
-            known |= set(metric.labels)
-            assert set(selector.matchers) <= set(metric.labels) | {"job", "le"}, where
+            known |= set(metric.labels) | {TENANT}
+            assert set(selector.matchers) <= set(metric.labels) | {"job", "le", TENANT}, where
         if not set(names(expr)) & FOREIGN_NAMES:
             assert labels_kept(expr) <= known, panel["title"]
 
@@ -315,6 +320,7 @@ def test_legends_name_labels_that_are_kept(uid: str) -> None:
             continue
         expr = plain(target["expr"])
         by_itself = {label for selector in selectors(expr) for label in selector.matchers} | {"instance", "le"}
+        by_itself |= set(re.findall(r'label_replace\(.*?, "(\w+)", "[^"]*", "", ""\)', expr))
         for label in re.findall(r"{{\$?(\w+)}}", target["legendFormat"]):
             label = "rtc_app_version" if label == "axis" else label
             aggregated = labels_kept(expr)
@@ -343,6 +349,31 @@ def test_ranges_follow_the_scrape_interval(uid: str) -> None:
         for words in re.findall(r"\[([^\]]+)\]", target["expr"]):
             fits = words in ("$__rate_interval", "$__range") or seconds(words) in WINDOWS
             assert fits, f"{panel['title']}: [{words}]"
+
+
+@EACH
+def test_tenants_are_kept_apart(uid: str) -> None:
+    """What is about calls is of the tenants that are chosen, and what is joined or grouped by ids is by tenant too."""
+    for panel, target in targets(BOARDS[uid]):
+        expr = plain(target["expr"])
+        if set(names(expr)) & FOREIGN_NAMES:
+            continue
+        found = selectors(expr)
+        chooses = any(TENANT in selector.matchers for selector in found)
+        own = all(selector.name in OTHERS or is_ours(selector.name) or selector.name in UNOWNED for selector in found)
+        assert chooses or own, panel["title"]
+        for words in re.findall(r"\b(?:by|on) \(([^)]*)\)", expr):
+            kept = {word.strip() for word in words.split(",")}
+            assert not kept & {"session_id", "rtc_participant_id"} or TENANT in kept, panel["title"]
+
+
+def is_ours(name: str) -> bool:
+    """Whether a series is about the exporter."""
+    return name.startswith("rtc_exporter_") or name == "rtc_participants_exported"
+
+
+#: Recorded series that are of no tenant.
+UNOWNED = {"rtc_slo:objective:ratio"}
 
 
 def seconds(words: str) -> int:
@@ -489,6 +520,7 @@ def test_links_between_dashboards_keep_time_and_job() -> None:
             if url.startswith("/d/"):
                 assert "${__url_time_range}" in url, f"{uid}: {title}"
                 assert "${job:queryparam}" in url, f"{uid}: {title}"
+                assert "var-tenant=" in url or "${tenant:queryparam}" in url, f"{uid}: {title}"
                 assert "${prometheus_datasource:queryparam}" in url, f"{uid}: {title}"
 
 

@@ -16,12 +16,14 @@ import pytest
 from tests.boards import BOARDS, panels, targets, variables
 from tests.peers import peer
 from tools.preview.asked import View, ask, defaults, put
-from tools.preview.served import Served, prepare, served
+from tools.preview.served import prepare, served
+from tools.store.blocks import Served
 from tools.store.scenarios import HOUR, SCENARIOS, START
 
 #: Hours of each history that are looked at: the fault is there from 2 on.
 HEALTHY, RECOVERED = 1.9, 3.45
-CALL = {"session": "weekly-planning", "participant": "kim"}
+#: Two tenants have a call of this name: in the other one all is well.
+CALL = {"tenant": "acme", "session": "weekly-planning", "participant": "kim"}
 #: Dashboard -> the histories that it is asked about, and what is chosen.
 ASKED: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
     "rtc-overview": (("country", "turn", "exporter"), {}),
@@ -40,7 +42,9 @@ ASKED: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
 SILENT = {
     ("rtc-exporter", "Since the last start"): "the process itself: asked of a live exporter in test_compose",
     ("rtc-exporter", "Processor"): "as above",
-    ("rtc-exporter", "Memory"): "as above",
+    ("rtc-exporter", "Since the last whole scrape"): "as above",
+    ("rtc-exporter", "Time of a request, p95"): "as above",
+    ("rtc-exporter", "How late the event loop is, p99"): "as above",
     ("rtc-exporter", "Rendering a scrape, p95"): "as above",
     ("rtc-exporter", "Garbage collections a second"): "as above",
     ("rtc-exporter", "Folded into other"): "a history has no client that makes up labels",
@@ -62,7 +66,7 @@ ABSENT = {
 #: What is only there in trouble, or once there is a candidate; each panel says so in place of data.
 IN_TROUBLE: dict[str, set[str]] = {
     "rtc-contact-centre": {"Worst agents now"},
-    "rtc-network": {"Errors of STUN and TURN servers"},
+    "rtc-network": {"Errors of STUN and TURN servers", "Operators of networks, now"},
     "rtc-overview": {"Alerts", "Issues now", "Calls in trouble"},
     "rtc-participant": {"Issues now", "Issues over time"},
     "rtc-release": {"Candidate and baseline", "Issues", "Minutes of the candidate", "Verdict"},
@@ -213,6 +217,25 @@ def test_the_suspect_is_found(stores: Stores) -> None:
         )
         assert gravest["labels"]["rtc_participant_id"] == "kim"
         assert gravest["labels"]["rtc_side"] == "network"
+
+
+def test_calls_of_the_same_name_are_kept_apart(stores: Stores) -> None:
+    """One tenant's ``weekly-planning`` is ruined, and the other's is not, whoever has the same names there."""
+    store, faulty = stores["participant"], {}
+    for tenant in ("acme", "globex"):
+        (panel,) = [each for each in panels(BOARDS["rtc-session"]) if each["title"] == "Participants"]
+        seen = view("rtc-session", 2.7, {**CALL, "tenant": tenant})
+        people, scores, *_ = ask(store, seen, panel, seen.values)
+        assert {each["labels"]["rtc_tenant"] for each in people} == {tenant}
+        assert {each["labels"]["rtc_participant_id"] for each in people} == {"ana", "ben", "kim", "lou", "tom"}
+        faulty[tenant] = min(numbers(scores)) < 3.5
+    (panel,) = [each for each in panels(BOARDS["rtc-overview"]) if each["title"] == "Calls in trouble"]
+    seen = view("rtc-overview", 2.7, {})
+    _, _, troubled, _ = ask(store, seen, panel, seen.values)
+    called = [each["labels"]["rtc_tenant"] for each in troubled if each["labels"]["session_id"] == CALL["session"]]
+
+    assert faulty == {"acme": True, "globex": False}
+    assert called == ["acme"]
 
 
 def test_a_single_bad_call_wakes_nobody(stores: Stores) -> None:

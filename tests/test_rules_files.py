@@ -13,6 +13,7 @@ from tests.peers import newest_promtool, peer
 from tools import limits, lint, slos
 from tools.__main__ import files
 from tools.alerts import all_alerts
+from tools.queries import TENANT
 from tools.rules import VARIABLES, Bases, groups
 from tools.runbooks import FOLDER, HEADINGS, ROOT
 from tools.slos import InfeasibleError, Pair, Slo, threshold
@@ -100,7 +101,7 @@ def test_labels_in_annotations_are_labels_of_the_alert() -> None:
         for alert in all_alerts(profile, limits.LIMITS[profile]):
             named = set(re.findall(r"\$labels\.(\w+)", alert.description))
             assert named <= set(alert.by), alert.name
-    assert set(VARIABLES) <= {label for metric in catalog.METRICS for label in metric.labels} | {"job"}
+    assert set(VARIABLES) <= {label for metric in catalog.METRICS for label in metric.labels} | {"job", TENANT}
 
 
 def test_each_alert_has_a_runbook_and_each_runbook_an_alert() -> None:
@@ -173,7 +174,7 @@ def test_every_objective_counts_bad_among_all(slo: Slo) -> None:
     """Both are increases by application over the same range."""
     for query in (slo.bad, slo.total):
         assert "$w" in query
-        assert query.startswith("sum by (rtc_app_name)")
+        assert query.startswith("sum by (rtc_tenant, rtc_app_name)")
     assert 0.9 < slo.objective < 1.0
 
 

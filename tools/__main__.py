@@ -1,5 +1,6 @@
 """
-Writes what is generated from the tables of this package: rules for Prometheus, and the blocks of the pages about them.
+Writes what is generated from the tables of this package: rules for Prometheus, as YAML and for the mixin,
+and the blocks of the pages about them.
 
     python -m tools --check      exit 1 where a file is not what it should be
     python -m tools --write
@@ -9,6 +10,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from tools import mixin
 from tools.limits import LIMITS
 from tools.rules import Bases, render
 from tools.runbooks import ROOT, pages
@@ -17,7 +19,7 @@ from tools.runbooks import ROOT, pages
 def files(bases: Bases) -> dict[Path, str]:
     """Every generated file and its text."""
     rules = {ROOT / "alerts" / f"rtc.{profile}.rules.yml": render(profile, bases) for profile in LIMITS}
-    return {**rules, **pages()}
+    return {**rules, ROOT / "mixin" / "rules.json": mixin.render(bases), **pages()}
 
 
 def main() -> int:

@@ -16,8 +16,11 @@ from tools.slos import SLOS, WINDOWS, Slo, least_bad, threshold
 STANDARD, BOTH = ("standard",), ("small", "standard")
 #: For how long an alert goes on after its condition has ended, so that it does not come and go.
 KEEP = "5m"
-#: The application in the words of an annotation; a client need not say which it is.
-APP = "{{ with $labels.rtc_app_name }}{{ . }}{{ else }}the application{{ end }}"
+#: The application in the words of an annotation, a client need not say which it is; and whose it is.
+APP = (
+    "{{ with $labels.rtc_app_name }}{{ . }}{{ else }}the application{{ end }}"
+    "{{ with $labels.rtc_tenant }} of {{ . }}{{ end }}"
+)
 PERCENT, NUMBER = "{{ $value | humanizePercentage }}", "{{ $value | humanize }}"
 
 
@@ -130,6 +133,15 @@ def _exporter(at: Limits) -> tuple[Alert, ...]:
               "Much of what clients send is refused",
               f"{NUMBER} were refused as {{{{ $labels.rtc_drop_reason }}}} within a quarter of an hour. First look: which clients, and what changed in them.",
               "rtc-exporter", ("job", "rtc_drop_reason")),
+        Alert("RTCExporterMemoryHigh", f"{query('memory_stage')} > 0", "5m", "warning", "exporter", "rtc",
+              "An exporter gives clients or reports up for want of memory",
+              "{{ $labels.instance }} is at stage {{ $value | humanize }}: 1 new clients are refused, 2 reports are dropped, 3 the heaviest clients are closed. "
+              "First look: its memory against its limit, and how many participants it holds.",
+              "rtc-exporter", ("instance", "job")),
+        Alert("RTCNoRoom", f"{query('turned_away', '15m')} >= {at.turned_away}", "10m", "warning", "exporter", "rtc",
+              "Clients are turned away because there is no room",
+              f"{NUMBER} connections and requests were refused within a quarter of an hour, because the {{{{ $labels.rtc_limit }}}} is full. First look: connections against limits, and what else may take them.",
+              "rtc-exporter", ("job", "rtc_limit")),
         Alert("RTCSeriesOverflow", f"{query('series_limited', '30m')} > 0", "15m", "warning", "exporter", "rtc",
               "A metric has more label sets than it may have",
               "New label sets of {{ $labels.rtc_metric_family }} are folded into one series: sums stay right, and what is told by label is not complete. "

@@ -52,6 +52,7 @@ class Limits:
     hole_connections: int = _limit(20, "Connections open meanwhile.")
     refused_share: float = _limit(0.05, "What is refused for one reason, for each report that comes.")
     refused: int = _limit(50, "How much of it in a quarter of an hour.")
+    turned_away: int = _limit(20, "Connections and requests that there was no room for, in a quarter of an hour.")
     otlp_share: float = _limit(0.05, "Share of spans and points given up.")
     otlp_dropped: int = _limit(50, "How many of them in a quarter of an hour.")
     clock_share: float = _limit(0.05, "Share of client clocks that are off by more than five seconds.")

@@ -13,6 +13,7 @@ import promql_parser
 
 from rtc_exporter import catalog, labels
 from rtc_exporter.metric import Kind, Metric
+from tools.queries import SCOPE, TENANT
 
 #: What others publish, and the labels that we may ask for.
 EXTERNAL: Mapping[str, Set[str]] = {
@@ -28,10 +29,10 @@ PARTS = ("_bucket", "_sum", "_count")
 #: Labels that recorded series have, by what their names begin with; beside those of the application.
 RECORDED = {
     "rtc_slo:objective": {"slo"},
-    "rtc_slo:": {"slo", "rtc_app_name"},
-    "rtc_turn:": {"rtc_app_name"},
-    "rtc_reconnect:": {"rtc_app_name"},
-    "rtc_cohort:": {"cohort", "rtc_app_name", "geo_country_iso_code", "rtc_app_version"},
+    "rtc_slo:": {"slo", *SCOPE},
+    "rtc_turn:": {*SCOPE},
+    "rtc_reconnect:": {*SCOPE},
+    "rtc_cohort:": {"cohort", *SCOPE, "geo_country_iso_code", "rtc_app_version"},
 }
 _BY_PROMETHEUS = {metric.prometheus: metric for metric in catalog.METRICS}
 _ATTRIBUTES = {name.replace(".", "_"): name for metric in catalog.METRICS for name in metric.attributes}
@@ -143,7 +144,7 @@ def _metric(name: str) -> tuple[Metric | None, str]:
 def _labels(name: str, recorded: Set[str]) -> Set[str] | None:
     metric, part = _metric(name)
     if metric is not None:
-        return {*metric.labels, *TARGET, "otel_metric_overflow", *({"le"} if part == "_bucket" else ())}
+        return {*metric.labels, *TARGET, TENANT, "otel_metric_overflow", *({"le"} if part == "_bucket" else ())}
     if name in recorded:
         return next((known for prefix, known in RECORDED.items() if name.startswith(prefix)), set())
     return EXTERNAL.get(name)

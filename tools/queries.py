@@ -6,10 +6,13 @@ Names of metrics come from the catalogue, so that a renamed metric cannot leave 
 """
 
 from rtc_exporter import catalog, rules
+from rtc_exporter.attributes import TENANT as TENANT_ATTRIBUTE
 from rtc_exporter.metric import label
 
-#: Who an alert is about: what operators act on.  Every cohort series has these labels.
-SCOPE = (label(catalog.APP),)
+#: Who an alert is about: what operators act on.  Every cohort series has these labels; that of the tenant only where
+#: there are tenants, and two tenants may have applications of the same name.
+TENANT, APP = label(TENANT_ATTRIBUTE), label(catalog.APP)
+SCOPE = (TENANT, APP)
 BY = ", ".join(SCOPE)
 #: The job under which Prometheus scrapes exporters.
 JOB = "rtc-exporter"
@@ -70,6 +73,9 @@ _TURN = 'rtc_ice_server_scheme=~"turns?"'
 #: reached, which is usual for some of the interfaces of a client.
 _REFUSAL = f'{ERROR}=~"4..|5.."'
 
+#: Room that all clients share; what one address or participant may have, only they notice.
+_EVERYBODYS = 'rtc_limit=~"process|tenant|bodies"'
+
 QUERIES: dict[str, str] = {
     # ── setup
     "attempts": increase("rtc.connection.attempts", 'rtc_outcome!="abandoned"'),
@@ -98,6 +104,8 @@ QUERIES: dict[str, str] = {
     "otlp_queued": increase("rtc.exporter.otlp.queued", OURS, by="job, rtc_signal"),
     "otlp_dropped": increase("rtc.exporter.otlp.dropped", OURS, by="job, rtc_signal"),
     "internal_errors": increase("rtc.exporter.errors.internal", OURS, by="job"),
+    "memory_stage": now("rtc.exporter.memory.stage", OURS, by="job, instance"),
+    "turned_away": increase("rtc.exporter.connections.refused", OURS, _EVERYBODYS, by="job, rtc_limit"),
     "series_limited": increase("rtc.exporter.series.limited", OURS, by="job, rtc_metric_family"),
     "clocks": increase("rtc.exporter.client.clock_offset", OURS, part="count", by="job"),
     "clocks_right": increase("rtc.exporter.client.clock_offset", OURS, le(5.0), part="bucket", by="job"),

@@ -2,7 +2,7 @@
 Rule files for Prometheus, made of ``slos``, ``alerts`` and ``limits``: one for each profile.
 
 They load in Prometheus 2.42 and later.  Names of recording rules: which labels they keep is the same for all of a
-family (``rtc_slo``: application and objective), then what it is, then what was done over which window.
+family (``rtc_slo``: tenant, application and objective), then what it is, then what was done over which window.
 """
 
 from collections.abc import Iterator, Sequence
@@ -132,6 +132,7 @@ def _variables(row: Alert) -> str:
 
 #: Label -> variable of the dashboards.
 VARIABLES = {
+    "rtc_tenant": "tenant",
     "rtc_app_name": "app",
     "geo_country_iso_code": "country",
     "rtc_app_version": "candidate",

@@ -43,8 +43,8 @@ LEFT_OUT: tuple[tuple[str, str], ...] = (
     ("Ratings by users", "Too few, and too late: compare them with scores on a dashboard."),
     ("ICE alone", "It is the outcome `ice_failed` of `setup-success`."),
     (
-        "Memory and queues of the exporter",
-        "Its limit is known to what runs it (Kubernetes, systemd), not to the exporter. What it loses for want of room is counted: RTCOtlpDropping, RTCSeriesOverflow, RTCReportsRefused.",
+        "Queues of the exporter",
+        "A queue that fills is no loss yet. What is lost for want of room is counted: RTCOtlpDropping, RTCSeriesOverflow, RTCNoRoom, RTCExporterMemoryHigh.",
     ),
     (
         "Server green, users unhappy",

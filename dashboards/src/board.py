@@ -19,8 +19,9 @@ from grafana_foundation_sdk.models.dashboard import (
     VariableSort,
 )
 
-from dashboards.src.panels import PROMETHEUS, Link, Panel, stable_id, words
-from dashboards.src.queries import APPS, JOBS, of, ours
+from dashboards.src.panels import PROMETHEUS, Column, Link, Panel, stable_id, words
+from dashboards.src.promql import JOBS, OR_NOBODYS, SOMEBODYS, live, of, ours
+from tools.queries import APP, TENANT
 from tools.rules import Bases
 
 TAG = "rtc-exporter"
@@ -54,14 +55,25 @@ class Board(NamedTuple):
 
 
 def to(uid: str, **variables: str) -> str:
-    """The address of a dashboard, with what is known handed over: ``app="..."``; ``app=""`` hands on the variable."""
-    told = [f"var-{name}={value}" if value else f"${{{name}:queryparam}}" for name, value in variables.items()]
+    """
+    The address of a dashboard, with what is known handed over: ``app="..."``; ``app=""`` hands on the variable.
+
+    The tenant goes along where nothing else is said of it.
+    """
+    handed = {"tenant": "", **variables}
+    told = [f"var-{name}={value}" if value else f"${{{name}:queryparam}}" for name, value in handed.items()]
     return f"/d/{uid}?" + "&".join([*told, KEPT, TIME])
 
 
 def cell(title: str) -> str:
     """The value of another column of the row that was clicked."""
     return f'${{__data.fields["{title}"]:percentencode}}'
+
+
+def tenant_column(uid: str, width: int = 90) -> Column:
+    """Whose it is, where there are tenants; to the same dashboard with this one alone."""
+    only = Link("Only ${__value.text}", to(uid, tenant="${__value.raw:percentencode}"))
+    return Column(TENANT, "Tenant", links=[only], width=width)
 
 
 def chosen(
@@ -88,15 +100,19 @@ def _common(board: Board) -> list[Any]:
         found.append(source("tempo", "Tempo"))
     jobs = f"label_values({ours('rtc.exporter.series').split('{')[0]}, job)"
     found.append(chosen("job", "Job", "The exporters that are looked at.", jobs))
-    apps = f"label_values({of('rtc.participants.active').replace(f',{APPS}', '')}, rtc_app_name)"
+    tenants = f"label_values({live('rtc.participants.active')}, {TENANT})"
+    found.append(
+        chosen("tenant", "Tenant", "Whose clients they are, where there are tenants (ingest.tenants).", tenants)
+    )
+    apps = f"label_values({live('rtc.participants.active', SOMEBODYS)}, {APP})"
     found.append(chosen("app", "Application", "Applications as their tokens name them.", apps))
     return [*found, *board.variables]
 
 
 def _annotations() -> list[Any]:
     alerts = dashboard.AnnotationQuery().name("Alerts").datasource(PROMETHEUS).enable(True).icon_color("red")
-    alerts.expr('ALERTS{alertname=~"RTC.+",alertname!="RTCWatchdog",alertstate="firing"}')
-    alerts.title_format("{{alertname}}").tag_keys("severity,component,rtc_app_name").step("60s")
+    alerts.expr(f'ALERTS{{alertname=~"RTC.+",alertname!="RTCWatchdog",alertstate="firing",{OR_NOBODYS}}}')
+    alerts.title_format("{{alertname}}").tag_keys(f"severity,component,{TENANT},{APP}").step("60s")
     restarts = dashboard.AnnotationQuery().name("Exporter restarts").datasource(PROMETHEUS).enable(False)
     restarts.icon_color("purple").expr(f"process_start_time_seconds{{{JOBS}}} * 1000").title_format("Exporter started")
     restarts.use_value_for_time(True).step("60s").tag_keys("instance")
@@ -122,6 +138,7 @@ def _placed(rows: Sequence[Row], head: Panel) -> list[dict[str, Any]]:
         bar |= {"gridPos": {"x": 0, "y": y, "w": WIDTH, "h": 1}, "panels": []}
         found.append(bar)
         y += 1
+        top = y
         x = tallest = 0
         for panel in row.panels:
             size = panel["gridPos"]
@@ -130,8 +147,8 @@ def _placed(rows: Sequence[Row], head: Panel) -> list[dict[str, Any]]:
             size |= {"x": x, "y": y}
             x, tallest = x + size["w"], max(tallest, size["h"])
             (bar["panels"] if row.closed else found).append(panel)
-        if not row.closed:
-            y += tallest
+        # What is closed takes no room.
+        y = top if row.closed else y + tallest
     return found
 
 

@@ -3,10 +3,10 @@
 from grafana_foundation_sdk.builders import dashboard
 
 from dashboards.src.board import Board, Row, again, chosen
-from dashboards.src.judge import LIMITS, RED, Steps, rising
+from dashboards.src.judge import LIMITS, NONE_IS_GOOD, RED, Steps, falling, rising
 from dashboards.src.overview import SHARE
 from dashboards.src.panels import Column, Target, bars, heat, lines, rows, world
-from dashboards.src.queries import of
+from dashboards.src.promql import of
 
 _PATHS = of("rtc.path.quality.time")
 _COUNTRY = chosen(
@@ -45,6 +45,12 @@ BOARD = Board(
             bars("rtt p50", "p50 by country", "Half of the folds are under this.", [Target("rtt_by_country_p50", "{{geo_country_iso_code}}")], "s", steps=rising(LIMITS.round_trip), w=6),
             heat("rtt places", "Round trip time", "A second band is a group of users on another way. A point is one call: click it for its trace.", Target("rtt_spread_places"), "s", w=6),
             lines("rtt slow", "Over 300 ms, by network", "Share of folds with a long round trip.", [Target("rtt_slow_by_network", "{{network_connection_type}}")], "percentunit", w=6, top=1),
+        ]),
+        Row("Operators", [
+            rows("operators", "Operators of networks, now", "Where the addresses of clients are known: who is live from each autonomous system, how many of them are in trouble, and their mean score. Many in trouble at one operator: its peering, and no country.",
+                 [Target("providers"), Target("providers_troubled"), Target("providers_score")],
+                 [Column("rtc_client_as", "Operator"), Column("Value #A", "People", "short", decimals=0, width=90), Column("Value #B", "In trouble", "short", NONE_IS_GOOD, decimals=0, width=100), Column("Value #C", "Mean score", "short", falling(LIMITS.score), decimals=1, width=110)],
+                 sort="In trouble", w=24, h=6, empty="No operator is known"),
         ]),
         Row("Paths and TURN", [
             lines("path time", "Calls, by path", "How many calls go which way.", [Target("path_time", "{{rtc_ice_candidate_type}} {{rtc_ice_transport}}")], "short", stack=True),

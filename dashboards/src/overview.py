@@ -1,6 +1,6 @@
 """Are users suffering now, who, and whose is it?"""
 
-from dashboards.src.board import Board, Row, again, cell
+from dashboards.src.board import Board, Row, again, cell, tenant_column
 from dashboards.src.judge import (
     CLASSES,
     LEFT,
@@ -64,7 +64,7 @@ BOARD = Board(
             rows("worst sessions", "Calls in trouble", "The fifteen calls whose worst participant has the lowest score now. Suspect is who has the gravest issue of their own, not one that comes from somebody else. "
                  "Click the session.",
                  [Target("worst_sessions"), Target("worst_sessions_people"), Target("worst_sessions_troubled"), Target("worst_sessions_suspect")],
-                 [Column("session_id", "Session", links=[again("Open ${__value.text}", "rtc-session", session="${__value.raw:percentencode}")]),
+                 [Column("session_id", "Session", links=[again("Open ${__value.text}", "rtc-session", session="${__value.raw:percentencode}")]), tenant_column("rtc-overview", 75),
                   Column("Value #A", "Worst score", "short", falling(LIMITS.score), width=110, decimals=1),
                   Column("Value #B", "People", "short", width=75), Column("Value #C", "In trouble", "short", width=90),
                   Column("rtc_participant_id", "Suspect", links=[again("Open ${__value.text}", "rtc-participant", session=cell("Session"), participant="${__value.raw:percentencode}")]),
@@ -90,12 +90,12 @@ BOARD = Board(
             rows("alerts", "Alerts", "What fires now. The name leads to its runbook.",
                  [Target("alerts")],
                  [Column("alertname", "Alert", links=[Link("Runbook", Bases().runbooks + "/${__value.raw}.md")]), Column("severity", "Severity", colours=SEVERITIES, width=90),
-                  Column("component", "Component", width=110), Column("rtc_app_name", "Application", width=120), Column("geo_country_iso_code", "Country", width=80), Column("rtc_app_version", "Release", width=90)],
+                  Column("component", "Component", width=110), tenant_column("rtc-overview", 80), Column("rtc_app_name", "Application", width=120), Column("geo_country_iso_code", "Country", width=80), Column("rtc_app_version", "Release", width=90)],
                  w=16, h=8, empty="No alert fires"),
         ]),
         Row("Where", [
-            rows("apps", "Applications", "Share of poor and bad call time in the chosen range, sorted by what is certain of it: one bad call of two does not lead the list.",
-                 [Target("apps_share"), Target("apps_bound"), Target("apps_minutes")], shared("Application", "Only", "rtc_app_name", "rtc-overview", "app"), sort="At least", w=8, h=8),
+            rows("apps", "Tenants and applications", "Share of poor and bad call time in the chosen range, sorted by what is certain of it: one bad call of two does not lead the list.",
+                 [Target("apps_share"), Target("apps_bound"), Target("apps_minutes")], [tenant_column("rtc-overview", 80), *shared("Application", "Only", "rtc_app_name", "rtc-overview", "app")], sort="At least", w=8, h=8),
             rows("countries", "Countries", "The same by country, where the address of clients is known.",
                  [Target("countries_share"), Target("countries_bound"), Target("countries_minutes")], shared("Country", "Network of", "geo_country_iso_code", "rtc-network", "country"), sort="At least", w=8, h=8),
             lines("relays", "Share of calls, by path", "How media goes. More relay than usual: direct UDP is blocked, or STUN is down. Less: TURN may be down.",

@@ -20,6 +20,7 @@ from grafana_foundation_sdk.builders import (
     prometheus,
     stat,
     statetimeline,
+    statushistory,
     table,
     tempo,
     text,
@@ -277,6 +278,19 @@ def states(
     panel.legend(legend.placement(models.LegendPlacement.BOTTOM).calcs([]))
     _asked(panel, targets)
     return _mapped(_json(panel, key, w, h, links), texts)
+
+
+def grid(
+    key: str, title: str, why: str, target: Target, unit: str, *, steps: Steps, since: str, every: str, w: int = 8, h: int = 8
+) -> Panel:  # fmt: skip
+    """A row for each series and a column for each step of ``every``, over a time of its own: ``since``."""
+    panel = statushistory.Panel().title(title).description(why).unit(unit).no_value(NO_DATA).thresholds(_steps(steps))
+    panel.color_scheme(dashboard.FieldColor().mode(FieldColorModeId.THRESHOLDS)).decimals(0)
+    panel.show_value(models.VisibilityMode.AUTO).row_height(0.9).col_width(0.95).fill_opacity(80).line_width(0)
+    legend = common.VizLegendOptions().show_legend(False).display_mode(models.LegendDisplayMode.LIST)
+    panel.legend(legend.placement(models.LegendPlacement.BOTTOM).calcs([])).time_from(since).interval(every)
+    _asked(panel, [target])
+    return _json(panel, key, w, h)
 
 
 def bars(

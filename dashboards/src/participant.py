@@ -3,7 +3,7 @@
 from dashboards.src.board import Board, Row, chosen
 from dashboards.src.judge import LIMITS, NONE_IS_GOOD, SEVERITIES, SIDES, falling, rising
 from dashboards.src.panels import Column, Target, lines, number, rows, states, traces
-from dashboards.src.queries import ONE, live
+from dashboards.src.promql import ONE, live
 from dashboards.src.session import SESSION, SILENT, issue_column
 
 _PARTICIPANT = chosen(
@@ -30,7 +30,7 @@ BOARD = Board(
             rows("one info", "Client and path", "What the browser is, and which way its media goes: relay means through TURN, tcp or tls that UDP is blocked.",
                  [Target("one_info")],
                  [Column("user_agent_name", "Browser"), Column("user_agent_version", "Version", width=75), Column("user_agent_os_name", "System", width=85), Column("geo_country_iso_code", "Country", width=75),
-                  Column("network_connection_type", "Network", width=85), Column("rtc_ice_candidate_type", "Path", width=70), Column("rtc_ice_transport", "Over", width=60), Column("rtc_app_version", "Release", width=85)],
+                  Column("rtc_client_as", "Operator", width=85), Column("network_connection_type", "Network", width=85), Column("rtc_ice_candidate_type", "Path", width=70), Column("rtc_ice_transport", "Over", width=60), Column("rtc_app_version", "Release", width=85)],
                  w=12, h=4, empty="Not live"),
         ]),
         Row("What is wrong", [

@@ -1,193 +1,58 @@
 """
 Every query of the dashboards, by name.
 
-Names of series, of failures and of what counts as trouble come from ``tools.queries``, which the alerts are made of;
-objectives come as the recorded series of ``tools.rules``.  Shares are asked over ``$__rate_interval`` where they are
-drawn, over a quarter of an hour where one number says "now", and over ``$__range`` in tables that compare.
-
-An application need not say what it is called, so the matchers of variables let an absent label pass (``.*``).
+Objectives come as the recorded series of ``tools.rules``; the forms of the others are in ``promql`` and ``compare``.
 """
 
-from rtc_exporter import catalog
-from rtc_exporter.metric import label
-from tools.queries import BY, COUNTRY, ERROR, FAILED, TROUBLE, VERSION, le, series
-from tools.rules import wilson
+from dashboards.src.compare import CHOSEN, group_share, named, releases, verdict
+from dashboards.src.promql import (
+    BAD,
+    BROWSER,
+    CANDIDATE,
+    ENOUGH,
+    FAILS,
+    INFO,
+    JOBS,
+    JUDGED,
+    KIND,
+    LABELS,
+    NETWORK,
+    NOW,
+    ONE,
+    OR_NOBODYS,
+    OWN,
+    PERSON,
+    PROVIDER,
+    RANGE,
+    RATE,
+    SESSION,
+    SUFFERS,
+    TRANSPORT,
+    TRIED,
+    WELL,
+    WHO,
+    WHOSE,
+    each_hour,
+    live,
+    mine,
+    more,
+    most,
+    of,
+    ours,
+    ours_rate,
+    over,
+    part,
+    process,
+    rate,
+    scalar,
+    some,
+    spoiled,
+    spread,
+    told,
+    weighed,
+)
+from tools.queries import BY, COUNTRY, ERROR, TENANT, VERSION, le
 from tools.slos import PERIOD
-
-JOBS = 'job=~"$job"'
-APPS = f'{BY}=~"$app"'
-ONE = 'session_id="$session"'
-WHO = "session_id, rtc_participant_id"
-RATE, NOW, RANGE = "$__rate_interval", "15m", "$__range"
-KIND, BROWSER, SYSTEM = label(catalog.KIND), label(catalog.BROWSER), label(catalog.OS)
-NETWORK, CANDIDATE, TRANSPORT = "network_connection_type", "rtc_ice_candidate_type", "rtc_ice_transport"
-BAD, WELL, JUDGED = 'rtc_quality=~"poor|bad"', 'rtc_quality=~"good|fair"', 'rtc_quality!="unclassified"'
-FAILS, TRIED = f'rtc_outcome=~"{FAILED}"', 'rtc_outcome!="abandoned"'
-SUFFERS = f'rtc_severity=~"{TROUBLE}"'
-#: How much of something there has to be before it is compared, as a variable.
-ENOUGH = "$minutes"
-
-
-def of(name: str, *matchers: str, part: str = "") -> str:
-    """A series of the cohorts that are chosen."""
-    return series(name, JOBS, APPS, *matchers, part=part)
-
-
-def rate(name: str, *matchers: str, by: str = "", range: str = RATE, part: str = "") -> str:
-    """A counter, a second, summed by labels."""
-    return f"sum{f' by ({by})' if by else ''} (rate({of(name, *matchers, part=part)}[{range}]))"
-
-
-def more(name: str, *matchers: str, by: str = "", range: str = RANGE, part: str = "") -> str:
-    """What a counter gained."""
-    return f"sum{f' by ({by})' if by else ''} (increase({of(name, *matchers, part=part)}[{range}]))"
-
-
-def part(bad: str, all: str) -> str:
-    """A share; where there is nothing, there is no share of it."""
-    return f"{bad} / {all}" if all.startswith("scalar(") else f"{bad} / ({all} > 0)"
-
-
-def scalar(value: str) -> str:
-    """One number beside a whole vector."""
-    return f"scalar({value} > 0)"
-
-
-def some(bad: str, all: str) -> str:
-    """A share of what is rare: 0 where there is no series of it yet."""
-    return part(f"({bad} or 0 * {all})", all)
-
-
-def each_hour(name: str, *matchers: str) -> str:
-    """How often something happens in an hour that a participant is in a call."""
-    return f"3600 * {some(rate(name, *matchers), rate('rtc.participant.quality.time'))}"
-
-
-def spoiled(name: str, *matchers: str, which: str = BAD, by: str = "", range: str = RATE) -> str:
-    """The share of judged call time that was poor or bad: 0 also where none ever was, and there is no series of it."""
-    time, all = (rate(name, quality, *matchers, by=by, range=range) for quality in (which, JUDGED))
-    return some(time, all)
-
-
-def spread(name: str, *matchers: str) -> str:
-    """How values are spread, for a heatmap: raw, since only raw series have exemplars."""
-    return f"sum by (le) (rate({of(name, *matchers, part='bucket')}[{RATE}]))"
-
-
-def most(quantile: float, name: str, *matchers: str, by: str = "", range: str = RATE) -> str:
-    """A quantile of a histogram."""
-    return f"histogram_quantile({quantile}, {rate(name, *matchers, by=f'le, {by}' if by else 'le', range=range, part='bucket')})"
-
-
-def over(name: str, bound: float, *matchers: str, by: str = "", range: str = RATE) -> str:
-    """The share of observations above one of the bounds of a histogram."""
-    if bound not in catalog.BY_NAME[name].buckets:
-        raise ValueError(f"{bound:g} is no bound of {name}")
-    under = rate(name, le(bound), *matchers, by=by, range=range, part="bucket")
-    return f"1 - {part(under, rate(name, *matchers, by=by, range=range, part='count'))}"
-
-
-def live(name: str, *matchers: str) -> str:
-    """A series of live participants."""
-    return series(name, JOBS, *matchers)
-
-
-def mine(name: str, *matchers: str) -> str:
-    """A series of one participant."""
-    return live(name, ONE, 'rtc_participant_id="$participant"', *matchers)
-
-
-def ours(name: str, *matchers: str, part: str = "") -> str:
-    """A series about the exporter."""
-    return series(name, JOBS, *matchers, part=part)
-
-
-def ours_rate(name: str, *matchers: str, by: str = "", part: str = "") -> str:
-    """A counter of the exporter, a second."""
-    return f"sum{f' by ({by})' if by else ''} (rate({ours(name, *matchers, part=part)}[{RATE}]))"
-
-
-#: One row for each live participant, with its labels: after a change of network there are two for a moment.
-_INFO = f"topk by ({WHO}) (1, {live('rtc.participant.info', APPS)})"
-_LABELS = f"{BY}, {VERSION}, {BROWSER}, user_agent_version, {SYSTEM}, {COUNTRY}, {NETWORK}, {CANDIDATE}, {TRANSPORT}"
-
-
-def told(value: str, labels: str = BY) -> str:
-    """A value of participants, with labels of who they are; also chooses by application."""
-    return f"{value} * on ({WHO}) group_left ({labels}) {_INFO}"
-
-
-def weighed(*matchers: str) -> str:
-    """Open issues: 100 for a critical one, 1 for a warning, so that the gravest comes first."""
-    critical, warning = (
-        live("rtc.issue.active", f'rtc_severity="{each}"', *matchers) for each in ("critical", "warning")
-    )
-    return f"(100 * ({critical} > bool 0) or ({warning} > bool 0))"
-
-
-#: Issues that say of a participant itself that its calls are bad; ``peer`` says that somebody else's are.
-OWN = 'rtc_side!~"peer|user"'
-_WORST_SCORE = f"min by ({WHO}) ({live('rtc.participant.score')})"
-_SESSIONS = f"bottomk(15, min by (session_id) ({told(_WORST_SCORE)}))"
-
-
-def _group_share(name: str, by: str, *matchers: str) -> dict[str, str]:
-    """Share, its lower bound and its minutes, for the groups of a label; five minutes of a call are one observation."""
-    some, all = (more(name, which, *matchers, by=by) for which in (BAD, JUDGED))
-    bad = f"({some} or 0 * {all})"
-    return {
-        "share": part(bad, all),
-        "bound": f"clamp_min({wilson(f'({bad} / 300)', f'({all} / 300 > 0)')}, 0)",
-        "minutes": f"{all} / 60",
-    }
-
-
-def _named(prefix: str, told: dict[str, str]) -> dict[str, str]:
-    return {f"{prefix}_{name}": query for name, query in told.items()}
-
-
-#: What the baseline is held to: all that is chosen of it, and never the candidate itself.
-CHOSEN = {"candidate": '$axis=~"$candidate"', "baseline": '$axis=~"$baseline",$axis!~"$candidate"'}
-
-
-def _release(which: str) -> dict[str, str]:
-    """What is compared of one release; ``$axis`` is the label that tells releases apart."""
-    chosen = CHOSEN[which]
-    rows = {
-        "Poor or bad call time": spoiled("rtc.participant.quality.time", chosen, range=RANGE),
-        "Failed attempts to connect": some(
-            more("rtc.connection.attempts", FAILS, chosen), more("rtc.connection.attempts", TRIED, chosen)
-        ),
-        "Slow to connect (over 5 s)": over("rtc.setup.duration", 5.0, 'rtc_setup_stage="total"', chosen, range=RANGE),
-        "Low score (under 3.5)": f"1 - ({over('rtc.participant.quality.score', 3.5, chosen, range=RANGE)})",
-        "Refused camera or microphone": some(
-            more("rtc.api.errors", 'rtc_api_method="getUserMedia"', chosen),
-            more("rtc.api.calls", 'rtc_api_method="getUserMedia"', chosen),
-        ),
-        "Abnormal ends": some(
-            more("rtc.participant.leaves", 'rtc_leave_reason=~"timeout|error"', chosen),
-            more("rtc.participant.leaves", chosen),
-        ),
-    }
-    return {title: f'label_replace({query}, "what", "{title}", "", "")' for title, query in rows.items()}
-
-
-def _table(which: str) -> str:
-    return "\nor\n".join(_release(which).values())
-
-
-#: 0 too little, 1 same, 2 better, 3 worse: worse where the lower bound of one is above the upper of the other.
-def _verdict() -> str:
-    bounds = {}
-    for which in ("candidate", "baseline"):
-        some, time = (more("rtc.participant.quality.time", quality, CHOSEN[which]) for quality in (BAD, JUDGED))
-        bad, all = f"(({some} or 0 * {time}) / 300)", f"({time} / 300)"
-        bounds[which] = wilson(bad, f"({all} > 0)"), wilson(f"({all} - {bad})", f"({all} > 0)"), all
-    new, old = bounds["candidate"], bounds["baseline"]
-    worse, better = f"(({new[0]}) > bool (1 - ({old[1]})))", f"((1 - ({new[1]})) < bool ({old[0]}))"
-    # 200 minutes of both are 40 observations.
-    return f"(1 + {better} + 2 * {worse}) * ({new[2]} >= bool 40) * ({old[2]} >= bool 40)"
-
 
 _STREAM = (
     "rtc.inbound.packet_loss.ratio",
@@ -196,12 +61,28 @@ _STREAM = (
     "rtc.inbound.freeze.ratio",
 )
 _AUDIO = f'{KIND}="audio"'
+_WORST_SCORE = f"min by ({WHO}) ({live('rtc.participant.score')})"
+_SESSIONS = f"bottomk(15, min by ({SESSION}) ({told(_WORST_SCORE)}))"
 _WORST_SPEECH = f"min by ({WHO}) ({live('rtc.participant.score', _AUDIO)})"
 _RTT = "rtc.candidate_pair.round_trip_time"
 _PLACES = (f'{COUNTRY}=~"$country"', f'{NETWORK}=~"$network"')
 _AGENT, _NAMED = 'gen_ai_agent_name=~"$agent"', 'gen_ai_agent_name!=""'
-_FIRING = 'ALERTS{alertname=~"RTC.+",alertname!="RTCWatchdog",alertstate="firing"}'
-_SLO = 'slo=~"$slo",rtc_app_name=~"$app"'
+_FIRING = f'ALERTS{{alertname=~"RTC.+",alertname!="RTCWatchdog",alertstate="firing",{OR_NOBODYS}}}'
+_SLO = f'slo=~"$slo",{WHOSE}'
+
+#: Live participants of whose network the operator is known, with its number.
+_KNOWN = f'{PROVIDER}!=""'
+_PROVIDED = f"topk by ({WHO}) (1, {live('rtc.participant.info', WHOSE, *_PLACES, _KNOWN)})"
+
+
+def _day(number: int) -> str:
+    """The share of bad call time, an hour at a time, so many days before the chosen time."""
+    before = f"{number} d before" if number else "as shown"
+    share = spoiled("rtc.participant.quality.time", range="1h").replace(
+        "[1h]", f"[1h] offset {number}d" if number else "[1h]"
+    )
+    return f'label_replace({share}, "day", "{before}", "", "")'
+
 
 QUERIES: dict[str, str] = {
     # ── now
@@ -211,23 +92,23 @@ QUERIES: dict[str, str] = {
     "sessions": f"sum({of('rtc.sessions.active')})",
     "setup_p95": most(0.95, "rtc.setup.duration", 'rtc_setup_stage="total"', range=NOW),
     "alerts_firing": f"count(count by (alertname) ({_FIRING})) or vector(0)",
-    "alerts": f"max by (alertname, severity, component, rtc_app_name, geo_country_iso_code, rtc_app_version, slo) ({_FIRING})",
+    "alerts": f"max by (alertname, severity, component, {BY}, geo_country_iso_code, rtc_app_version, slo) ({_FIRING})",
     "reports_now": f"""sum(rate({ours('rtc.exporter.reports', 'rtc_outcome="accepted"')}[5m])) or vector(0)""",
     # ── whose
     "failures": f"sum by (rtc_outcome) (increase({of('rtc.connection.attempts', FAILS)}[{RATE}]))",
     "bad_by_side": rate("rtc.participant.bad.time", by="rtc_side"),
     "bad_by_cause": f"topk(10, {rate('rtc.participant.bad.time', by='rtc_cause, rtc_side')})",
     "classes": rate("rtc.participant.quality.time", by="rtc_quality"),
-    "budgets": f"min by (slo) (rtc_slo:budget_remaining:ratio{PERIOD}{{{APPS}}})",
+    "budgets": f"min by (slo) (rtc_slo:budget_remaining:ratio{PERIOD}{{{WHOSE}}})",
     "issues_now": f"topk(10, sum by (rtc_issue, rtc_side) ({of('rtc.issue.participants', SUFFERS)}) > 0)",
     # ── who
     "worst_sessions": _SESSIONS,
-    "worst_sessions_people": f"count by (session_id) ({_INFO}) and on (session_id) {_SESSIONS}",
-    "worst_sessions_troubled": f"count by (session_id) (sum by ({WHO}) ({live('rtc.issue.active', SUFFERS)})) and on (session_id) {_SESSIONS}",
-    "worst_sessions_suspect": f"topk by (session_id) (1, max by ({WHO}, rtc_issue, rtc_side) ({weighed(OWN)})) and on (session_id) {_SESSIONS}",
+    "worst_sessions_people": f"count by ({SESSION}) ({INFO}) and on ({SESSION}) {_SESSIONS}",
+    "worst_sessions_troubled": f"count by ({SESSION}) (sum by ({WHO}) ({live('rtc.issue.active', SUFFERS)})) and on ({SESSION}) {_SESSIONS}",
+    "worst_sessions_suspect": f"topk by ({SESSION}) (1, max by ({WHO}, rtc_issue, rtc_side) ({weighed(OWN)})) and on ({SESSION}) {_SESSIONS}",
     # ── where
-    **_named("apps", _group_share("rtc.participant.quality.time", BY)),
-    **_named("countries", _group_share("rtc.path.quality.time", COUNTRY, f'{COUNTRY}!=""')),
+    **named("apps", group_share("rtc.participant.quality.time", BY)),
+    **named("countries", group_share("rtc.path.quality.time", COUNTRY, f'{COUNTRY}!=""')),
     "path_shares": part(rate("rtc.path.quality.time", f'{CANDIDATE}!=""', by=f"{CANDIDATE}, {TRANSPORT}"), scalar(rate('rtc.path.quality.time'))),
     # ── how values are spread
     "rtt_spread": spread(_RTT),
@@ -238,30 +119,30 @@ QUERIES: dict[str, str] = {
     "score_spread": spread("rtc.participant.quality.score"),
     # ── one session
     "session_score": f"min({live('rtc.participant.score', ONE)})",
-    "session_people": f"count(count by (rtc_participant_id) ({live('rtc.participant.info', ONE)}))",
-    "session_troubled": f"count(sum by (rtc_participant_id) ({live('rtc.issue.active', ONE, SUFFERS)})) or 0 * count({live('rtc.participant.info', ONE)})",
+    "session_people": f"count(count by ({PERSON}) ({live('rtc.participant.info', ONE)}))",
+    "session_troubled": f"count(sum by ({PERSON}) ({live('rtc.issue.active', ONE, SUFFERS)})) or 0 * count({live('rtc.participant.info', ONE)})",
     "session_length": f"time() - min({live('rtc.participant.start.timestamp', ONE)})",
     "session_age": f"time() - max({live('rtc.participant.last_report.timestamp', ONE)})",
     "session_suspects": f"max by ({WHO}, rtc_issue, rtc_side) ({weighed(ONE, OWN)})",
     "session_victims": f"""count by ({WHO}) (max by ({WHO}, rtc_issue) ({live('rtc.issue.active', ONE, SUFFERS, 'rtc_side="peer"')}))""",
-    "session_scores": f"min by (rtc_participant_id) ({live('rtc.participant.score', ONE)})",
-    "session_rows": f"max by ({WHO}, {_LABELS}) ({live('rtc.participant.info', ONE)})",
+    "session_scores": f"min by ({PERSON}) ({live('rtc.participant.score', ONE)})",
+    "session_rows": f"max by ({WHO}, {LABELS}) ({live('rtc.participant.info', ONE)})",
     "session_row_score": f"min by ({WHO}) ({live('rtc.participant.score', ONE)})",
     "session_row_rtt": f"max by ({WHO}) ({live('rtc.participant.round_trip_time', ONE)})",
     "session_row_lost": f"max by ({WHO}) ({live('rtc.participant.packet_loss.ratio', ONE)})",
     "session_row_sent_lost": f"max by ({WHO}) ({live('rtc.participant.remote_packet_loss.ratio', ONE)})",
     "session_row_issues": f"sum by ({WHO}) ({live('rtc.issue.active', ONE, SUFFERS)})",
-    "session_issues": f"max by (rtc_participant_id, rtc_side) ({weighed(ONE)})",
-    "session_presence": f"max by (rtc_participant_id) ({live('rtc.participant.info', ONE)})",
-    "session_heard": f"max by (rtc_participant_id) ({live('rtc.participant.concealment.ratio', ONE)})",
-    "session_sent_lost": f"max by (rtc_participant_id) ({live('rtc.participant.remote_packet_loss.ratio', ONE)})",
+    "session_issues": f"max by ({PERSON}, rtc_side) ({weighed(ONE)})",
+    "session_presence": f"max by ({PERSON}) ({live('rtc.participant.info', ONE)})",
+    "session_heard": f"max by ({PERSON}) ({live('rtc.participant.concealment.ratio', ONE)})",
+    "session_sent_lost": f"max by ({PERSON}) ({live('rtc.participant.remote_packet_loss.ratio', ONE)})",
     "others_bad": spoiled("rtc.participant.quality.time"),
     # ── one participant
     "one_score": mine("rtc.participant.score"),
     "one_score_now": f"min({mine('rtc.participant.score')})",
     "one_issues_now": f"count({mine('rtc.issue.active', SUFFERS)}) or 0 * count({mine('rtc.participant.info')})",
     "one_age": f"time() - max({mine('rtc.participant.last_report.timestamp')})",
-    "one_info": f"max by ({_LABELS}) ({mine('rtc.participant.info')})",
+    "one_info": f"max by ({LABELS}) ({mine('rtc.participant.info')})",
     "one_path": f"max by ({CANDIDATE}, {TRANSPORT}, {NETWORK}) ({mine('rtc.participant.info')})",
     "one_issue_rows": f"sum by (rtc_issue, rtc_side, rtc_severity) ({mine('rtc.issue.active')})",
     "one_issues": f"""max by (rtc_issue, rtc_side) (100 * ({mine('rtc.issue.active', 'rtc_severity="critical"')} > bool 0) or ({mine('rtc.issue.active', 'rtc_severity=~"warning|info"')} > bool 0))""",
@@ -281,8 +162,8 @@ QUERIES: dict[str, str] = {
     "one_limited": f"max({mine('rtc.participant.quality_limited.ratio')})",
     "one_pressure": f"max({mine('rtc.participant.cpu_pressure')})",
     # ── network and geography
-    **_named("places", _group_share("rtc.path.quality.time", f"{COUNTRY}, {NETWORK}", *_PLACES)),
-    "map_share": f"{_group_share('rtc.path.quality.time', COUNTRY, *_PLACES)['bound']} and on ({COUNTRY}) {more('rtc.path.quality.time', JUDGED, *_PLACES, by=COUNTRY)} / 60 >= {ENOUGH}",
+    **named("places", group_share("rtc.path.quality.time", f"{COUNTRY}, {NETWORK}", *_PLACES)),
+    "map_share": f"{group_share('rtc.path.quality.time', COUNTRY, *_PLACES)['bound']} and on ({COUNTRY}) {more('rtc.path.quality.time', JUDGED, *_PLACES, by=COUNTRY)} / 60 >= {ENOUGH}",
     "map_minutes": f"{more('rtc.path.quality.time', JUDGED, *_PLACES, by=COUNTRY)} / 60 >= {ENOUGH}",
     "rtt_by_country_p50": most(0.5, _RTT, *_PLACES, by=COUNTRY, range=RANGE),
     "rtt_by_country_p95": most(0.95, _RTT, *_PLACES, by=COUNTRY, range=RANGE),
@@ -299,13 +180,16 @@ QUERIES: dict[str, str] = {
     "path_changes": each_hour("rtc.transport.path_changes"),
     "disconnections": each_hour("rtc.issue.onsets", 'rtc_issue="disconnected"'),
     "restarts": each_hour("rtc.ice.restarts"),
+    "providers": f"topk(20, count by ({PROVIDER}) ({_PROVIDED}))",
+    "providers_troubled": f"count by ({PROVIDER}) ((sum by ({WHO}) ({live('rtc.issue.active', SUFFERS)}) > 0) * on ({WHO}) group_left ({PROVIDER}) {_PROVIDED}) and on ({PROVIDER}) topk(20, count by ({PROVIDER}) ({_PROVIDED}))",
+    "providers_score": f"avg by ({PROVIDER}) (min by ({WHO}) ({live('rtc.participant.score')}) * on ({WHO}) group_left ({PROVIDER}) {_PROVIDED}) and on ({PROVIDER}) topk(20, count by ({PROVIDER}) ({_PROVIDED}))",
     "hourly_bad": spoiled("rtc.path.quality.time", *_PLACES, range="1h"),
     "hourly_bad_then": spoiled("rtc.path.quality.time", *_PLACES, range="1h").replace("[1h]", "[1h] offset 1w"),
     # ── releases
     "adoption": f"sum by ($axis) ({of('rtc.participants.active')})",
-    "release_new": _table("candidate"),
-    "release_old": _table("baseline"),
-    "release_verdict": _verdict(),
+    "release_new": releases("candidate"),
+    "release_old": releases("baseline"),
+    "release_verdict": verdict(),
     "release_minutes": f"""{more('rtc.participant.quality.time', JUDGED, CHOSEN['candidate'])} / 60""",
     "release_minutes_old": f"""{more('rtc.participant.quality.time', JUDGED, CHOSEN['baseline'])} / 60""",
     "release_bad": spoiled("rtc.participant.quality.time", by="$axis"),
@@ -315,7 +199,7 @@ QUERIES: dict[str, str] = {
     "release_issues": f"""topk(20, {part(more('rtc.issue.time', SUFFERS, CHOSEN['candidate'], by='rtc_issue, rtc_side'), scalar(more("rtc.participant.quality.time", CHOSEN['candidate'])))})""",
     "release_issues_old": part(more("rtc.issue.time", SUFFERS, CHOSEN['baseline'], by="rtc_issue, rtc_side"), scalar(more("rtc.participant.quality.time", CHOSEN['baseline']))),
     "release_leaves": some(rate("rtc.participant.leaves", 'rtc_leave_reason=~"timeout|error"', by="$axis"), rate("rtc.participant.leaves", by="$axis")),
-    **_named("browsers", _group_share("rtc.participant.quality.time", BROWSER)),
+    **named("browsers", group_share("rtc.participant.quality.time", BROWSER)),
     # ── voice agents
     "turns": rate("rtc.voice.turns", _AGENT, by="rtc_voice_outcome"),
     "turn_p50": most(0.5, "rtc.voice.turn.latency", _AGENT),
@@ -342,21 +226,21 @@ QUERIES: dict[str, str] = {
     "agents_pipeline": most(0.95, "rtc.voice.turn.pipeline.latency", _AGENT, _NAMED, by="gen_ai_agent_name, rtc_voice_framework", range=RANGE),
     "agents_way": most(0.95, "rtc.voice.turn.transport.latency", _AGENT, _NAMED, by="gen_ai_agent_name, rtc_voice_framework", range=RANGE),
     "agents_turns": more("rtc.voice.turns", _AGENT, _NAMED, by="gen_ai_agent_name, rtc_voice_framework"),
-    "voice_burn": f'max by (slo) (rtc_slo:error:ratio_rate1h{{slo=~"voice-.+",{APPS}}} / on (slo) group_left () (1 - rtc_slo:objective:ratio))',
+    "voice_burn": f'max by (slo) (rtc_slo:error:ratio_rate1h{{slo=~"voice-.+",{WHOSE}}} / on (slo) group_left () (1 - rtc_slo:objective:ratio))',
     # ── contact centre
     "centre_classes": f"""{part(rate('rtc.participant.quality.time', by='rtc_quality'), scalar(rate("rtc.participant.quality.time")))}""",
     "speech_low": f"1 - ({over('rtc.participant.quality.score', 3.5, _AUDIO, range=NOW)})",
     "speech_spread": spread("rtc.participant.quality.score", _AUDIO),
-    **_named("sites", _group_share("rtc.path.quality.time", f"{BY}, {COUNTRY}, {NETWORK}")),
+    **named("sites", group_share("rtc.path.quality.time", f"{BY}, {COUNTRY}, {NETWORK}")),
     "network_shares": part(rate("rtc.path.quality.time", by=NETWORK), scalar(rate('rtc.path.quality.time'))),
     "headsets": f"""sum by (rtc_issue) ({of('rtc.issue.participants', 'rtc_issue=~"microphone_silent|microphone_faint|echo_risk|low_volume|muted_by_system|track_ended|capture_failed"')}) > 0""",
     "headset_time": f"""60 * {rate('rtc.issue.time', 'rtc_side="device"', by='rtc_issue')}""",
     "one_way": f"""sum({of('rtc.issue.participants', 'rtc_issue="one_way_audio"')}) or vector(0)""",
     "device_changes": each_hour("rtc.device.changes"),
     "silence": part(rate("rtc.source.audio.silence.time"), rate("rtc.source.audio.time")),
-    "agents_worst": f"""bottomk(20, min by ({WHO}, {_LABELS}) ({told(_WORST_SPEECH, _LABELS)}))""",
+    "agents_worst": f"""bottomk(20, min by ({WHO}, {LABELS}) ({told(_WORST_SPEECH, LABELS)}))""",
     "agents_worst_issue": f"""topk by ({WHO}) (1, max by ({WHO}, rtc_issue, rtc_side) ({weighed(OWN)})) and on ({WHO}) bottomk(20, {told(_WORST_SPEECH)})""",
-    "hour_bad": spoiled("rtc.participant.quality.time", range="1h"),
+    "hours": "\nor\n".join(_day(number) for number in range(7)),
     # ── objectives
     "slo_objective": 'max by (slo) (rtc_slo:objective:ratio{slo=~"$slo"})',
     "slo_error": f"rtc_slo:error:ratio{PERIOD}{{{_SLO}}}",
@@ -366,7 +250,7 @@ QUERIES: dict[str, str] = {
     **{f"slo_burn_{window}": f"rtc_slo:error:ratio_rate{window}{{{_SLO}}} / on (slo) group_left () (1 - rtc_slo:objective:ratio)" for window in ("5m", "1h", "6h", "1d")},
     "slo_left_over_time": f"rtc_slo:budget_remaining:ratio{PERIOD}{{{_SLO}}}",
     "slo_forecast": f"clamp_max(predict_linear(rtc_slo:budget_remaining:ratio{PERIOD}{{{_SLO}}}[6h], 86400), 1)",
-    "slo_alerts": f"""max by (alertname, slo, rtc_app_name, window) ({_FIRING[:-1]},slo!="",slo=~"$slo"}})""",
+    "slo_alerts": f"""max by (alertname, slo, {BY}, window) ({_FIRING[:-1]},slo!="",slo=~"$slo"}})""",
     "slo_countries": f"topk(10, {more('rtc.path.quality.time', BAD, by=COUNTRY)} / {scalar(more('rtc.path.quality.time', BAD))})",
     "slo_releases": f"topk(10, {more('rtc.participant.quality.time', BAD, by=VERSION)} / {scalar(more('rtc.participant.quality.time', BAD))})",
     # ── the exporter
@@ -386,12 +270,37 @@ QUERIES: dict[str, str] = {
     "exported": f"sum by (rtc_budget_reason) ({ours('rtc.participants.exported')})",
     "otlp": ours_rate("rtc.exporter.otlp.requests", by="rtc_signal, rtc_outcome"),
     "otlp_waiting": f"sum by (rtc_signal) ({ours('rtc.exporter.otlp.waiting')})",
+    "otlp_undecided": f"sum({process('rtc.exporter.spans.buffered')})",
+    "otlp_delivered": ours_rate("rtc.exporter.otlp.delivered", by="rtc_signal"),
+    "otlp_time": f"histogram_quantile(0.95, sum by (le, rtc_signal) (rate({ours('rtc.exporter.otlp.export.duration', part='bucket')}[{RATE}])))",
     "otlp_dropped": f"sum by (rtc_signal, rtc_drop_reason) (increase({ours('rtc.exporter.otlp.dropped')}[{RATE}]))",
     "spans": ours_rate("rtc.exporter.spans", by="rtc_outcome"),
     "render": f"histogram_quantile(0.95, sum by (le, rtc_output) (rate({ours('rtc.exporter.render.duration', part='bucket')}[{RATE}])))",
     "scrape": f"scrape_duration_seconds{{{JOBS}}}",
     "cpu": f"rate(process_cpu_seconds_total{{{JOBS}}}[{RATE}])",
-    "memory": f"process_resident_memory_bytes{{{JOBS}}}",
+    "memory": process("rtc.exporter.memory.usage"),
+    "memory_limit": process("rtc.exporter.memory.limit"),
+    "memory_stage": f"max({process('rtc.exporter.memory.stage')})",
+    "shed": f"sum by (rtc_shed) (increase({ours('rtc.exporter.memory.shed')}[{RATE}]))",
+    "no_room": f"sum by (rtc_limit) (increase({ours('rtc.exporter.connections.refused')}[{RATE}]))",
+    "loop_lag": f"histogram_quantile(0.99, sum by (le, instance) (rate({process('rtc.exporter.loop.lag', part='bucket')}[{RATE}])))",
+    "loop_stalls": f"sum by (instance) (increase({process('rtc.exporter.loop.stalls')}[{RATE}]))",
+    "scrapes": ours_rate("rtc.exporter.scrapes", by="rtc_outcome"),
+    "scrape_age": f"time() - ({process('rtc.exporter.last_scrape.timestamp')} > 0)",
+    "reloads": f"sum by (rtc_config_file, rtc_outcome) (increase({ours('rtc.exporter.config.reloads')}[{RANGE}]))",
+    "admin": ours_rate("rtc.exporter.admin.requests", by="rtc_outcome"),
+    "clock": process("rtc.exporter.clock.offset"),
+    "history": f"sum({process('rtc.exporter.history.sessions')})",
+    "history_bytes": f"sum({process('rtc.exporter.history.usage')})",
+    "history_dropped": f"sum by (rtc_drop_reason) (increase({ours('rtc.exporter.history.dropped')}[{RATE}]))",
+    "unknown_events": f"sum(increase({ours('rtc.exporter.events.unknown')}[{RATE}]))",
+    "resets": f"sum(increase({ours('rtc.exporter.stats_object.resets')}[{RATE}]))",
+    "unlogged": f"sum(increase({ours('rtc.exporter.log.suppressed')}[{RATE}]))",
+    # ── tenants side by side
+    "tenant_reports": ours_rate("rtc.exporter.reports", by=TENANT),
+    "tenant_refused": f"sum by ({TENANT}) (increase({ours('rtc.exporter.reports.dropped')}[{RATE}]))",
+    "tenant_people": f"sum by ({TENANT}) ({of('rtc.participants.active')})",
+    "tenant_series": f"sum by ({TENANT}) ({ours('rtc.exporter.series')})",
     "collections": f"sum by (generation) (rate(python_gc_collections_total{{{JOBS}}}[{RATE}]))",
     "uptime": f"time() - min(process_start_time_seconds{{{JOBS}}})",
     "errors_internal": f"sum(increase({ours('rtc.exporter.errors.internal')}[1h]))",

@@ -7,7 +7,7 @@ from dashboards.src.board import Board, Row, again, chosen
 from dashboards.src.judge import SIDES, Steps
 from dashboards.src.overview import SHARE
 from dashboards.src.panels import Column, Target, lines, number, rows
-from dashboards.src.queries import of
+from dashboards.src.promql import of
 
 _AXES = {"Release": "rtc_app_version", "Browser": "user_agent_name", "System": "user_agent_os_name"}
 _AXIS = (

@@ -3,7 +3,7 @@
 from dashboards.src.board import Board, Row, again, chosen
 from dashboards.src.judge import Steps
 from dashboards.src.panels import Column, Target, bars, heat, lines, number, rows
-from dashboards.src.queries import of
+from dashboards.src.promql import of
 from rtc_exporter.voice import SLOW
 from tools.slos import AGENT, BY_NAME, WAY
 

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from tools.preview.asked import View, look
-from tools.preview.served import Served, served
+from tools.preview.served import served
 from tools.preview.views import VIEWS, Picture
+from tools.store.blocks import Served
 from tools.store.scenarios import HOUR, START
 
 PAGE = Path(__file__).parent / "page.html"

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tools.preview.served import Served
+from tools.slos import seconds
+from tools.store.blocks import Served
 
 FOLDER = Path(__file__).parent.parent.parent / "dashboards"
 #: Grafana takes four scrapes for a rate; the simulated store has one each minute.
@@ -67,8 +68,10 @@ def ask(store: Served, view: View, panel: Mapping[str, Any], values: Mapping[str
         if target["instant"]:
             series = [{**each, "values": [each["value"]]} for each in store.instant(expr, view.end)]
         else:
-            step = max(60.0, (view.end - view.start) // POINTS)
-            series = store.range(expr, view.start, view.end, step)
+            # A panel may have a time and a step of its own.
+            start = view.end - seconds(panel["timeFrom"]) if "timeFrom" in panel else view.start
+            step = seconds(panel["interval"]) if "interval" in panel else max(60.0, (view.end - view.start) // POINTS)
+            series = store.range(expr, start, view.end, step)
         found.append([{"labels": each["metric"], "values": each["values"]} for each in series])
     return found
 

@@ -7,20 +7,16 @@ not fill alerts in.  Stores are kept between runs, outside of the checkout, by w
 
 import contextlib
 import hashlib
-import json
 import shutil
-import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
-from urllib.parse import urlencode
-from urllib.request import urlopen
+from typing import Any
 
 from tools.rules import groups
 from tools.runbooks import ROOT
 from tools.slos import seconds
-from tools.store.blocks import PATIENCE, create, record, serving
-from tools.store.kept import CACHE, history, version
+from tools.store.blocks import Served, create, load, record, sample, serving
+from tools.store.kept import CACHE, asked, history, version
 from tools.store.scenarios import HOUR, SCENARIOS, START
 
 STEP = 60
@@ -30,35 +26,13 @@ BLOCKS = CACHE.parent / "blocks"
 VERSIONS = 3
 
 
-class Served(NamedTuple):
-    """A Prometheus on an address of this machine."""
-
-    address: str
-
-    def get(self, path: str, **parameters: str | float) -> Any:
-        """The data of an answer."""
-        with urlopen(f"http://{self.address}/api/v1/{path}?{urlencode(parameters)}", timeout=60) as answer:
-            return json.load(answer)["data"]
-
-    def instant(self, expr: str, at: float) -> list[dict[str, Any]]:
-        """Series with one value each."""
-        data = self.get("query", query=expr, time=at)
-        if data["resultType"] == "scalar":
-            return [{"metric": {}, "value": data["result"]}]
-        return list(data["result"])
-
-    def range(self, expr: str, start: float, end: float, step: float) -> list[dict[str, Any]]:
-        """Series with a value for each step."""
-        return list(self.get("query_range", query=expr, start=start, end=end, step=step)["result"])
-
-
 def prepare(scenario: str, programs: Mapping[str, str]) -> Path:
     """The folder of a store, by the paths of ``prometheus`` and ``promtool``; made where it is not there."""
-    rules = hashlib.sha256(RULES.read_bytes()).hexdigest()[:8]
-    folder = BLOCKS / f"{version()}-{rules}" / scenario
+    made_of = hashlib.sha256(RULES.read_bytes() + "\n".join(asked()).encode()).hexdigest()[:8]
+    folder = BLOCKS / f"{version()}-{made_of}" / scenario
     if not (folder / "complete").exists():
         shutil.rmtree(folder, ignore_errors=True)
-        found = history(SCENARIOS[scenario])
+        found = history(SCENARIOS[scenario], asked())
         create(found, folder, programs["promtool"])
         record(found, folder, RULES, programs["prometheus"], programs["promtool"])
         with serving(folder, programs["prometheus"]) as address:
@@ -82,28 +56,21 @@ def _forget() -> None:
 
 
 def _alert(store: Served, end: float, folder: Path, promtool: str) -> None:
-    lines = ["# TYPE ALERTS gauge"]
-    for group in groups("standard"):
-        for rule in group["rules"]:
-            if "alert" in rule:
-                lines += _said(store, rule, end)
-    text = folder / "alerts.openmetrics"
-    text.write_text("\n".join([*lines, "# EOF\n"]), encoding="utf-8")
-    command = [promtool, "tsdb", "create-blocks-from", "openmetrics", "--quiet", str(text), str(folder)]
-    subprocess.run(command, check=True, timeout=PATIENCE, capture_output=True)
-    text.unlink()
+    lines = [line for group in groups("standard") for rule in group["rules"] if "alert" in rule
+             for line in _said(store, rule, end)]  # fmt: skip
+    load([*lines, "# EOF\n"], folder, promtool)
 
 
 def _said(store: Served, rule: dict[str, Any], end: float) -> Iterator[str]:
     """What an alert would have said: it fires once its expression has held for its time."""
     wait = seconds(rule["for"]) if "for" in rule else 0
     for series in store.range(rule["expr"], START, end, STEP):
-        own = {name: value for name, value in series["metric"].items() if name != "__name__"}
-        labels = {**own, **rule["labels"], "alertname": rule["alert"], "alertstate": "firing"}
-        told = ",".join(f"{name}={json.dumps(value)}" for name, value in sorted(labels.items()))
+        told = sample(
+            "ALERTS", {**series["metric"], **rule["labels"], "alertname": rule["alert"], "alertstate": "firing"}
+        )
         since = last = -1.0
         for moment, _ in series["values"]:
             since = moment if moment - last > STEP else since
             last = moment
             if moment - since >= wait:
-                yield f"ALERTS{{{told}}} 1 {moment:.0f}"
+                yield f"{told} 1 {moment:.0f}\n"

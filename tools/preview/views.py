@@ -17,7 +17,7 @@ class Picture(NamedTuple):
     rows: int = 0
 
 
-CALL = {"session": "weekly-planning"}
+CALL = {"tenant": "acme", "session": "weekly-planning"}
 KIM = {**CALL, "participant": "kim"}
 VIEWS = (
     Picture("overview", "country", "rtc-overview", 0.5, 2.74, open=True),
@@ -26,7 +26,7 @@ VIEWS = (
     Picture("slo", "country", "rtc-slo", 0.5, 2.74),
     Picture("release", "release", "rtc-release", 0.5, 3.0, {"candidate": "2.0"}),
     Picture("voice-agents", "agent", "rtc-voice-agents", 0.5, 2.74),
-    Picture("exporter", "exporter", "rtc-exporter", 0.5, 2.45),
+    Picture("exporter", "exporter", "rtc-exporter", 0.5, 2.45, open=True),
     Picture("servers", "country", "rtc-servers", 0.5, 2.74),
     Picture("session", "participant", "rtc-session", 1.9, 2.7, CALL),
     Picture("participant", "participant", "rtc-participant", 1.9, 2.7, KIM),

@@ -32,8 +32,10 @@ FRAMES, SAMPLES = 150, 240_000
 Objects = dict[str, dict[str, Member]]
 
 
-def records(start: float, end: float, begin: float, over: float) -> Iterator[tuple[float, int, Record]]:
-    """The call from ``start`` to ``end``; kim's network is bad from ``begin`` to ``over``."""
+def records(
+    tenant: str, start: float, end: float, begin: float, over: float
+) -> Iterator[tuple[float, int, str, Record]]:
+    """The call of a tenant from ``start`` to ``end``; kim's network is bad from ``begin`` to ``over``."""
     chance = random.Random(SESSION)
     number = 0
     states: dict[str, Objects] = {name: {} for name in PEOPLE}
@@ -60,7 +62,7 @@ def records(start: float, end: float, begin: float, over: float) -> Iterator[tup
         told.append((end + place, Left(ParticipantKey(SESSION, name), end + place, "closed")))
     for time, record in sorted(told, key=lambda row: row[0]):
         number -= 1
-        yield time, number, record
+        yield time, number, tenant, record
 
 
 def _grow(objects: Objects, name: str, is_bad: bool, chance: random.Random, now: float) -> None:

@@ -6,10 +6,12 @@ import gzip
 import hashlib
 import json
 import os
+import re
 from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 
+from rtc_exporter import catalog
 from tools.store.play import History, play
 from tools.store.scenarios import Scenario
 
@@ -28,6 +30,16 @@ def version() -> str:
     for path in sorted(path for pattern in SOURCES for path in ROOT.glob(pattern) if path.is_file()):
         digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]
+
+
+@cache
+def asked() -> tuple[str, ...]:
+    """The families that dashboards and rules ask for: of the others nobody would see anything."""
+    paths = (*ROOT.glob("dashboards/*.json"), ROOT / "alerts" / "rtc.standard.rules.yml")
+    words = {word for path in paths for word in re.findall(r"\brtc_\w+", path.read_text(encoding="utf-8"))}
+    parts = ("", "_bucket", "_count", "_sum")
+    names = (metric.prometheus for metric in catalog.METRICS)
+    return tuple(sorted(name for name in names if any(name + part in words for part in parts)))
 
 
 def history(scenario: Scenario, families: Collection[str] | None = None) -> History:

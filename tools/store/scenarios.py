@@ -1,8 +1,8 @@
 """
 Who calls in the simulated store, and what goes wrong there: one row for each history.
 
-Two applications, standing for two tenants: ``meet``, calls between two, and ``support``, calls with a voice agent.
-Users come from three countries with two browsers.  A little always goes wrong, since a day without is no test of an
+Two tenants, each with an application: ``meet`` of ``acme``, calls between two, and ``support`` of ``globex``, calls with
+a voice agent.  Ids of their sessions are the same, since tenants do not ask each other.  Users come from three countries with two browsers.  A little always goes wrong, since a day without is no test of an
 alert.  To add a fault, add a row with the alerts that it must raise; the tests hold it to exactly these.
 """
 
@@ -16,6 +16,10 @@ from rtc_exporter.model import Event, PeerConnectionKey
 START = 1_793_577_600.0
 HOUR = 3600.0
 COUNTRIES = {"DE": 0.35, "FR": 0.33, "US": 0.32}
+#: The operator of the networks of a country: one, as if all were at home.
+OPERATORS = {"DE": "AS3320", "FR": "AS3215", "US": "AS7922"}
+#: Application -> whose it is.
+TENANTS = {"meet": "acme", "support": "globex"}
 #: Recorded call -> how often, when all is well.
 USUAL = {
     "healthy-cr": 0.50, "healthy-ff": 0.18, "relay-cr": 0.28, "gumdenied-cr": 0.03, "degraded-cr": 0.007,
@@ -36,7 +40,7 @@ class Scenario(NamedTuple):
     One history: ``hours`` long, the fault from ``begin`` to ``end`` (hours).
 
     ``calls`` start in the ``busy`` application in an hour of daytime, ``FEW`` in the other.  ``raises`` are the alerts
-    that must fire, and no others, with the application that they are about, or "" for the exporter's own.
+    that must fire, and no others, with the tenant and the application that they are about, or "" for the exporter's own.
     """
 
     name: str
@@ -45,10 +49,12 @@ class Scenario(NamedTuple):
     calls: int
     begin: float = 0.0
     end: float = 0.0
-    raises: frozenset[tuple[str, str]] = frozenset()
+    raises: frozenset[tuple[str, str, str]] = frozenset()
     busy: str = "meet"
     #: Whether there are fewer calls at night.
     has_nights: bool = False
+    #: Whether dashboards are looked at with it; if not, only what rules read is kept of it.
+    is_shown: bool = True
 
     def is_faulty(self, time: float) -> bool:
         """Whether the fault is there."""
@@ -59,6 +65,7 @@ class Call(NamedTuple):
     """One call to come."""
 
     start: float
+    tenant: str
     session: str
     case: str
     attributes: Mapping[str, str]
@@ -69,18 +76,18 @@ class Call(NamedTuple):
 
 # fmt: off
 SCENARIOS: dict[str, Scenario] = {row.name: row for row in (
-    Scenario("healthy", "A day on which nothing happens beyond the usual, with a quiet night.", 24.0, 100, has_nights=True),
+    Scenario("healthy", "A day on which nothing happens beyond the usual, with a quiet night.", 24.0, 100, has_nights=True, is_shown=False),
     Scenario("country", "The way to one country loses packets.", 3.5, 540, 2.0, 2.75,
-             frozenset({("RTCCountryDegraded", "meet"), ("RTCNetworkIssues", "meet")})),
+             frozenset({("RTCCountryDegraded", "acme", "meet"), ("RTCNetworkIssues", "acme", "meet")})),
     Scenario("turn", "The TURN servers are down: who needs them does not get in.", 3.5, 200, 2.0, 2.75,
-             frozenset({("RTCTurnOutage", "meet"), ("RTCSetupErrorBurn", "meet")})),
+             frozenset({("RTCTurnOutage", "acme", "meet"), ("RTCSetupErrorBurn", "acme", "meet")})),
     Scenario("release", "A release comes to three of ten users: video stands still, and negotiation fails.", 3.5, 540, 2.0, 2.75,
-             frozenset({("RTCReleaseRegression", "meet"), ("RTCSignalingErrors", "meet")})),
+             frozenset({("RTCReleaseRegression", "acme", "meet"), ("RTCSignalingErrors", "acme", "meet")})),
     Scenario("agent", "The voice agent becomes slow.", 3.5, 200, 2.0, 2.75,
-             frozenset({("RTCVoicePipelineBurn", "support")}), "support"),
+             frozenset({("RTCVoicePipelineBurn", "globex", "support")}), "support"),
     Scenario("participant", "One of five in a call has a bad uplink, and all hear it: nobody is to be woken.", 3.5, 200, 2.0, 2.75),
     Scenario("exporter", "The exporter is down, and begins anew.", 3.5, 200, 2.0, 2.5,
-             frozenset({("RTCExporterAllDown", "")})),
+             frozenset({("RTCExporterAllDown", "", "")})),
 )}
 # fmt: on
 
@@ -89,8 +96,8 @@ def calls(scenario: Scenario) -> Iterator[Call]:
     """Every call of a history, in the order of time; the same each time."""
     chance = random.Random(scenario.name)
     end = START + scenario.hours * HOUR
-    upcoming = dict.fromkeys(("meet", "support"), START)
-    number = 0
+    upcoming = dict.fromkeys(TENANTS, START)
+    numbers = dict.fromkeys(upcoming, 0)
     while True:
         app = min(upcoming, key=lambda each: upcoming[each])
         start = upcoming[app]
@@ -99,8 +106,8 @@ def calls(scenario: Scenario) -> Iterator[Call]:
         night = scenario.has_nights and (start - START) % 86400.0 < 6 * HOUR
         each = scenario.calls if app == scenario.busy else FEW
         upcoming[app] = start + chance.expovariate(each / HOUR * (0.2 if night else 1.0))
-        number += 1
-        yield _call(scenario, app, start, f"{app}-{number}", chance)
+        numbers[app] += 1
+        yield _call(scenario, app, start, f"call-{numbers[app]}", chance)
 
 
 def _call(scenario: Scenario, app: str, start: float, session: str, chance: random.Random) -> Call:
@@ -141,10 +148,10 @@ def _call(scenario: Scenario, app: str, start: float, session: str, chance: rand
             ]
     browser = ("Firefox", "145", "macOS") if case.endswith("ff") else ("Chrome", "156", "Windows")
     attributes = {
-        "rtc.app.name": app, "rtc.app.version": version, "geo.country.iso_code": country,
+        "rtc.app.name": app, "rtc.app.version": version, "geo.country.iso_code": country, "rtc.client.as": OPERATORS[country],
         "user_agent.name": browser[0], "user_agent.version": browser[1], "user_agent.os.name": browser[2],
     }  # fmt: skip
-    return Call(start, session, case, attributes, tuple(events), frozen)
+    return Call(start, TENANTS[app], session, case, attributes, tuple(events), frozen)
 
 
 def _conversation(session: str, start: float, answer: float, chance: random.Random) -> Iterator[Event]:

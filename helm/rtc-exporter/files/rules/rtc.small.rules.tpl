@@ -8,11 +8,11 @@ groups:
         labels:
           slo: setup-success
       - record: rtc_slo:bad_events:increase5m
-        expr: sum by (rtc_app_name) (increase(rtc_connection_attempts_total{rtc_outcome=~"ice_failed|dtls_failed|timeout"}[5m]))
+        expr: sum by (rtc_tenant, rtc_app_name) (increase(rtc_connection_attempts_total{rtc_outcome=~"ice_failed|dtls_failed|timeout"}[5m]))
         labels:
           slo: setup-success
       - record: rtc_slo:events:increase5m
-        expr: sum by (rtc_app_name) (increase(rtc_connection_attempts_total{rtc_outcome!="abandoned"}[5m]))
+        expr: sum by (rtc_tenant, rtc_app_name) (increase(rtc_connection_attempts_total{rtc_outcome!="abandoned"}[5m]))
         labels:
           slo: setup-success
       - record: rtc_slo:error:ratio_rate5m
@@ -20,11 +20,11 @@ groups:
         labels:
           slo: setup-success
       - record: rtc_slo:bad_events:increase1h
-        expr: sum by (rtc_app_name) (increase(rtc_connection_attempts_total{rtc_outcome=~"ice_failed|dtls_failed|timeout"}[1h]))
+        expr: sum by (rtc_tenant, rtc_app_name) (increase(rtc_connection_attempts_total{rtc_outcome=~"ice_failed|dtls_failed|timeout"}[1h]))
         labels:
           slo: setup-success
       - record: rtc_slo:events:increase1h
-        expr: sum by (rtc_app_name) (increase(rtc_connection_attempts_total{rtc_outcome!="abandoned"}[1h]))
+        expr: sum by (rtc_tenant, rtc_app_name) (increase(rtc_connection_attempts_total{rtc_outcome!="abandoned"}[1h]))
         labels:
           slo: setup-success
       - record: rtc_slo:error:ratio_rate1h
@@ -70,9 +70,9 @@ groups:
           window: 1h
         annotations:
           summary: Users cannot get into calls
-          description: '{{ "{{" }} $value | humanizePercentage }} of attempts of {{ "{{" }} with $labels.rtc_app_name }}{{ "{{" }} . }}{{ "{{" }} else }}the application{{ "{{" }} end }} were bad over 1h, and the objective of {{ printf "%.1f%%" (mulf (default 0.99 (index $.Values.prometheusRule.objectives "setup-success")) 100) }} allows {{ printf "%.1f%%" (mulf (subf 1 (default 0.99 (index $.Values.prometheusRule.objectives "setup-success"))) 100) }}. Attempts to connect that fail by ICE, DTLS or time; who gives up by itself does not count. First look: how attempts end or which stage takes the time, then releases and TURN.'
+          description: '{{ "{{" }} $value | humanizePercentage }} of attempts of {{ "{{" }} with $labels.rtc_app_name }}{{ "{{" }} . }}{{ "{{" }} else }}the application{{ "{{" }} end }}{{ "{{" }} with $labels.rtc_tenant }} of {{ "{{" }} . }}{{ "{{" }} end }} were bad over 1h, and the objective of {{ printf "%.1f%%" (mulf (default 0.99 (index $.Values.prometheusRule.objectives "setup-success")) 100) }} allows {{ printf "%.1f%%" (mulf (subf 1 (default 0.99 (index $.Values.prometheusRule.objectives "setup-success"))) 100) }}. Attempts to connect that fail by ICE, DTLS or time; who gives up by itself does not count. First look: how attempts end or which stage takes the time, then releases and TURN.'
           runbook_url: https://example.com/rtc-exporter/docs/runbooks/RTCSetupErrorBurn.md
-          dashboard_url: http://localhost:3000/d/rtc-overview?var-app={{ "{{" }} $labels.rtc_app_name | urlquery }}&from=now-3h&to=now
+          dashboard_url: http://localhost:3000/d/rtc-overview?var-tenant={{ "{{" }} $labels.rtc_tenant | urlquery }}&var-app={{ "{{" }} $labels.rtc_app_name | urlquery }}&from=now-3h&to=now
       - alert: RTCSetupErrorBurn
         expr: |-
           rtc_slo:error:ratio_rate1d{slo="setup-success"} > {{ printf "%.6g" (float64 (round (minf (mulf (subf 1.0 (default 0.99 (index $.Values.prometheusRule.objectives "setup-success"))) 3.0) 0.5) 6)) }}
@@ -88,9 +88,9 @@ groups:
           window: 1d
         annotations:
           summary: Users cannot get into calls
-          description: '{{ "{{" }} $value | humanizePercentage }} of attempts of {{ "{{" }} with $labels.rtc_app_name }}{{ "{{" }} . }}{{ "{{" }} else }}the application{{ "{{" }} end }} were bad over 1d, and the objective of {{ printf "%.1f%%" (mulf (default 0.99 (index $.Values.prometheusRule.objectives "setup-success")) 100) }} allows {{ printf "%.1f%%" (mulf (subf 1 (default 0.99 (index $.Values.prometheusRule.objectives "setup-success"))) 100) }}. Attempts to connect that fail by ICE, DTLS or time; who gives up by itself does not count. First look: how attempts end or which stage takes the time, then releases and TURN.'
+          description: '{{ "{{" }} $value | humanizePercentage }} of attempts of {{ "{{" }} with $labels.rtc_app_name }}{{ "{{" }} . }}{{ "{{" }} else }}the application{{ "{{" }} end }}{{ "{{" }} with $labels.rtc_tenant }} of {{ "{{" }} . }}{{ "{{" }} end }} were bad over 1d, and the objective of {{ printf "%.1f%%" (mulf (default 0.99 (index $.Values.prometheusRule.objectives "setup-success")) 100) }} allows {{ printf "%.1f%%" (mulf (subf 1 (default 0.99 (index $.Values.prometheusRule.objectives "setup-success"))) 100) }}. Attempts to connect that fail by ICE, DTLS or time; who gives up by itself does not count. First look: how attempts end or which stage takes the time, then releases and TURN.'
           runbook_url: https://example.com/rtc-exporter/docs/runbooks/RTCSetupErrorBurn.md
-          dashboard_url: http://localhost:3000/d/rtc-overview?var-app={{ "{{" }} $labels.rtc_app_name | urlquery }}&from=now-3h&to=now
+          dashboard_url: http://localhost:3000/d/rtc-overview?var-tenant={{ "{{" }} $labels.rtc_tenant | urlquery }}&var-app={{ "{{" }} $labels.rtc_app_name | urlquery }}&from=now-3h&to=now
   - name: rtc.slo.setup-time
     interval: 30s
     rules:
@@ -99,11 +99,11 @@ groups:
         labels:
           slo: setup-time
       - record: rtc_slo:bad_events:increase5m
-        expr: sum by (rtc_app_name) (increase(rtc_setup_duration_seconds_count{rtc_setup_stage="total"}[5m])) - sum by (rtc_app_name) (increase(rtc_setup_duration_seconds_bucket{rtc_setup_stage="total",le=~"5(\\.0)?"}[5m]))
+        expr: sum by (rtc_tenant, rtc_app_name) (increase(rtc_setup_duration_seconds_count{rtc_setup_stage="total"}[5m])) - sum by (rtc_tenant, rtc_app_name) (increase(rtc_setup_duration_seconds_bucket{rtc_setup_stage="total",le=~"5(\\.0)?"}[5m]))
         labels:
           slo: setup-time
       - record: rtc_slo:events:increase5m
-        expr: sum by (rtc_app_name) (increase(rtc_setup_duration_seconds_count{rtc_setup_stage="total"}[5m]))
+        expr: sum by (rtc_tenant, rtc_app_name) (increase(rtc_setup_duration_seconds_count{rtc_setup_stage="total"}[5m]))
         labels:
           slo: setup-time
       - record: rtc_slo:error:ratio_rate5m
@@ -111,11 +111,11 @@ groups:
         labels:
           slo: setup-time
       - record: rtc_slo:bad_events:increase1h
-        expr: sum by (rtc_app_name) (increase(rtc_setup_duration_seconds_count{rtc_setup_stage="total"}[1h])) - sum by (rtc_app_name) (increase(rtc_setup_duration_seconds_bucket{rtc_setup_stage="total",le=~"5(\\.0)?"}[1h]))
+        expr: sum by (rtc_tenant, rtc_app_name) (increase(rtc_setup_duration_seconds_count{rtc_setup_stage="total"}[1h])) - sum by (rtc_tenant, rtc_app_name) (increase(rtc_setup_duration_seconds_bucket{rtc_setup_stage="total",le=~"5(\\.0)?"}[1h]))
         labels:
           slo: setup-time
       - record: rtc_slo:events:increase1h
-        expr: sum by (rtc_app_name) (increase(rtc_setup_duration_seconds_count{rtc_setup_stage="total"}[1h]))
+        expr: sum by (rtc_tenant, rtc_app_name) (increase(rtc_setup_duration_seconds_count{rtc_setup_stage="total"}[1h]))
         labels:
           slo: setup-time
       - record: rtc_slo:error:ratio_rate1h
@@ -161,9 +161,9 @@ groups:
           window: 1h
         annotations:
           summary: Calls take too long to begin
-          description: '{{ "{{" }} $value | humanizePercentage }} of attempts of {{ "{{" }} with $labels.rtc_app_name }}{{ "{{" }} . }}{{ "{{" }} else }}the application{{ "{{" }} end }} were bad over 1h, and the objective of {{ printf "%.1f%%" (mulf (default 0.97 (index $.Values.prometheusRule.objectives "setup-time")) 100) }} allows {{ printf "%.1f%%" (mulf (subf 1 (default 0.97 (index $.Values.prometheusRule.objectives "setup-time"))) 100) }}. Connections that take more than 5 s from the first step to connected. First look: how attempts end or which stage takes the time, then releases and TURN.'
+          description: '{{ "{{" }} $value | humanizePercentage }} of attempts of {{ "{{" }} with $labels.rtc_app_name }}{{ "{{" }} . }}{{ "{{" }} else }}the application{{ "{{" }} end }}{{ "{{" }} with $labels.rtc_tenant }} of {{ "{{" }} . }}{{ "{{" }} end }} were bad over 1h, and the objective of {{ printf "%.1f%%" (mulf (default 0.97 (index $.Values.prometheusRule.objectives "setup-time")) 100) }} allows {{ printf "%.1f%%" (mulf (subf 1 (default 0.97 (index $.Values.prometheusRule.objectives "setup-time"))) 100) }}. Connections that take more than 5 s from the first step to connected. First look: how attempts end or which stage takes the time, then releases and TURN.'
           runbook_url: https://example.com/rtc-exporter/docs/runbooks/RTCSetupSlowBurn.md
-          dashboard_url: http://localhost:3000/d/rtc-overview?var-app={{ "{{" }} $labels.rtc_app_name | urlquery }}&from=now-3h&to=now
+          dashboard_url: http://localhost:3000/d/rtc-overview?var-tenant={{ "{{" }} $labels.rtc_tenant | urlquery }}&var-app={{ "{{" }} $labels.rtc_app_name | urlquery }}&from=now-3h&to=now
       - alert: RTCSetupSlowBurn
         expr: |-
           rtc_slo:error:ratio_rate1d{slo="setup-time"} > {{ printf "%.6g" (float64 (round (minf (mulf (subf 1.0 (default 0.97 (index $.Values.prometheusRule.objectives "setup-time"))) 3.0) 0.5) 6)) }}
@@ -179,9 +179,9 @@ groups:
           window: 1d
         annotations:
           summary: Calls take too long to begin
-          description: '{{ "{{" }} $value | humanizePercentage }} of attempts of {{ "{{" }} with $labels.rtc_app_name }}{{ "{{" }} . }}{{ "{{" }} else }}the application{{ "{{" }} end }} were bad over 1d, and the objective of {{ printf "%.1f%%" (mulf (default 0.97 (index $.Values.prometheusRule.objectives "setup-time")) 100) }} allows {{ printf "%.1f%%" (mulf (subf 1 (default 0.97 (index $.Values.prometheusRule.objectives "setup-time"))) 100) }}. Connections that take more than 5 s from the first step to connected. First look: how attempts end or which stage takes the time, then releases and TURN.'
+          description: '{{ "{{" }} $value | humanizePercentage }} of attempts of {{ "{{" }} with $labels.rtc_app_name }}{{ "{{" }} . }}{{ "{{" }} else }}the application{{ "{{" }} end }}{{ "{{" }} with $labels.rtc_tenant }} of {{ "{{" }} . }}{{ "{{" }} end }} were bad over 1d, and the objective of {{ printf "%.1f%%" (mulf (default 0.97 (index $.Values.prometheusRule.objectives "setup-time")) 100) }} allows {{ printf "%.1f%%" (mulf (subf 1 (default 0.97 (index $.Values.prometheusRule.objectives "setup-time"))) 100) }}. Connections that take more than 5 s from the first step to connected. First look: how attempts end or which stage takes the time, then releases and TURN.'
           runbook_url: https://example.com/rtc-exporter/docs/runbooks/RTCSetupSlowBurn.md
-          dashboard_url: http://localhost:3000/d/rtc-overview?var-app={{ "{{" }} $labels.rtc_app_name | urlquery }}&from=now-3h&to=now
+          dashboard_url: http://localhost:3000/d/rtc-overview?var-tenant={{ "{{" }} $labels.rtc_tenant | urlquery }}&var-app={{ "{{" }} $labels.rtc_app_name | urlquery }}&from=now-3h&to=now
   - name: rtc.slo.good-minutes
     interval: 30s
     rules:
@@ -190,11 +190,11 @@ groups:
         labels:
           slo: good-minutes
       - record: rtc_slo:bad_events:increase5m
-        expr: sum by (rtc_app_name) (increase(rtc_participant_quality_time_seconds_total{rtc_quality=~"poor|bad"}[5m]))
+        expr: sum by (rtc_tenant, rtc_app_name) (increase(rtc_participant_quality_time_seconds_total{rtc_quality=~"poor|bad"}[5m]))
         labels:
           slo: good-minutes
       - record: rtc_slo:events:increase5m
-        expr: sum by (rtc_app_name) (increase(rtc_participant_quality_time_seconds_total{rtc_quality!="unclassified"}[5m]))
+        expr: sum by (rtc_tenant, rtc_app_name) (increase(rtc_participant_quality_time_seconds_total{rtc_quality!="unclassified"}[5m]))
         labels:
           slo: good-minutes
       - record: rtc_slo:error:ratio_rate5m
@@ -202,11 +202,11 @@ groups:
         labels:
           slo: good-minutes
       - record: rtc_slo:bad_events:increase1h
-        expr: sum by (rtc_app_name) (increase(rtc_participant_quality_time_seconds_total{rtc_quality=~"poor|bad"}[1h]))
+        expr: sum by (rtc_tenant, rtc_app_name) (increase(rtc_participant_quality_time_seconds_total{rtc_quality=~"poor|bad"}[1h]))
         labels:
           slo: good-minutes
       - record: rtc_slo:events:increase1h
-        expr: sum by (rtc_app_name) (increase(rtc_participant_quality_time_seconds_total{rtc_quality!="unclassified"}[1h]))
+        expr: sum by (rtc_tenant, rtc_app_name) (increase(rtc_participant_quality_time_seconds_total{rtc_quality!="unclassified"}[1h]))
         labels:
           slo: good-minutes
       - record: rtc_slo:error:ratio_rate1h
@@ -257,9 +257,9 @@ groups:
           window: 1h
         annotations:
           summary: Users have bad calls
-          description: '{{ "{{" }} $value | humanizePercentage }} of call time of {{ "{{" }} with $labels.rtc_app_name }}{{ "{{" }} . }}{{ "{{" }} else }}the application{{ "{{" }} end }} were bad over 1h, and the objective of {{ printf "%.1f%%" (mulf (default 0.97 (index $.Values.prometheusRule.objectives "good-minutes")) 100) }} allows {{ printf "%.1f%%" (mulf (subf 1 (default 0.97 (index $.Values.prometheusRule.objectives "good-minutes"))) 100) }}. Time of participants of class poor or bad. First look: whose it is, by side and cause, then countries and releases.'
+          description: '{{ "{{" }} $value | humanizePercentage }} of call time of {{ "{{" }} with $labels.rtc_app_name }}{{ "{{" }} . }}{{ "{{" }} else }}the application{{ "{{" }} end }}{{ "{{" }} with $labels.rtc_tenant }} of {{ "{{" }} . }}{{ "{{" }} end }} were bad over 1h, and the objective of {{ printf "%.1f%%" (mulf (default 0.97 (index $.Values.prometheusRule.objectives "good-minutes")) 100) }} allows {{ printf "%.1f%%" (mulf (subf 1 (default 0.97 (index $.Values.prometheusRule.objectives "good-minutes"))) 100) }}. Time of participants of class poor or bad. First look: whose it is, by side and cause, then countries and releases.'
           runbook_url: https://example.com/rtc-exporter/docs/runbooks/RTCGoodMinutesBurn.md
-          dashboard_url: http://localhost:3000/d/rtc-overview?var-app={{ "{{" }} $labels.rtc_app_name | urlquery }}&from=now-3h&to=now
+          dashboard_url: http://localhost:3000/d/rtc-overview?var-tenant={{ "{{" }} $labels.rtc_tenant | urlquery }}&var-app={{ "{{" }} $labels.rtc_app_name | urlquery }}&from=now-3h&to=now
       - alert: RTCGoodMinutesBurn
         expr: |-
           rtc_slo:error:ratio_rate1d{slo="good-minutes"} > {{ printf "%.6g" (float64 (round (minf (mulf (subf 1.0 (default 0.97 (index $.Values.prometheusRule.objectives "good-minutes"))) 3.0) 0.5) 6)) }}
@@ -275,9 +275,9 @@ groups:
           window: 1d
         annotations:
           summary: Users have bad calls
-          description: '{{ "{{" }} $value | humanizePercentage }} of call time of {{ "{{" }} with $labels.rtc_app_name }}{{ "{{" }} . }}{{ "{{" }} else }}the application{{ "{{" }} end }} were bad over 1d, and the objective of {{ printf "%.1f%%" (mulf (default 0.97 (index $.Values.prometheusRule.objectives "good-minutes")) 100) }} allows {{ printf "%.1f%%" (mulf (subf 1 (default 0.97 (index $.Values.prometheusRule.objectives "good-minutes"))) 100) }}. Time of participants of class poor or bad. First look: whose it is, by side and cause, then countries and releases.'
+          description: '{{ "{{" }} $value | humanizePercentage }} of call time of {{ "{{" }} with $labels.rtc_app_name }}{{ "{{" }} . }}{{ "{{" }} else }}the application{{ "{{" }} end }}{{ "{{" }} with $labels.rtc_tenant }} of {{ "{{" }} . }}{{ "{{" }} end }} were bad over 1d, and the objective of {{ printf "%.1f%%" (mulf (default 0.97 (index $.Values.prometheusRule.objectives "good-minutes")) 100) }} allows {{ printf "%.1f%%" (mulf (subf 1 (default 0.97 (index $.Values.prometheusRule.objectives "good-minutes"))) 100) }}. Time of participants of class poor or bad. First look: whose it is, by side and cause, then countries and releases.'
           runbook_url: https://example.com/rtc-exporter/docs/runbooks/RTCGoodMinutesBurn.md
-          dashboard_url: http://localhost:3000/d/rtc-overview?var-app={{ "{{" }} $labels.rtc_app_name | urlquery }}&from=now-3h&to=now
+          dashboard_url: http://localhost:3000/d/rtc-overview?var-tenant={{ "{{" }} $labels.rtc_tenant | urlquery }}&var-app={{ "{{" }} $labels.rtc_app_name | urlquery }}&from=now-3h&to=now
   - name: rtc.slo.clean-audio
     interval: 30s
     rules:
@@ -286,11 +286,11 @@ groups:
         labels:
           slo: clean-audio
       - record: rtc_slo:bad_events:increase5m
-        expr: sum by (rtc_app_name) (increase(rtc_inbound_concealment_ratio_count[5m])) - sum by (rtc_app_name) (increase(rtc_inbound_concealment_ratio_bucket{le="0.03"}[5m]))
+        expr: sum by (rtc_tenant, rtc_app_name) (increase(rtc_inbound_concealment_ratio_count[5m])) - sum by (rtc_tenant, rtc_app_name) (increase(rtc_inbound_concealment_ratio_bucket{le="0.03"}[5m]))
         labels:
           slo: clean-audio
       - record: rtc_slo:events:increase5m
-        expr: sum by (rtc_app_name) (increase(rtc_inbound_concealment_ratio_count[5m]))
+        expr: sum by (rtc_tenant, rtc_app_name) (increase(rtc_inbound_concealment_ratio_count[5m]))
         labels:
           slo: clean-audio
       - record: rtc_slo:error:ratio_rate5m
@@ -298,11 +298,11 @@ groups:
         labels:
           slo: clean-audio
       - record: rtc_slo:bad_events:increase1h
-        expr: sum by (rtc_app_name) (increase(rtc_inbound_concealment_ratio_count[1h])) - sum by (rtc_app_name) (increase(rtc_inbound_concealment_ratio_bucket{le="0.03"}[1h]))
+        expr: sum by (rtc_tenant, rtc_app_name) (increase(rtc_inbound_concealment_ratio_count[1h])) - sum by (rtc_tenant, rtc_app_name) (increase(rtc_inbound_concealment_ratio_bucket{le="0.03"}[1h]))
         labels:
           slo: clean-audio
       - record: rtc_slo:events:increase1h
-        expr: sum by (rtc_app_name) (increase(rtc_inbound_concealment_ratio_count[1h]))
+        expr: sum by (rtc_tenant, rtc_app_name) (increase(rtc_inbound_concealment_ratio_count[1h]))
         labels:
           slo: clean-audio
       - record: rtc_slo:error:ratio_rate1h
@@ -334,7 +334,7 @@ groups:
         labels:
           slo: clean-audio
       - record: rtc_slo:affected:current
-        expr: sum by (rtc_app_name) (rtc_issue_participants{rtc_issue="audio_concealment"})
+        expr: sum by (rtc_tenant, rtc_app_name) (rtc_issue_participants{rtc_issue="audio_concealment"})
         labels:
           slo: clean-audio
       - alert: RTCCleanAudioBurn
@@ -353,9 +353,9 @@ groups:
           window: 1h
         annotations:
           summary: Users miss words
-          description: '{{ "{{" }} $value | humanizePercentage }} of stretches of {{ "{{" }} with $labels.rtc_app_name }}{{ "{{" }} . }}{{ "{{" }} else }}the application{{ "{{" }} end }} were bad over 1h, and the objective of {{ printf "%.1f%%" (mulf (default 0.98 (index $.Values.prometheusRule.objectives "clean-audio")) 100) }} allows {{ printf "%.1f%%" (mulf (subf 1 (default 0.98 (index $.Values.prometheusRule.objectives "clean-audio"))) 100) }}. Stretches of received audio (a fold of one stream) with more than 3% made up, silence not counted. First look: whose it is, by side and cause, then countries and releases.'
+          description: '{{ "{{" }} $value | humanizePercentage }} of stretches of {{ "{{" }} with $labels.rtc_app_name }}{{ "{{" }} . }}{{ "{{" }} else }}the application{{ "{{" }} end }}{{ "{{" }} with $labels.rtc_tenant }} of {{ "{{" }} . }}{{ "{{" }} end }} were bad over 1h, and the objective of {{ printf "%.1f%%" (mulf (default 0.98 (index $.Values.prometheusRule.objectives "clean-audio")) 100) }} allows {{ printf "%.1f%%" (mulf (subf 1 (default 0.98 (index $.Values.prometheusRule.objectives "clean-audio"))) 100) }}. Stretches of received audio (a fold of one stream) with more than 3% made up, silence not counted. First look: whose it is, by side and cause, then countries and releases.'
           runbook_url: https://example.com/rtc-exporter/docs/runbooks/RTCCleanAudioBurn.md
-          dashboard_url: http://localhost:3000/d/rtc-overview?var-app={{ "{{" }} $labels.rtc_app_name | urlquery }}&from=now-3h&to=now
+          dashboard_url: http://localhost:3000/d/rtc-overview?var-tenant={{ "{{" }} $labels.rtc_tenant | urlquery }}&var-app={{ "{{" }} $labels.rtc_app_name | urlquery }}&from=now-3h&to=now
       - alert: RTCCleanAudioBurn
         expr: |-
           rtc_slo:error:ratio_rate1d{slo="clean-audio"} > {{ printf "%.6g" (float64 (round (minf (mulf (subf 1.0 (default 0.98 (index $.Values.prometheusRule.objectives "clean-audio"))) 3.0) 0.5) 6)) }}
@@ -371,9 +371,9 @@ groups:
           window: 1d
         annotations:
           summary: Users miss words
-          description: '{{ "{{" }} $value | humanizePercentage }} of stretches of {{ "{{" }} with $labels.rtc_app_name }}{{ "{{" }} . }}{{ "{{" }} else }}the application{{ "{{" }} end }} were bad over 1d, and the objective of {{ printf "%.1f%%" (mulf (default 0.98 (index $.Values.prometheusRule.objectives "clean-audio")) 100) }} allows {{ printf "%.1f%%" (mulf (subf 1 (default 0.98 (index $.Values.prometheusRule.objectives "clean-audio"))) 100) }}. Stretches of received audio (a fold of one stream) with more than 3% made up, silence not counted. First look: whose it is, by side and cause, then countries and releases.'
+          description: '{{ "{{" }} $value | humanizePercentage }} of stretches of {{ "{{" }} with $labels.rtc_app_name }}{{ "{{" }} . }}{{ "{{" }} else }}the application{{ "{{" }} end }}{{ "{{" }} with $labels.rtc_tenant }} of {{ "{{" }} . }}{{ "{{" }} end }} were bad over 1d, and the objective of {{ printf "%.1f%%" (mulf (default 0.98 (index $.Values.prometheusRule.objectives "clean-audio")) 100) }} allows {{ printf "%.1f%%" (mulf (subf 1 (default 0.98 (index $.Values.prometheusRule.objectives "clean-audio"))) 100) }}. Stretches of received audio (a fold of one stream) with more than 3% made up, silence not counted. First look: whose it is, by side and cause, then countries and releases.'
           runbook_url: https://example.com/rtc-exporter/docs/runbooks/RTCCleanAudioBurn.md
-          dashboard_url: http://localhost:3000/d/rtc-overview?var-app={{ "{{" }} $labels.rtc_app_name | urlquery }}&from=now-3h&to=now
+          dashboard_url: http://localhost:3000/d/rtc-overview?var-tenant={{ "{{" }} $labels.rtc_tenant | urlquery }}&var-app={{ "{{" }} $labels.rtc_app_name | urlquery }}&from=now-3h&to=now
   - name: rtc.slo.smooth-video
     interval: 30s
     rules:
@@ -382,11 +382,11 @@ groups:
         labels:
           slo: smooth-video
       - record: rtc_slo:bad_events:increase5m
-        expr: sum by (rtc_app_name) (increase(rtc_inbound_freeze_ratio_count[5m])) - sum by (rtc_app_name) (increase(rtc_inbound_freeze_ratio_bucket{le="0.05"}[5m]))
+        expr: sum by (rtc_tenant, rtc_app_name) (increase(rtc_inbound_freeze_ratio_count[5m])) - sum by (rtc_tenant, rtc_app_name) (increase(rtc_inbound_freeze_ratio_bucket{le="0.05"}[5m]))
         labels:
           slo: smooth-video
       - record: rtc_slo:events:increase5m
-        expr: sum by (rtc_app_name) (increase(rtc_inbound_freeze_ratio_count[5m]))
+        expr: sum by (rtc_tenant, rtc_app_name) (increase(rtc_inbound_freeze_ratio_count[5m]))
         labels:
           slo: smooth-video
       - record: rtc_slo:error:ratio_rate5m
@@ -394,11 +394,11 @@ groups:
         labels:
           slo: smooth-video
       - record: rtc_slo:bad_events:increase1h
-        expr: sum by (rtc_app_name) (increase(rtc_inbound_freeze_ratio_count[1h])) - sum by (rtc_app_name) (increase(rtc_inbound_freeze_ratio_bucket{le="0.05"}[1h]))
+        expr: sum by (rtc_tenant, rtc_app_name) (increase(rtc_inbound_freeze_ratio_count[1h])) - sum by (rtc_tenant, rtc_app_name) (increase(rtc_inbound_freeze_ratio_bucket{le="0.05"}[1h]))
         labels:
           slo: smooth-video
       - record: rtc_slo:events:increase1h
-        expr: sum by (rtc_app_name) (increase(rtc_inbound_freeze_ratio_count[1h]))
+        expr: sum by (rtc_tenant, rtc_app_name) (increase(rtc_inbound_freeze_ratio_count[1h]))
         labels:
           slo: smooth-video
       - record: rtc_slo:error:ratio_rate1h
@@ -430,7 +430,7 @@ groups:
         labels:
           slo: smooth-video
       - record: rtc_slo:affected:current
-        expr: sum by (rtc_app_name) (rtc_issue_participants{rtc_issue="freeze"})
+        expr: sum by (rtc_tenant, rtc_app_name) (rtc_issue_participants{rtc_issue="freeze"})
         labels:
           slo: smooth-video
       - alert: RTCSmoothVideoBurn
@@ -449,9 +449,9 @@ groups:
           window: 1h
         annotations:
           summary: Video stands still
-          description: '{{ "{{" }} $value | humanizePercentage }} of stretches of {{ "{{" }} with $labels.rtc_app_name }}{{ "{{" }} . }}{{ "{{" }} else }}the application{{ "{{" }} end }} were bad over 1h, and the objective of {{ printf "%.1f%%" (mulf (default 0.97 (index $.Values.prometheusRule.objectives "smooth-video")) 100) }} allows {{ printf "%.1f%%" (mulf (subf 1 (default 0.97 (index $.Values.prometheusRule.objectives "smooth-video"))) 100) }}. Stretches of received video that stand still for more than 5% of the time. First look: whose it is, by side and cause, then countries and releases.'
+          description: '{{ "{{" }} $value | humanizePercentage }} of stretches of {{ "{{" }} with $labels.rtc_app_name }}{{ "{{" }} . }}{{ "{{" }} else }}the application{{ "{{" }} end }}{{ "{{" }} with $labels.rtc_tenant }} of {{ "{{" }} . }}{{ "{{" }} end }} were bad over 1h, and the objective of {{ printf "%.1f%%" (mulf (default 0.97 (index $.Values.prometheusRule.objectives "smooth-video")) 100) }} allows {{ printf "%.1f%%" (mulf (subf 1 (default 0.97 (index $.Values.prometheusRule.objectives "smooth-video"))) 100) }}. Stretches of received video that stand still for more than 5% of the time. First look: whose it is, by side and cause, then countries and releases.'
           runbook_url: https://example.com/rtc-exporter/docs/runbooks/RTCSmoothVideoBurn.md
-          dashboard_url: http://localhost:3000/d/rtc-overview?var-app={{ "{{" }} $labels.rtc_app_name | urlquery }}&from=now-3h&to=now
+          dashboard_url: http://localhost:3000/d/rtc-overview?var-tenant={{ "{{" }} $labels.rtc_tenant | urlquery }}&var-app={{ "{{" }} $labels.rtc_app_name | urlquery }}&from=now-3h&to=now
       - alert: RTCSmoothVideoBurn
         expr: |-
           rtc_slo:error:ratio_rate1d{slo="smooth-video"} > {{ printf "%.6g" (float64 (round (minf (mulf (subf 1.0 (default 0.97 (index $.Values.prometheusRule.objectives "smooth-video"))) 3.0) 0.5) 6)) }}
@@ -467,9 +467,9 @@ groups:
           window: 1d
         annotations:
           summary: Video stands still
-          description: '{{ "{{" }} $value | humanizePercentage }} of stretches of {{ "{{" }} with $labels.rtc_app_name }}{{ "{{" }} . }}{{ "{{" }} else }}the application{{ "{{" }} end }} were bad over 1d, and the objective of {{ printf "%.1f%%" (mulf (default 0.97 (index $.Values.prometheusRule.objectives "smooth-video")) 100) }} allows {{ printf "%.1f%%" (mulf (subf 1 (default 0.97 (index $.Values.prometheusRule.objectives "smooth-video"))) 100) }}. Stretches of received video that stand still for more than 5% of the time. First look: whose it is, by side and cause, then countries and releases.'
+          description: '{{ "{{" }} $value | humanizePercentage }} of stretches of {{ "{{" }} with $labels.rtc_app_name }}{{ "{{" }} . }}{{ "{{" }} else }}the application{{ "{{" }} end }}{{ "{{" }} with $labels.rtc_tenant }} of {{ "{{" }} . }}{{ "{{" }} end }} were bad over 1d, and the objective of {{ printf "%.1f%%" (mulf (default 0.97 (index $.Values.prometheusRule.objectives "smooth-video")) 100) }} allows {{ printf "%.1f%%" (mulf (subf 1 (default 0.97 (index $.Values.prometheusRule.objectives "smooth-video"))) 100) }}. Stretches of received video that stand still for more than 5% of the time. First look: whose it is, by side and cause, then countries and releases.'
           runbook_url: https://example.com/rtc-exporter/docs/runbooks/RTCSmoothVideoBurn.md
-          dashboard_url: http://localhost:3000/d/rtc-overview?var-app={{ "{{" }} $labels.rtc_app_name | urlquery }}&from=now-3h&to=now
+          dashboard_url: http://localhost:3000/d/rtc-overview?var-tenant={{ "{{" }} $labels.rtc_tenant | urlquery }}&var-app={{ "{{" }} $labels.rtc_app_name | urlquery }}&from=now-3h&to=now
   - name: rtc.slo.voice-turn
     interval: 30s
     rules:
@@ -478,11 +478,11 @@ groups:
         labels:
           slo: voice-turn
       - record: rtc_slo:bad_events:increase5m
-        expr: sum by (rtc_app_name) (increase(rtc_voice_turn_latency_seconds_count[5m])) - sum by (rtc_app_name) (increase(rtc_voice_turn_latency_seconds_bucket{le="1.5"}[5m]))
+        expr: sum by (rtc_tenant, rtc_app_name) (increase(rtc_voice_turn_latency_seconds_count[5m])) - sum by (rtc_tenant, rtc_app_name) (increase(rtc_voice_turn_latency_seconds_bucket{le="1.5"}[5m]))
         labels:
           slo: voice-turn
       - record: rtc_slo:events:increase5m
-        expr: sum by (rtc_app_name) (increase(rtc_voice_turn_latency_seconds_count[5m]))
+        expr: sum by (rtc_tenant, rtc_app_name) (increase(rtc_voice_turn_latency_seconds_count[5m]))
         labels:
           slo: voice-turn
       - record: rtc_slo:error:ratio_rate5m
@@ -490,11 +490,11 @@ groups:
         labels:
           slo: voice-turn
       - record: rtc_slo:bad_events:increase1h
-        expr: sum by (rtc_app_name) (increase(rtc_voice_turn_latency_seconds_count[1h])) - sum by (rtc_app_name) (increase(rtc_voice_turn_latency_seconds_bucket{le="1.5"}[1h]))
+        expr: sum by (rtc_tenant, rtc_app_name) (increase(rtc_voice_turn_latency_seconds_count[1h])) - sum by (rtc_tenant, rtc_app_name) (increase(rtc_voice_turn_latency_seconds_bucket{le="1.5"}[1h]))
         labels:
           slo: voice-turn
       - record: rtc_slo:events:increase1h
-        expr: sum by (rtc_app_name) (increase(rtc_voice_turn_latency_seconds_count[1h]))
+        expr: sum by (rtc_tenant, rtc_app_name) (increase(rtc_voice_turn_latency_seconds_count[1h]))
         labels:
           slo: voice-turn
       - record: rtc_slo:error:ratio_rate1h
@@ -533,11 +533,11 @@ groups:
         labels:
           slo: voice-pipeline
       - record: rtc_slo:bad_events:increase5m
-        expr: sum by (rtc_app_name) (increase(rtc_voice_turn_pipeline_latency_seconds_count[5m])) - sum by (rtc_app_name) (increase(rtc_voice_turn_pipeline_latency_seconds_bucket{le="1.25"}[5m]))
+        expr: sum by (rtc_tenant, rtc_app_name) (increase(rtc_voice_turn_pipeline_latency_seconds_count[5m])) - sum by (rtc_tenant, rtc_app_name) (increase(rtc_voice_turn_pipeline_latency_seconds_bucket{le="1.25"}[5m]))
         labels:
           slo: voice-pipeline
       - record: rtc_slo:events:increase5m
-        expr: sum by (rtc_app_name) (increase(rtc_voice_turn_pipeline_latency_seconds_count[5m]))
+        expr: sum by (rtc_tenant, rtc_app_name) (increase(rtc_voice_turn_pipeline_latency_seconds_count[5m]))
         labels:
           slo: voice-pipeline
       - record: rtc_slo:error:ratio_rate5m
@@ -545,11 +545,11 @@ groups:
         labels:
           slo: voice-pipeline
       - record: rtc_slo:bad_events:increase1h
-        expr: sum by (rtc_app_name) (increase(rtc_voice_turn_pipeline_latency_seconds_count[1h])) - sum by (rtc_app_name) (increase(rtc_voice_turn_pipeline_latency_seconds_bucket{le="1.25"}[1h]))
+        expr: sum by (rtc_tenant, rtc_app_name) (increase(rtc_voice_turn_pipeline_latency_seconds_count[1h])) - sum by (rtc_tenant, rtc_app_name) (increase(rtc_voice_turn_pipeline_latency_seconds_bucket{le="1.25"}[1h]))
         labels:
           slo: voice-pipeline
       - record: rtc_slo:events:increase1h
-        expr: sum by (rtc_app_name) (increase(rtc_voice_turn_pipeline_latency_seconds_count[1h]))
+        expr: sum by (rtc_tenant, rtc_app_name) (increase(rtc_voice_turn_pipeline_latency_seconds_count[1h]))
         labels:
           slo: voice-pipeline
       - record: rtc_slo:error:ratio_rate1h
@@ -595,9 +595,9 @@ groups:
           window: 1h
         annotations:
           summary: Voice agents answer too late
-          description: '{{ "{{" }} $value | humanizePercentage }} of turns of {{ "{{" }} with $labels.rtc_app_name }}{{ "{{" }} . }}{{ "{{" }} else }}the application{{ "{{" }} end }} were bad over 1h, and the objective of {{ printf "%.1f%%" (mulf (default 0.95 (index $.Values.prometheusRule.objectives "voice-pipeline")) 100) }} allows {{ printf "%.1f%%" (mulf (subf 1 (default 0.95 (index $.Values.prometheusRule.objectives "voice-pipeline"))) 100) }}. Turns of which the agent itself takes more than 1.25 s. First look: which agent, and which part of its turns.'
+          description: '{{ "{{" }} $value | humanizePercentage }} of turns of {{ "{{" }} with $labels.rtc_app_name }}{{ "{{" }} . }}{{ "{{" }} else }}the application{{ "{{" }} end }}{{ "{{" }} with $labels.rtc_tenant }} of {{ "{{" }} . }}{{ "{{" }} end }} were bad over 1h, and the objective of {{ printf "%.1f%%" (mulf (default 0.95 (index $.Values.prometheusRule.objectives "voice-pipeline")) 100) }} allows {{ printf "%.1f%%" (mulf (subf 1 (default 0.95 (index $.Values.prometheusRule.objectives "voice-pipeline"))) 100) }}. Turns of which the agent itself takes more than 1.25 s. First look: which agent, and which part of its turns.'
           runbook_url: https://example.com/rtc-exporter/docs/runbooks/RTCVoicePipelineBurn.md
-          dashboard_url: http://localhost:3000/d/rtc-voice-agents?var-app={{ "{{" }} $labels.rtc_app_name | urlquery }}&from=now-3h&to=now
+          dashboard_url: http://localhost:3000/d/rtc-voice-agents?var-tenant={{ "{{" }} $labels.rtc_tenant | urlquery }}&var-app={{ "{{" }} $labels.rtc_app_name | urlquery }}&from=now-3h&to=now
       - alert: RTCVoicePipelineBurn
         expr: |-
           rtc_slo:error:ratio_rate1d{slo="voice-pipeline"} > {{ printf "%.6g" (float64 (round (minf (mulf (subf 1.0 (default 0.95 (index $.Values.prometheusRule.objectives "voice-pipeline"))) 3.0) 0.5) 6)) }}
@@ -613,9 +613,9 @@ groups:
           window: 1d
         annotations:
           summary: Voice agents answer too late
-          description: '{{ "{{" }} $value | humanizePercentage }} of turns of {{ "{{" }} with $labels.rtc_app_name }}{{ "{{" }} . }}{{ "{{" }} else }}the application{{ "{{" }} end }} were bad over 1d, and the objective of {{ printf "%.1f%%" (mulf (default 0.95 (index $.Values.prometheusRule.objectives "voice-pipeline")) 100) }} allows {{ printf "%.1f%%" (mulf (subf 1 (default 0.95 (index $.Values.prometheusRule.objectives "voice-pipeline"))) 100) }}. Turns of which the agent itself takes more than 1.25 s. First look: which agent, and which part of its turns.'
+          description: '{{ "{{" }} $value | humanizePercentage }} of turns of {{ "{{" }} with $labels.rtc_app_name }}{{ "{{" }} . }}{{ "{{" }} else }}the application{{ "{{" }} end }}{{ "{{" }} with $labels.rtc_tenant }} of {{ "{{" }} . }}{{ "{{" }} end }} were bad over 1d, and the objective of {{ printf "%.1f%%" (mulf (default 0.95 (index $.Values.prometheusRule.objectives "voice-pipeline")) 100) }} allows {{ printf "%.1f%%" (mulf (subf 1 (default 0.95 (index $.Values.prometheusRule.objectives "voice-pipeline"))) 100) }}. Turns of which the agent itself takes more than 1.25 s. First look: which agent, and which part of its turns.'
           runbook_url: https://example.com/rtc-exporter/docs/runbooks/RTCVoicePipelineBurn.md
-          dashboard_url: http://localhost:3000/d/rtc-voice-agents?var-app={{ "{{" }} $labels.rtc_app_name | urlquery }}&from=now-3h&to=now
+          dashboard_url: http://localhost:3000/d/rtc-voice-agents?var-tenant={{ "{{" }} $labels.rtc_tenant | urlquery }}&var-app={{ "{{" }} $labels.rtc_app_name | urlquery }}&from=now-3h&to=now
   - name: rtc.slo.voice-transport
     interval: 30s
     rules:
@@ -624,11 +624,11 @@ groups:
         labels:
           slo: voice-transport
       - record: rtc_slo:bad_events:increase5m
-        expr: sum by (rtc_app_name) (increase(rtc_voice_turn_transport_latency_seconds_count[5m])) - sum by (rtc_app_name) (increase(rtc_voice_turn_transport_latency_seconds_bucket{le="0.25"}[5m]))
+        expr: sum by (rtc_tenant, rtc_app_name) (increase(rtc_voice_turn_transport_latency_seconds_count[5m])) - sum by (rtc_tenant, rtc_app_name) (increase(rtc_voice_turn_transport_latency_seconds_bucket{le="0.25"}[5m]))
         labels:
           slo: voice-transport
       - record: rtc_slo:events:increase5m
-        expr: sum by (rtc_app_name) (increase(rtc_voice_turn_transport_latency_seconds_count[5m]))
+        expr: sum by (rtc_tenant, rtc_app_name) (increase(rtc_voice_turn_transport_latency_seconds_count[5m]))
         labels:
           slo: voice-transport
       - record: rtc_slo:error:ratio_rate5m
@@ -636,11 +636,11 @@ groups:
         labels:
           slo: voice-transport
       - record: rtc_slo:bad_events:increase1h
-        expr: sum by (rtc_app_name) (increase(rtc_voice_turn_transport_latency_seconds_count[1h])) - sum by (rtc_app_name) (increase(rtc_voice_turn_transport_latency_seconds_bucket{le="0.25"}[1h]))
+        expr: sum by (rtc_tenant, rtc_app_name) (increase(rtc_voice_turn_transport_latency_seconds_count[1h])) - sum by (rtc_tenant, rtc_app_name) (increase(rtc_voice_turn_transport_latency_seconds_bucket{le="0.25"}[1h]))
         labels:
           slo: voice-transport
       - record: rtc_slo:events:increase1h
-        expr: sum by (rtc_app_name) (increase(rtc_voice_turn_transport_latency_seconds_count[1h]))
+        expr: sum by (rtc_tenant, rtc_app_name) (increase(rtc_voice_turn_transport_latency_seconds_count[1h]))
         labels:
           slo: voice-transport
       - record: rtc_slo:error:ratio_rate1h
@@ -686,9 +686,9 @@ groups:
           window: 1h
         annotations:
           summary: The way to voice agents is too long
-          description: '{{ "{{" }} $value | humanizePercentage }} of turns of {{ "{{" }} with $labels.rtc_app_name }}{{ "{{" }} . }}{{ "{{" }} else }}the application{{ "{{" }} end }} were bad over 1h, and the objective of {{ printf "%.1f%%" (mulf (default 0.95 (index $.Values.prometheusRule.objectives "voice-transport")) 100) }} allows {{ printf "%.1f%%" (mulf (subf 1 (default 0.95 (index $.Values.prometheusRule.objectives "voice-transport"))) 100) }}. Turns of which the way, up and down, takes more than 0.25 s. First look: which agent, and which part of its turns.'
+          description: '{{ "{{" }} $value | humanizePercentage }} of turns of {{ "{{" }} with $labels.rtc_app_name }}{{ "{{" }} . }}{{ "{{" }} else }}the application{{ "{{" }} end }}{{ "{{" }} with $labels.rtc_tenant }} of {{ "{{" }} . }}{{ "{{" }} end }} were bad over 1h, and the objective of {{ printf "%.1f%%" (mulf (default 0.95 (index $.Values.prometheusRule.objectives "voice-transport")) 100) }} allows {{ printf "%.1f%%" (mulf (subf 1 (default 0.95 (index $.Values.prometheusRule.objectives "voice-transport"))) 100) }}. Turns of which the way, up and down, takes more than 0.25 s. First look: which agent, and which part of its turns.'
           runbook_url: https://example.com/rtc-exporter/docs/runbooks/RTCVoiceTransportBurn.md
-          dashboard_url: http://localhost:3000/d/rtc-voice-agents?var-app={{ "{{" }} $labels.rtc_app_name | urlquery }}&from=now-3h&to=now
+          dashboard_url: http://localhost:3000/d/rtc-voice-agents?var-tenant={{ "{{" }} $labels.rtc_tenant | urlquery }}&var-app={{ "{{" }} $labels.rtc_app_name | urlquery }}&from=now-3h&to=now
       - alert: RTCVoiceTransportBurn
         expr: |-
           rtc_slo:error:ratio_rate1d{slo="voice-transport"} > {{ printf "%.6g" (float64 (round (minf (mulf (subf 1.0 (default 0.95 (index $.Values.prometheusRule.objectives "voice-transport"))) 3.0) 0.5) 6)) }}
@@ -704,9 +704,9 @@ groups:
           window: 1d
         annotations:
           summary: The way to voice agents is too long
-          description: '{{ "{{" }} $value | humanizePercentage }} of turns of {{ "{{" }} with $labels.rtc_app_name }}{{ "{{" }} . }}{{ "{{" }} else }}the application{{ "{{" }} end }} were bad over 1d, and the objective of {{ printf "%.1f%%" (mulf (default 0.95 (index $.Values.prometheusRule.objectives "voice-transport")) 100) }} allows {{ printf "%.1f%%" (mulf (subf 1 (default 0.95 (index $.Values.prometheusRule.objectives "voice-transport"))) 100) }}. Turns of which the way, up and down, takes more than 0.25 s. First look: which agent, and which part of its turns.'
+          description: '{{ "{{" }} $value | humanizePercentage }} of turns of {{ "{{" }} with $labels.rtc_app_name }}{{ "{{" }} . }}{{ "{{" }} else }}the application{{ "{{" }} end }}{{ "{{" }} with $labels.rtc_tenant }} of {{ "{{" }} . }}{{ "{{" }} end }} were bad over 1d, and the objective of {{ printf "%.1f%%" (mulf (default 0.95 (index $.Values.prometheusRule.objectives "voice-transport")) 100) }} allows {{ printf "%.1f%%" (mulf (subf 1 (default 0.95 (index $.Values.prometheusRule.objectives "voice-transport"))) 100) }}. Turns of which the way, up and down, takes more than 0.25 s. First look: which agent, and which part of its turns.'
           runbook_url: https://example.com/rtc-exporter/docs/runbooks/RTCVoiceTransportBurn.md
-          dashboard_url: http://localhost:3000/d/rtc-voice-agents?var-app={{ "{{" }} $labels.rtc_app_name | urlquery }}&from=now-3h&to=now
+          dashboard_url: http://localhost:3000/d/rtc-voice-agents?var-tenant={{ "{{" }} $labels.rtc_tenant | urlquery }}&var-app={{ "{{" }} $labels.rtc_app_name | urlquery }}&from=now-3h&to=now
   - name: rtc.slo.voice-response
     interval: 30s
     rules:
@@ -715,11 +715,11 @@ groups:
         labels:
           slo: voice-response
       - record: rtc_slo:bad_events:increase5m
-        expr: sum by (rtc_app_name) (increase(rtc_voice_turns_total{rtc_voice_outcome="no_response"}[5m]))
+        expr: sum by (rtc_tenant, rtc_app_name) (increase(rtc_voice_turns_total{rtc_voice_outcome="no_response"}[5m]))
         labels:
           slo: voice-response
       - record: rtc_slo:events:increase5m
-        expr: sum by (rtc_app_name) (increase(rtc_voice_turns_total{rtc_voice_outcome=~"answered|reprompted|no_response"}[5m]))
+        expr: sum by (rtc_tenant, rtc_app_name) (increase(rtc_voice_turns_total{rtc_voice_outcome=~"answered|reprompted|no_response"}[5m]))
         labels:
           slo: voice-response
       - record: rtc_slo:error:ratio_rate5m
@@ -727,11 +727,11 @@ groups:
         labels:
           slo: voice-response
       - record: rtc_slo:bad_events:increase1h
-        expr: sum by (rtc_app_name) (increase(rtc_voice_turns_total{rtc_voice_outcome="no_response"}[1h]))
+        expr: sum by (rtc_tenant, rtc_app_name) (increase(rtc_voice_turns_total{rtc_voice_outcome="no_response"}[1h]))
         labels:
           slo: voice-response
       - record: rtc_slo:events:increase1h
-        expr: sum by (rtc_app_name) (increase(rtc_voice_turns_total{rtc_voice_outcome=~"answered|reprompted|no_response"}[1h]))
+        expr: sum by (rtc_tenant, rtc_app_name) (increase(rtc_voice_turns_total{rtc_voice_outcome=~"answered|reprompted|no_response"}[1h]))
         labels:
           slo: voice-response
       - record: rtc_slo:error:ratio_rate1h
@@ -777,9 +777,9 @@ groups:
           window: 1h
         annotations:
           summary: Voice agents do not answer
-          description: '{{ "{{" }} $value | humanizePercentage }} of turns of {{ "{{" }} with $labels.rtc_app_name }}{{ "{{" }} . }}{{ "{{" }} else }}the application{{ "{{" }} end }} were bad over 1h, and the objective of {{ printf "%.1f%%" (mulf (default 0.995 (index $.Values.prometheusRule.objectives "voice-response")) 100) }} allows {{ printf "%.1f%%" (mulf (subf 1 (default 0.995 (index $.Values.prometheusRule.objectives "voice-response"))) 100) }}. Turns to which the agent says nothing for ten seconds, while its user is there. First look: which agent, and which part of its turns.'
+          description: '{{ "{{" }} $value | humanizePercentage }} of turns of {{ "{{" }} with $labels.rtc_app_name }}{{ "{{" }} . }}{{ "{{" }} else }}the application{{ "{{" }} end }}{{ "{{" }} with $labels.rtc_tenant }} of {{ "{{" }} . }}{{ "{{" }} end }} were bad over 1h, and the objective of {{ printf "%.1f%%" (mulf (default 0.995 (index $.Values.prometheusRule.objectives "voice-response")) 100) }} allows {{ printf "%.1f%%" (mulf (subf 1 (default 0.995 (index $.Values.prometheusRule.objectives "voice-response"))) 100) }}. Turns to which the agent says nothing for ten seconds, while its user is there. First look: which agent, and which part of its turns.'
           runbook_url: https://example.com/rtc-exporter/docs/runbooks/RTCVoiceNoResponseBurn.md
-          dashboard_url: http://localhost:3000/d/rtc-voice-agents?var-app={{ "{{" }} $labels.rtc_app_name | urlquery }}&from=now-3h&to=now
+          dashboard_url: http://localhost:3000/d/rtc-voice-agents?var-tenant={{ "{{" }} $labels.rtc_tenant | urlquery }}&var-app={{ "{{" }} $labels.rtc_app_name | urlquery }}&from=now-3h&to=now
       - alert: RTCVoiceNoResponseBurn
         expr: |-
           rtc_slo:error:ratio_rate1d{slo="voice-response"} > {{ printf "%.6g" (float64 (round (minf (mulf (subf 1.0 (default 0.995 (index $.Values.prometheusRule.objectives "voice-response"))) 3.0) 0.5) 6)) }}
@@ -795,9 +795,9 @@ groups:
           window: 1d
         annotations:
           summary: Voice agents do not answer
-          description: '{{ "{{" }} $value | humanizePercentage }} of turns of {{ "{{" }} with $labels.rtc_app_name }}{{ "{{" }} . }}{{ "{{" }} else }}the application{{ "{{" }} end }} were bad over 1d, and the objective of {{ printf "%.1f%%" (mulf (default 0.995 (index $.Values.prometheusRule.objectives "voice-response")) 100) }} allows {{ printf "%.1f%%" (mulf (subf 1 (default 0.995 (index $.Values.prometheusRule.objectives "voice-response"))) 100) }}. Turns to which the agent says nothing for ten seconds, while its user is there. First look: which agent, and which part of its turns.'
+          description: '{{ "{{" }} $value | humanizePercentage }} of turns of {{ "{{" }} with $labels.rtc_app_name }}{{ "{{" }} . }}{{ "{{" }} else }}the application{{ "{{" }} end }}{{ "{{" }} with $labels.rtc_tenant }} of {{ "{{" }} . }}{{ "{{" }} end }} were bad over 1d, and the objective of {{ printf "%.1f%%" (mulf (default 0.995 (index $.Values.prometheusRule.objectives "voice-response")) 100) }} allows {{ printf "%.1f%%" (mulf (subf 1 (default 0.995 (index $.Values.prometheusRule.objectives "voice-response"))) 100) }}. Turns to which the agent says nothing for ten seconds, while its user is there. First look: which agent, and which part of its turns.'
           runbook_url: https://example.com/rtc-exporter/docs/runbooks/RTCVoiceNoResponseBurn.md
-          dashboard_url: http://localhost:3000/d/rtc-voice-agents?var-app={{ "{{" }} $labels.rtc_app_name | urlquery }}&from=now-3h&to=now
+          dashboard_url: http://localhost:3000/d/rtc-voice-agents?var-tenant={{ "{{" }} $labels.rtc_tenant | urlquery }}&var-app={{ "{{" }} $labels.rtc_app_name | urlquery }}&from=now-3h&to=now
   - name: rtc.recording.budget
     interval: 5m
     rules:
@@ -809,11 +809,11 @@ groups:
     interval: 1m
     rules:
       - record: rtc_cohort:bad:increase30m
-        expr: sum by (rtc_app_name, rtc_app_version) (increase(rtc_participant_quality_time_seconds_total{rtc_quality=~"poor|bad",rtc_app_version!=""}[30m])) / 300
+        expr: sum by (rtc_tenant, rtc_app_name, rtc_app_version) (increase(rtc_participant_quality_time_seconds_total{rtc_quality=~"poor|bad",rtc_app_version!=""}[30m])) / 300
         labels:
           cohort: release
       - record: rtc_cohort:total:increase30m
-        expr: sum by (rtc_app_name, rtc_app_version) (increase(rtc_participant_quality_time_seconds_total{rtc_quality!="unclassified",rtc_app_version!=""}[30m])) / 300
+        expr: sum by (rtc_tenant, rtc_app_name, rtc_app_version) (increase(rtc_participant_quality_time_seconds_total{rtc_quality!="unclassified",rtc_app_version!=""}[30m])) / 300
         labels:
           cohort: release
       - record: rtc_cohort:bad:ratio_rate30m
@@ -825,7 +825,7 @@ groups:
         labels:
           cohort: release
       - record: rtc_cohort:rest:ratio_rate30m
-        expr: (rtc_cohort:bad:increase30m{cohort="release"} - on (rtc_app_name) group_left () sum by (rtc_app_name) (rtc_cohort:bad:increase30m{cohort="release"})) / (rtc_cohort:total:increase30m{cohort="release"} - on (rtc_app_name) group_left () sum by (rtc_app_name) (rtc_cohort:total:increase30m{cohort="release"}))
+        expr: (rtc_cohort:bad:increase30m{cohort="release"} - on (rtc_tenant, rtc_app_name) group_left () sum by (rtc_tenant, rtc_app_name) (rtc_cohort:bad:increase30m{cohort="release"})) / (rtc_cohort:total:increase30m{cohort="release"} - on (rtc_tenant, rtc_app_name) group_left () sum by (rtc_tenant, rtc_app_name) (rtc_cohort:total:increase30m{cohort="release"}))
         labels:
           cohort: release
       - alert: RTCReleaseRegression
@@ -842,18 +842,18 @@ groups:
           cohort: release
         annotations:
           summary: A release makes calls worse
-          description: '{{ "{{" }} $value | humanizePercentage }} of the call time of {{ "{{" }} with $labels.rtc_app_name }}{{ "{{" }} . }}{{ "{{" }} else }}the application{{ "{{" }} end }} {{ "{{" }} $labels.rtc_app_version }} is poor or bad, for certain more than {{ printf "%.6g" (float64 (default 2.0 (index $.Values.prometheusRule.thresholds "cohort_times"))) }} times as much as elsewhere. First look: stop its roll-out, then compare the issues.'
+          description: '{{ "{{" }} $value | humanizePercentage }} of the call time of {{ "{{" }} with $labels.rtc_app_name }}{{ "{{" }} . }}{{ "{{" }} else }}the application{{ "{{" }} end }}{{ "{{" }} with $labels.rtc_tenant }} of {{ "{{" }} . }}{{ "{{" }} end }} {{ "{{" }} $labels.rtc_app_version }} is poor or bad, for certain more than {{ printf "%.6g" (float64 (default 2.0 (index $.Values.prometheusRule.thresholds "cohort_times"))) }} times as much as elsewhere. First look: stop its roll-out, then compare the issues.'
           runbook_url: https://example.com/rtc-exporter/docs/runbooks/RTCReleaseRegression.md
-          dashboard_url: http://localhost:3000/d/rtc-release?var-app={{ "{{" }} $labels.rtc_app_name | urlquery }}&var-candidate={{ "{{" }} $labels.rtc_app_version | urlquery }}&from=now-3h&to=now
+          dashboard_url: http://localhost:3000/d/rtc-release?var-tenant={{ "{{" }} $labels.rtc_tenant | urlquery }}&var-app={{ "{{" }} $labels.rtc_app_name | urlquery }}&var-candidate={{ "{{" }} $labels.rtc_app_version | urlquery }}&from=now-3h&to=now
   - name: rtc.cohort.release-setup
     interval: 1m
     rules:
       - record: rtc_cohort:bad:increase30m
-        expr: sum by (rtc_app_name, rtc_app_version) (increase(rtc_connection_attempts_total{rtc_outcome=~"ice_failed|dtls_failed|timeout",rtc_app_version!=""}[30m]))
+        expr: sum by (rtc_tenant, rtc_app_name, rtc_app_version) (increase(rtc_connection_attempts_total{rtc_outcome=~"ice_failed|dtls_failed|timeout",rtc_app_version!=""}[30m]))
         labels:
           cohort: release-setup
       - record: rtc_cohort:total:increase30m
-        expr: sum by (rtc_app_name, rtc_app_version) (increase(rtc_connection_attempts_total{rtc_outcome!="abandoned",rtc_app_version!=""}[30m]))
+        expr: sum by (rtc_tenant, rtc_app_name, rtc_app_version) (increase(rtc_connection_attempts_total{rtc_outcome!="abandoned",rtc_app_version!=""}[30m]))
         labels:
           cohort: release-setup
       - record: rtc_cohort:bad:ratio_rate30m
@@ -865,7 +865,7 @@ groups:
         labels:
           cohort: release-setup
       - record: rtc_cohort:rest:ratio_rate30m
-        expr: (rtc_cohort:bad:increase30m{cohort="release-setup"} - on (rtc_app_name) group_left () sum by (rtc_app_name) (rtc_cohort:bad:increase30m{cohort="release-setup"})) / (rtc_cohort:total:increase30m{cohort="release-setup"} - on (rtc_app_name) group_left () sum by (rtc_app_name) (rtc_cohort:total:increase30m{cohort="release-setup"}))
+        expr: (rtc_cohort:bad:increase30m{cohort="release-setup"} - on (rtc_tenant, rtc_app_name) group_left () sum by (rtc_tenant, rtc_app_name) (rtc_cohort:bad:increase30m{cohort="release-setup"})) / (rtc_cohort:total:increase30m{cohort="release-setup"} - on (rtc_tenant, rtc_app_name) group_left () sum by (rtc_tenant, rtc_app_name) (rtc_cohort:total:increase30m{cohort="release-setup"}))
         labels:
           cohort: release-setup
       - alert: RTCReleaseSetupRegression
@@ -882,9 +882,9 @@ groups:
           cohort: release-setup
         annotations:
           summary: A release fails to connect
-          description: '{{ "{{" }} $value | humanizePercentage }} of the attempts of {{ "{{" }} with $labels.rtc_app_name }}{{ "{{" }} . }}{{ "{{" }} else }}the application{{ "{{" }} end }} {{ "{{" }} $labels.rtc_app_version }} to connect fail, for certain more than {{ printf "%.6g" (float64 (default 2.0 (index $.Values.prometheusRule.thresholds "cohort_times"))) }} times as much as elsewhere. First look: stop its roll-out, then see where setup ends.'
+          description: '{{ "{{" }} $value | humanizePercentage }} of the attempts of {{ "{{" }} with $labels.rtc_app_name }}{{ "{{" }} . }}{{ "{{" }} else }}the application{{ "{{" }} end }}{{ "{{" }} with $labels.rtc_tenant }} of {{ "{{" }} . }}{{ "{{" }} end }} {{ "{{" }} $labels.rtc_app_version }} to connect fail, for certain more than {{ printf "%.6g" (float64 (default 2.0 (index $.Values.prometheusRule.thresholds "cohort_times"))) }} times as much as elsewhere. First look: stop its roll-out, then see where setup ends.'
           runbook_url: https://example.com/rtc-exporter/docs/runbooks/RTCReleaseSetupRegression.md
-          dashboard_url: http://localhost:3000/d/rtc-release?var-app={{ "{{" }} $labels.rtc_app_name | urlquery }}&var-candidate={{ "{{" }} $labels.rtc_app_version | urlquery }}&from=now-3h&to=now
+          dashboard_url: http://localhost:3000/d/rtc-release?var-tenant={{ "{{" }} $labels.rtc_tenant | urlquery }}&var-app={{ "{{" }} $labels.rtc_app_name | urlquery }}&var-candidate={{ "{{" }} $labels.rtc_app_version | urlquery }}&from=now-3h&to=now
   - name: rtc.alerts.exporter
     interval: 30s
     rules:
@@ -973,6 +973,32 @@ groups:
           description: '{{ "{{" }} $value | humanize }} were refused as {{ "{{" }} $labels.rtc_drop_reason }} within a quarter of an hour. First look: which clients, and what changed in them.'
           runbook_url: https://example.com/rtc-exporter/docs/runbooks/RTCReportsRefused.md
           dashboard_url: http://localhost:3000/d/rtc-exporter?var-job={{ "{{" }} $labels.job | urlquery }}&from=now-3h&to=now
+      - alert: RTCExporterMemoryHigh
+        expr: sum by (job, instance) (rtc_exporter_memory_stage{job="rtc-exporter"}) > 0
+        for: 5m
+        keep_firing_for: 5m
+        labels:
+          severity: warning
+          component: exporter
+          team: rtc
+        annotations:
+          summary: An exporter gives clients or reports up for want of memory
+          description: '{{ "{{" }} $labels.instance }} is at stage {{ "{{" }} $value | humanize }}: 1 new clients are refused, 2 reports are dropped, 3 the heaviest clients are closed. First look: its memory against its limit, and how many participants it holds.'
+          runbook_url: https://example.com/rtc-exporter/docs/runbooks/RTCExporterMemoryHigh.md
+          dashboard_url: http://localhost:3000/d/rtc-exporter?var-job={{ "{{" }} $labels.job | urlquery }}&from=now-3h&to=now
+      - alert: RTCNoRoom
+        expr: sum by (job, rtc_limit) (increase(rtc_exporter_connections_refused_total{job="rtc-exporter",rtc_limit=~"process|tenant|bodies"}[15m])) >= {{ int64 (default 20 (index $.Values.prometheusRule.thresholds "turned_away")) }}
+        for: 10m
+        keep_firing_for: 5m
+        labels:
+          severity: warning
+          component: exporter
+          team: rtc
+        annotations:
+          summary: Clients are turned away because there is no room
+          description: '{{ "{{" }} $value | humanize }} connections and requests were refused within a quarter of an hour, because the {{ "{{" }} $labels.rtc_limit }} is full. First look: connections against limits, and what else may take them.'
+          runbook_url: https://example.com/rtc-exporter/docs/runbooks/RTCNoRoom.md
+          dashboard_url: http://localhost:3000/d/rtc-exporter?var-job={{ "{{" }} $labels.job | urlquery }}&from=now-3h&to=now
       - alert: RTCSeriesOverflow
         expr: sum by (job, rtc_metric_family) (increase(rtc_exporter_series_limited_total{job="rtc-exporter"}[30m])) > 0
         for: 15m
@@ -1016,9 +1042,9 @@ groups:
           dashboard_url: http://localhost:3000/d/rtc-exporter?var-job={{ "{{" }} $labels.job | urlquery }}&from=now-3h&to=now
       - alert: RTCQualityUnknown
         expr: |-
-          sum by (rtc_app_name) (increase(rtc_participant_quality_time_seconds_total{rtc_quality="unclassified"}[1h])) / sum by (rtc_app_name) (increase(rtc_participant_quality_time_seconds_total[1h])) > {{ (default 0.5 (index $.Values.prometheusRule.thresholds "unknown_share")) }}
+          sum by (rtc_tenant, rtc_app_name) (increase(rtc_participant_quality_time_seconds_total{rtc_quality="unclassified"}[1h])) / sum by (rtc_tenant, rtc_app_name) (increase(rtc_participant_quality_time_seconds_total[1h])) > {{ (default 0.5 (index $.Values.prometheusRule.thresholds "unknown_share")) }}
           and
-            sum by (rtc_app_name) (increase(rtc_participant_quality_time_seconds_total{rtc_quality="unclassified"}[1h])) >= {{ int64 (default 3600 (index $.Values.prometheusRule.thresholds "unknown_time")) }}
+            sum by (rtc_tenant, rtc_app_name) (increase(rtc_participant_quality_time_seconds_total{rtc_quality="unclassified"}[1h])) >= {{ int64 (default 3600 (index $.Values.prometheusRule.thresholds "unknown_time")) }}
         for: 1h
         keep_firing_for: 5m
         labels:
@@ -1027,22 +1053,22 @@ groups:
           team: app
         annotations:
           summary: Of many calls nobody can say how they are
-          description: '{{ "{{" }} $value | humanizePercentage }} of the call time of {{ "{{" }} with $labels.rtc_app_name }}{{ "{{" }} . }}{{ "{{" }} else }}the application{{ "{{" }} end }} could not be judged, so objectives say nothing about it. First look: what clients send, by browser.'
+          description: '{{ "{{" }} $value | humanizePercentage }} of the call time of {{ "{{" }} with $labels.rtc_app_name }}{{ "{{" }} . }}{{ "{{" }} else }}the application{{ "{{" }} end }}{{ "{{" }} with $labels.rtc_tenant }} of {{ "{{" }} . }}{{ "{{" }} end }} could not be judged, so objectives say nothing about it. First look: what clients send, by browser.'
           runbook_url: https://example.com/rtc-exporter/docs/runbooks/RTCQualityUnknown.md
-          dashboard_url: http://localhost:3000/d/rtc-exporter?var-app={{ "{{" }} $labels.rtc_app_name | urlquery }}&from=now-3h&to=now
+          dashboard_url: http://localhost:3000/d/rtc-exporter?var-tenant={{ "{{" }} $labels.rtc_tenant | urlquery }}&var-app={{ "{{" }} $labels.rtc_app_name | urlquery }}&from=now-3h&to=now
   - name: rtc.alerts.turn
     interval: 30s
     rules:
       - record: rtc_turn:attempts:increase15m
-        expr: sum by (rtc_app_name) (increase(rtc_connection_attempts_total{rtc_outcome!="abandoned"}[15m]))
+        expr: sum by (rtc_tenant, rtc_app_name) (increase(rtc_connection_attempts_total{rtc_outcome!="abandoned"}[15m]))
       - record: rtc_turn:relays_per_attempt:ratio_rate15m
         expr: |-
-          (sum by (rtc_app_name) (increase(rtc_ice_candidates_total{rtc_ice_candidate_type="relay"}[15m])) or rtc_turn:attempts:increase15m * 0)
+          (sum by (rtc_tenant, rtc_app_name) (increase(rtc_ice_candidates_total{rtc_ice_candidate_type="relay"}[15m])) or rtc_turn:attempts:increase15m * 0)
           / rtc_turn:attempts:increase15m
       - record: rtc_turn:relays_per_attempt:ratio_rate1d
         expr: |-
-          sum by (rtc_app_name) (increase(rtc_ice_candidates_total{rtc_ice_candidate_type="relay"}[1d] offset 15m))
-          / (sum by (rtc_app_name) (increase(rtc_connection_attempts_total{rtc_outcome!="abandoned"}[1d] offset 15m)) > 0)
+          sum by (rtc_tenant, rtc_app_name) (increase(rtc_ice_candidates_total{rtc_ice_candidate_type="relay"}[1d] offset 15m))
+          / (sum by (rtc_tenant, rtc_app_name) (increase(rtc_connection_attempts_total{rtc_outcome!="abandoned"}[1d] offset 15m)) > 0)
       - alert: RTCTurnOutage
         expr: |-
           rtc_turn:relays_per_attempt:ratio_rate15m
@@ -1059,15 +1085,15 @@ groups:
           team: rtc
         annotations:
           summary: TURN gives no relays, users behind firewalls cannot join
-          description: 'Clients of {{ "{{" }} with $labels.rtc_app_name }}{{ "{{" }} . }}{{ "{{" }} else }}the application{{ "{{" }} end }} gather {{ "{{" }} $value | humanizePercentage }} relay candidates for each attempt to connect, under {{ printf "%.0f%%" (mulf (default 0.2 (index $.Values.prometheusRule.thresholds "turn_fall")) 100) }} of what was usual over a day. First look: the TURN servers, then the credentials that clients get.'
+          description: 'Clients of {{ "{{" }} with $labels.rtc_app_name }}{{ "{{" }} . }}{{ "{{" }} else }}the application{{ "{{" }} end }}{{ "{{" }} with $labels.rtc_tenant }} of {{ "{{" }} . }}{{ "{{" }} end }} gather {{ "{{" }} $value | humanizePercentage }} relay candidates for each attempt to connect, under {{ printf "%.0f%%" (mulf (default 0.2 (index $.Values.prometheusRule.thresholds "turn_fall")) 100) }} of what was usual over a day. First look: the TURN servers, then the credentials that clients get.'
           runbook_url: https://example.com/rtc-exporter/docs/runbooks/RTCTurnOutage.md
-          dashboard_url: http://localhost:3000/d/rtc-network?var-app={{ "{{" }} $labels.rtc_app_name | urlquery }}&from=now-3h&to=now
+          dashboard_url: http://localhost:3000/d/rtc-network?var-tenant={{ "{{" }} $labels.rtc_tenant | urlquery }}&var-app={{ "{{" }} $labels.rtc_app_name | urlquery }}&from=now-3h&to=now
       - alert: RTCTurnRefusing
         expr: |-
-          sum by (rtc_app_name, error_type) (increase(rtc_ice_candidate_errors_total{rtc_ice_server_scheme=~"turns?",error_type=~"4..|5.."}[15m])) >= {{ int64 (default 10 (index $.Values.prometheusRule.thresholds "turn_refusals")) }}
-          and on (rtc_app_name, error_type)
-            sum by (rtc_app_name, error_type) (increase(rtc_ice_candidate_errors_total{rtc_ice_server_scheme=~"turns?",error_type=~"4..|5.."}[15m]))
-              / on (rtc_app_name) group_left () sum by (rtc_app_name) (increase(rtc_connection_attempts_total{rtc_outcome!="abandoned"}[15m])) > {{ (default 0.1 (index $.Values.prometheusRule.thresholds "turn_refused_share")) }}
+          sum by (rtc_tenant, rtc_app_name, error_type) (increase(rtc_ice_candidate_errors_total{rtc_ice_server_scheme=~"turns?",error_type=~"4..|5.."}[15m])) >= {{ int64 (default 10 (index $.Values.prometheusRule.thresholds "turn_refusals")) }}
+          and on (rtc_tenant, rtc_app_name, error_type)
+            sum by (rtc_tenant, rtc_app_name, error_type) (increase(rtc_ice_candidate_errors_total{rtc_ice_server_scheme=~"turns?",error_type=~"4..|5.."}[15m]))
+              / on (rtc_tenant, rtc_app_name) group_left () sum by (rtc_tenant, rtc_app_name) (increase(rtc_connection_attempts_total{rtc_outcome!="abandoned"}[15m])) > {{ (default 0.1 (index $.Values.prometheusRule.thresholds "turn_refused_share")) }}
         for: 10m
         keep_firing_for: 5m
         labels:
@@ -1076,22 +1102,22 @@ groups:
           team: rtc
         annotations:
           summary: TURN servers refuse clients
-          description: '{{ "{{" }} $value | humanize }} refusals of clients of {{ "{{" }} with $labels.rtc_app_name }}{{ "{{" }} . }}{{ "{{" }} else }}the application{{ "{{" }} end }} with code {{ "{{" }} $labels.error_type }} within a quarter of an hour. First look: 401 is the credentials that the application gives out, 486 and 508 are quota and capacity.'
+          description: '{{ "{{" }} $value | humanize }} refusals of clients of {{ "{{" }} with $labels.rtc_app_name }}{{ "{{" }} . }}{{ "{{" }} else }}the application{{ "{{" }} end }}{{ "{{" }} with $labels.rtc_tenant }} of {{ "{{" }} . }}{{ "{{" }} end }} with code {{ "{{" }} $labels.error_type }} within a quarter of an hour. First look: 401 is the credentials that the application gives out, 486 and 508 are quota and capacity.'
           runbook_url: https://example.com/rtc-exporter/docs/runbooks/RTCTurnRefusing.md
-          dashboard_url: http://localhost:3000/d/rtc-network?var-app={{ "{{" }} $labels.rtc_app_name | urlquery }}&from=now-3h&to=now
+          dashboard_url: http://localhost:3000/d/rtc-network?var-tenant={{ "{{" }} $labels.rtc_tenant | urlquery }}&var-app={{ "{{" }} $labels.rtc_app_name | urlquery }}&from=now-3h&to=now
   - name: rtc.alerts.network
     interval: 30s
     rules:
       - record: rtc_reconnect:disconnections:increase5m
-        expr: sum by (rtc_app_name) (increase(rtc_issue_onsets_total{rtc_issue="disconnected"}[5m]))
+        expr: sum by (rtc_tenant, rtc_app_name) (increase(rtc_issue_onsets_total{rtc_issue="disconnected"}[5m]))
       - record: rtc_reconnect:disconnections_per_time:ratio_rate5m
         expr: |-
           rtc_reconnect:disconnections:increase5m
-          / (sum by (rtc_app_name) (increase(rtc_participant_quality_time_seconds_total[5m])) > 0)
+          / (sum by (rtc_tenant, rtc_app_name) (increase(rtc_participant_quality_time_seconds_total[5m])) > 0)
       - record: rtc_reconnect:disconnections_per_time:ratio_rate1d
         expr: |-
-          (sum by (rtc_app_name) (increase(rtc_issue_onsets_total{rtc_issue="disconnected"}[1d] offset 10m)) or sum by (rtc_app_name) (increase(rtc_participant_quality_time_seconds_total[1d] offset 10m)) * 0)
-          / (sum by (rtc_app_name) (increase(rtc_participant_quality_time_seconds_total[1d] offset 10m)) > 0)
+          (sum by (rtc_tenant, rtc_app_name) (increase(rtc_issue_onsets_total{rtc_issue="disconnected"}[1d] offset 10m)) or sum by (rtc_tenant, rtc_app_name) (increase(rtc_participant_quality_time_seconds_total[1d] offset 10m)) * 0)
+          / (sum by (rtc_tenant, rtc_app_name) (increase(rtc_participant_quality_time_seconds_total[1d] offset 10m)) > 0)
       - alert: RTCReconnectStorm
         expr: |-
           rtc_reconnect:disconnections_per_time:ratio_rate5m > {{ printf "%.6g" (float64 (default 5.0 (index $.Values.prometheusRule.thresholds "storm_times"))) }} * rtc_reconnect:disconnections_per_time:ratio_rate1d
@@ -1105,17 +1131,17 @@ groups:
           team: rtc
         annotations:
           summary: Many users lose their connection at once
-          description: 'Participants of {{ "{{" }} with $labels.rtc_app_name }}{{ "{{" }} . }}{{ "{{" }} else }}the application{{ "{{" }} end }} lose their connection more than {{ printf "%.6g" (float64 (default 5.0 (index $.Values.prometheusRule.thresholds "storm_times"))) }} times as often as over the day before. First look: what they share, a media server, a region, a deploy.'
+          description: 'Participants of {{ "{{" }} with $labels.rtc_app_name }}{{ "{{" }} . }}{{ "{{" }} else }}the application{{ "{{" }} end }}{{ "{{" }} with $labels.rtc_tenant }} of {{ "{{" }} . }}{{ "{{" }} end }} lose their connection more than {{ printf "%.6g" (float64 (default 5.0 (index $.Values.prometheusRule.thresholds "storm_times"))) }} times as often as over the day before. First look: what they share, a media server, a region, a deploy.'
           runbook_url: https://example.com/rtc-exporter/docs/runbooks/RTCReconnectStorm.md
-          dashboard_url: http://localhost:3000/d/rtc-network?var-app={{ "{{" }} $labels.rtc_app_name | urlquery }}&from=now-3h&to=now
+          dashboard_url: http://localhost:3000/d/rtc-network?var-tenant={{ "{{" }} $labels.rtc_tenant | urlquery }}&var-app={{ "{{" }} $labels.rtc_app_name | urlquery }}&from=now-3h&to=now
   - name: rtc.alerts.setup
     interval: 30s
     rules:
       - alert: RTCCaptureErrors
         expr: |-
-          sum by (rtc_app_name, rtc_app_version, error_type) (increase(rtc_api_errors_total{rtc_api_method="getUserMedia"}[30m])) / on (rtc_app_name, rtc_app_version) group_left () sum by (rtc_app_name, rtc_app_version) (increase(rtc_api_calls_total{rtc_api_method="getUserMedia"}[30m])) > {{ (default 0.2 (index $.Values.prometheusRule.thresholds "capture_share")) }}
+          sum by (rtc_tenant, rtc_app_name, rtc_app_version, error_type) (increase(rtc_api_errors_total{rtc_api_method="getUserMedia"}[30m])) / on (rtc_tenant, rtc_app_name, rtc_app_version) group_left () sum by (rtc_tenant, rtc_app_name, rtc_app_version) (increase(rtc_api_calls_total{rtc_api_method="getUserMedia"}[30m])) > {{ (default 0.2 (index $.Values.prometheusRule.thresholds "capture_share")) }}
           and
-            sum by (rtc_app_name, rtc_app_version, error_type) (increase(rtc_api_errors_total{rtc_api_method="getUserMedia"}[30m])) >= {{ int64 (default 20 (index $.Values.prometheusRule.thresholds "capture_errors")) }}
+            sum by (rtc_tenant, rtc_app_name, rtc_app_version, error_type) (increase(rtc_api_errors_total{rtc_api_method="getUserMedia"}[30m])) >= {{ int64 (default 20 (index $.Values.prometheusRule.thresholds "capture_errors")) }}
         for: 30m
         keep_firing_for: 5m
         labels:
@@ -1124,14 +1150,14 @@ groups:
           team: app
         annotations:
           summary: Many users cannot use their camera or microphone
-          description: '{{ "{{" }} $value | humanizePercentage }} of the getUserMedia calls of {{ "{{" }} with $labels.rtc_app_name }}{{ "{{" }} . }}{{ "{{" }} else }}the application{{ "{{" }} end }} {{ "{{" }} $labels.rtc_app_version }} fail with {{ "{{" }} $labels.error_type }}. First look: did the application or a browser change how it asks?'
+          description: '{{ "{{" }} $value | humanizePercentage }} of the getUserMedia calls of {{ "{{" }} with $labels.rtc_app_name }}{{ "{{" }} . }}{{ "{{" }} else }}the application{{ "{{" }} end }}{{ "{{" }} with $labels.rtc_tenant }} of {{ "{{" }} . }}{{ "{{" }} end }} {{ "{{" }} $labels.rtc_app_version }} fail with {{ "{{" }} $labels.error_type }}. First look: did the application or a browser change how it asks?'
           runbook_url: https://example.com/rtc-exporter/docs/runbooks/RTCCaptureErrors.md
-          dashboard_url: http://localhost:3000/d/rtc-release?var-app={{ "{{" }} $labels.rtc_app_name | urlquery }}&var-candidate={{ "{{" }} $labels.rtc_app_version | urlquery }}&from=now-3h&to=now
+          dashboard_url: http://localhost:3000/d/rtc-release?var-tenant={{ "{{" }} $labels.rtc_tenant | urlquery }}&var-app={{ "{{" }} $labels.rtc_app_name | urlquery }}&var-candidate={{ "{{" }} $labels.rtc_app_version | urlquery }}&from=now-3h&to=now
       - alert: RTCSignalingErrors
         expr: |-
-          sum by (rtc_app_name, rtc_app_version) (increase(rtc_api_errors_total{rtc_api_method=~"createOffer|createAnswer|setLocalDescription|setRemoteDescription|addIceCandidate"}[15m])) / sum by (rtc_app_name, rtc_app_version) (increase(rtc_api_calls_total{rtc_api_method=~"createOffer|createAnswer|setLocalDescription|setRemoteDescription|addIceCandidate"}[15m])) > {{ (default 0.02 (index $.Values.prometheusRule.thresholds "signaling_share")) }}
+          sum by (rtc_tenant, rtc_app_name, rtc_app_version) (increase(rtc_api_errors_total{rtc_api_method=~"createOffer|createAnswer|setLocalDescription|setRemoteDescription|addIceCandidate"}[15m])) / sum by (rtc_tenant, rtc_app_name, rtc_app_version) (increase(rtc_api_calls_total{rtc_api_method=~"createOffer|createAnswer|setLocalDescription|setRemoteDescription|addIceCandidate"}[15m])) > {{ (default 0.02 (index $.Values.prometheusRule.thresholds "signaling_share")) }}
           and
-            sum by (rtc_app_name, rtc_app_version) (increase(rtc_api_errors_total{rtc_api_method=~"createOffer|createAnswer|setLocalDescription|setRemoteDescription|addIceCandidate"}[15m])) >= {{ int64 (default 10 (index $.Values.prometheusRule.thresholds "signaling_errors")) }}
+            sum by (rtc_tenant, rtc_app_name, rtc_app_version) (increase(rtc_api_errors_total{rtc_api_method=~"createOffer|createAnswer|setLocalDescription|setRemoteDescription|addIceCandidate"}[15m])) >= {{ int64 (default 10 (index $.Values.prometheusRule.thresholds "signaling_errors")) }}
         for: 15m
         keep_firing_for: 5m
         labels:
@@ -1140,18 +1166,18 @@ groups:
           team: app
         annotations:
           summary: Negotiation of calls fails in the application
-          description: '{{ "{{" }} $value | humanizePercentage }} of the negotiation calls of {{ "{{" }} with $labels.rtc_app_name }}{{ "{{" }} . }}{{ "{{" }} else }}the application{{ "{{" }} end }} {{ "{{" }} $labels.rtc_app_version }} fail. First look: which call and which error, by release.'
+          description: '{{ "{{" }} $value | humanizePercentage }} of the negotiation calls of {{ "{{" }} with $labels.rtc_app_name }}{{ "{{" }} . }}{{ "{{" }} else }}the application{{ "{{" }} end }}{{ "{{" }} with $labels.rtc_tenant }} of {{ "{{" }} . }}{{ "{{" }} end }} {{ "{{" }} $labels.rtc_app_version }} fail. First look: which call and which error, by release.'
           runbook_url: https://example.com/rtc-exporter/docs/runbooks/RTCSignalingErrors.md
-          dashboard_url: http://localhost:3000/d/rtc-release?var-app={{ "{{" }} $labels.rtc_app_name | urlquery }}&var-candidate={{ "{{" }} $labels.rtc_app_version | urlquery }}&from=now-3h&to=now
+          dashboard_url: http://localhost:3000/d/rtc-release?var-tenant={{ "{{" }} $labels.rtc_tenant | urlquery }}&var-app={{ "{{" }} $labels.rtc_app_name | urlquery }}&var-candidate={{ "{{" }} $labels.rtc_app_version | urlquery }}&from=now-3h&to=now
   - name: rtc.alerts.media
     interval: 30s
     rules:
       - alert: RTCInfrastructureIssues
         expr: |-
-          sum by (rtc_app_name, rtc_side, rtc_issue) (increase(rtc_issue_time_seconds_total{rtc_side="infrastructure",rtc_severity=~"warning|critical"}[15m]))
-            / on (rtc_app_name) group_left () sum by (rtc_app_name) (increase(rtc_participant_quality_time_seconds_total[15m])) > {{ (default 0.05 (index $.Values.prometheusRule.thresholds "issue_share_infrastructure")) }}
+          sum by (rtc_tenant, rtc_app_name, rtc_side, rtc_issue) (increase(rtc_issue_time_seconds_total{rtc_side="infrastructure",rtc_severity=~"warning|critical"}[15m]))
+            / on (rtc_tenant, rtc_app_name) group_left () sum by (rtc_tenant, rtc_app_name) (increase(rtc_participant_quality_time_seconds_total[15m])) > {{ (default 0.05 (index $.Values.prometheusRule.thresholds "issue_share_infrastructure")) }}
           and
-            sum by (rtc_app_name, rtc_side, rtc_issue) (increase(rtc_issue_time_seconds_total{rtc_side="infrastructure",rtc_severity=~"warning|critical"}[15m])) >= {{ int64 (div (mul (default 4 (index $.Values.prometheusRule.thresholds "affected")) 900) 3) }}
+            sum by (rtc_tenant, rtc_app_name, rtc_side, rtc_issue) (increase(rtc_issue_time_seconds_total{rtc_side="infrastructure",rtc_severity=~"warning|critical"}[15m])) >= {{ int64 (div (mul (default 4 (index $.Values.prometheusRule.thresholds "affected")) 900) 3) }}
         for: 10m
         keep_firing_for: 5m
         labels:
@@ -1160,15 +1186,15 @@ groups:
           team: rtc
         annotations:
           summary: Calls suffer, and the infrastructure is why
-          description: 'For {{ "{{" }} $value | humanizePercentage }} of their time users of {{ "{{" }} with $labels.rtc_app_name }}{{ "{{" }} . }}{{ "{{" }} else }}the application{{ "{{" }} end }} had the issue {{ "{{" }} $labels.rtc_issue }}, which is put down to the infrastructure. First look: the servers that the affected calls share.'
+          description: 'For {{ "{{" }} $value | humanizePercentage }} of their time users of {{ "{{" }} with $labels.rtc_app_name }}{{ "{{" }} . }}{{ "{{" }} else }}the application{{ "{{" }} end }}{{ "{{" }} with $labels.rtc_tenant }} of {{ "{{" }} . }}{{ "{{" }} end }} had the issue {{ "{{" }} $labels.rtc_issue }}, which is put down to the infrastructure. First look: the servers that the affected calls share.'
           runbook_url: https://example.com/rtc-exporter/docs/runbooks/RTCInfrastructureIssues.md
-          dashboard_url: http://localhost:3000/d/rtc-overview?var-app={{ "{{" }} $labels.rtc_app_name | urlquery }}&from=now-3h&to=now
+          dashboard_url: http://localhost:3000/d/rtc-overview?var-tenant={{ "{{" }} $labels.rtc_tenant | urlquery }}&var-app={{ "{{" }} $labels.rtc_app_name | urlquery }}&from=now-3h&to=now
       - alert: RTCApplicationIssues
         expr: |-
-          sum by (rtc_app_name, rtc_side, rtc_issue) (increase(rtc_issue_time_seconds_total{rtc_side="application",rtc_severity=~"warning|critical"}[15m]))
-            / on (rtc_app_name) group_left () sum by (rtc_app_name) (increase(rtc_participant_quality_time_seconds_total[15m])) > {{ (default 0.05 (index $.Values.prometheusRule.thresholds "issue_share_application")) }}
+          sum by (rtc_tenant, rtc_app_name, rtc_side, rtc_issue) (increase(rtc_issue_time_seconds_total{rtc_side="application",rtc_severity=~"warning|critical"}[15m]))
+            / on (rtc_tenant, rtc_app_name) group_left () sum by (rtc_tenant, rtc_app_name) (increase(rtc_participant_quality_time_seconds_total[15m])) > {{ (default 0.05 (index $.Values.prometheusRule.thresholds "issue_share_application")) }}
           and
-            sum by (rtc_app_name, rtc_side, rtc_issue) (increase(rtc_issue_time_seconds_total{rtc_side="application",rtc_severity=~"warning|critical"}[15m])) >= {{ int64 (div (mul (default 4 (index $.Values.prometheusRule.thresholds "affected")) 900) 3) }}
+            sum by (rtc_tenant, rtc_app_name, rtc_side, rtc_issue) (increase(rtc_issue_time_seconds_total{rtc_side="application",rtc_severity=~"warning|critical"}[15m])) >= {{ int64 (div (mul (default 4 (index $.Values.prometheusRule.thresholds "affected")) 900) 3) }}
         for: 15m
         keep_firing_for: 5m
         labels:
@@ -1177,6 +1203,6 @@ groups:
           team: app
         annotations:
           summary: Calls suffer, and the application is why
-          description: 'For {{ "{{" }} $value | humanizePercentage }} of their time users of {{ "{{" }} with $labels.rtc_app_name }}{{ "{{" }} . }}{{ "{{" }} else }}the application{{ "{{" }} end }} had the issue {{ "{{" }} $labels.rtc_issue }}, which is put down to the application. First look: the newest release, and what it does with tracks.'
+          description: 'For {{ "{{" }} $value | humanizePercentage }} of their time users of {{ "{{" }} with $labels.rtc_app_name }}{{ "{{" }} . }}{{ "{{" }} else }}the application{{ "{{" }} end }}{{ "{{" }} with $labels.rtc_tenant }} of {{ "{{" }} . }}{{ "{{" }} end }} had the issue {{ "{{" }} $labels.rtc_issue }}, which is put down to the application. First look: the newest release, and what it does with tracks.'
           runbook_url: https://example.com/rtc-exporter/docs/runbooks/RTCApplicationIssues.md
-          dashboard_url: http://localhost:3000/d/rtc-overview?var-app={{ "{{" }} $labels.rtc_app_name | urlquery }}&from=now-3h&to=now
+          dashboard_url: http://localhost:3000/d/rtc-overview?var-tenant={{ "{{" }} $labels.rtc_tenant | urlquery }}&var-app={{ "{{" }} $labels.rtc_app_name | urlquery }}&from=now-3h&to=now
