@@ -27,7 +27,7 @@ from rtc_exporter.errors import ConfigError
 from rtc_exporter.grades import Quality, chosen
 from rtc_exporter.limits import Limits
 from rtc_exporter.metric import Profile
-from rtc_exporter.sections import Log, Memory, Metrics, Participants, Privacy, Section, Shutdown, Traces
+from rtc_exporter.sections import Log, Memory, Metrics, Participants, Privacy, Section, Shards, Shutdown, Traces
 from rtc_exporter.settings import (
     SECRET_LENGTH,
     Address,
@@ -183,6 +183,7 @@ class Config(BaseSettings):
     participants: Participants = Field(default_factory=Participants)
     claims: Claims = Field(default_factory=Claims)
     limits: Bounds = Field(default_factory=Bounds)
+    shards: Shards = Field(default_factory=Shards)
     memory: Memory = Field(default_factory=Memory)
     privacy: Privacy = Field(default_factory=Privacy)
     shutdown: Shutdown = Field(default_factory=Shutdown)

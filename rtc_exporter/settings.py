@@ -101,6 +101,7 @@ Hops: TypeAlias = Annotated[int, Field(ge=0, le=16), Wanted("count", "a whole nu
 Seconds: TypeAlias = Annotated[float, Field(ge=0, allow_inf_nan=False), Wanted("seconds", "seconds, 0 or more")]
 Rate: TypeAlias = Annotated[float, Field(gt=0, allow_inf_nan=False), Wanted("number", "a number over 0")]
 Count: TypeAlias = Annotated[int, Field(ge=1), Wanted("count", "a whole number, 1 or more")]
+Processes: TypeAlias = Annotated[int, Field(ge=1, le=256), Wanted("count", "a whole number from 1 to 256")]
 Share: TypeAlias = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False), Wanted("number", "a number from 0 to 1")]
 Flag: TypeAlias = Annotated[bool, Wanted("true, false", "true or false")]
 Size: TypeAlias = Annotated[ByteSize, Field(ge=1), Wanted("size", "bytes, such as 1048576 or 1MiB")]

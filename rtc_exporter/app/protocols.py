@@ -41,10 +41,11 @@ class Http(HttpToolsProtocol):
     _peer = ""
     _is_inside = _is_over = False
 
-    def __init__(self, *args: Any, gate: Gate | None = None, **kwargs: Any) -> None:
-        """``gate`` counts who is inside."""
+    def __init__(self, *args: Any, gate: Gate | None = None, first: bytes = b"", **kwargs: Any) -> None:
+        """``gate`` counts who is inside; ``first`` was read already, by whoever took the connection."""
         super().__init__(*args, **kwargs)
         self._gate = gate
+        self._first = first
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -55,6 +56,9 @@ class Http(HttpToolsProtocol):
                 transport.abort()
                 return
         self._expect(HEAD_SECONDS)
+        if self._first:
+            first, self._first = self._first, b""
+            self.data_received(first)
 
     def data_received(self, data: bytes) -> None:
         if self._is_over:
