@@ -24,8 +24,8 @@ from rtc_exporter.config import Config, settings_table
 from rtc_exporter.errors import ConfigError, RtcExporterError
 from rtc_exporter.metric import Metric, Profile
 from rtc_exporter.model import ParticipantKey
-from rtc_exporter.sources import FILE_VARIABLE
 from rtc_exporter.shards import parent
+from rtc_exporter.sources import FILE_VARIABLE
 from rtc_exporter.span import Span
 from rtc_exporter.tracing import SessionTrace, TraceSettings
 
@@ -129,6 +129,7 @@ def flags(args: argparse.Namespace) -> dict[str, str]:
 
 def serve(args: argparse.Namespace) -> int:
     """Run the exporter until a signal."""
+
     def read() -> Config:
         return load(args, os.environ)
 

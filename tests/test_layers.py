@@ -59,7 +59,11 @@ FLOORS = (
 SHELL = next(number for number, floor in enumerate(FLOORS) if "settings" in floor)
 
 #: Rooms with a door: who, besides the room itself, may come in.
-DOORS = {"wire": {"app", "coverage", "importer", "docs"}, "export": {"app", "importer", "shards"}, "draw": {"explain", "pages"}}
+DOORS = {
+    "wire": {"app", "coverage", "importer", "docs"},
+    "export": {"app", "importer", "shards"},
+    "draw": {"explain", "pages"},
+}
 
 #: The libraries a module or room may use; who is not named has the standard library alone.
 LIBRARIES = {

@@ -12,17 +12,17 @@ import asyncio
 import contextlib
 import logging
 import time
-from functools import partial
 from collections.abc import Callable, Mapping
+from functools import partial
 from math import inf
 
 from rtc_exporter import __version__, logs
 from rtc_exporter.app import memory, protocols, reload
 from rtc_exporter.app.admin import Admin
 from rtc_exporter.app.gate import Gate
+from rtc_exporter.app.handed import ALONE, Handed, Order, Shard
 from rtc_exporter.app.ingest import Ingest
 from rtc_exporter.app.intake import Intake
-from rtc_exporter.app.handed import ALONE, Handed, Order, Shard
 from rtc_exporter.app.listener import Listener, both, bound
 from rtc_exporter.app.memory import Pressure, Stage
 from rtc_exporter.app.notify import Notify
@@ -132,7 +132,9 @@ class Server:
         shard = self._shard
         if not shard.sockets:
             return Listener(self._ingest, self._ingest_socket, self.sockets, gate=self._gate)
-        orders = {Order.LEAVE: self.stop, Order.END: partial(self.stop, waits=False), Order.RELOAD: self.reload}
+        orders: dict[Order, Callable[[], None]] = {
+            Order.LEAVE: self.stop, Order.END: partial(self.stop, waits=False), Order.RELOAD: self.reload,
+        }  # fmt: skip
         return Handed(self._ingest, self._ingest_socket, self.sockets, self._gate, orders)
 
     @property

@@ -36,7 +36,7 @@ def merged(expositions: Iterable[bytes], exposition: Exposition) -> Iterator[byt
 def _blocks(text: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
     """Name, head and samples of every family of a text."""
     for block in (b"\n" + text.removesuffix(b"\n")).split(b"\n" + _BEGIN)[1:]:
-        block += b"\n"  # noqa: PLW2901 - the one that it was split at
+        block += b"\n"
         found = _HEAD.match(block)
         end = found.end() if found else 0
         yield block[: block.index(b" ")], _BEGIN + block[:end], block[end:]
@@ -48,7 +48,9 @@ def _messages(data: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
     while position < len(data):
         size, position = _read(data, position)
         end = position + size
-        name, head, metrics = b"", [], []
+        name = b""
+        head: list[bytes] = []
+        metrics: list[bytes] = []
         while position < end:
             begin = position
             tag = data[position : position + 1]

@@ -298,5 +298,5 @@ class Process(Collector):
 
 def process_metrics(openmetrics: bool, shard: str = "") -> bytes:
     """What prometheus_client says about this process, its Python and its garbage collector; one part among others."""
-    write: Callable[[Collector], bytes] = openmetrics_latest if openmetrics else generate_latest  # type: ignore[assignment]
+    write: Callable[[Collector], bytes] = openmetrics_latest if openmetrics else generate_latest
     return write(Process(shard)).removesuffix(OPENMETRICS.end)

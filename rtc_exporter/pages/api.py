@@ -17,7 +17,11 @@ NAMES = tuple(channel.name for channel in CHANNELS)
 def listing(rows: Sequence[Row], asked: Asked, total: int | None = None) -> dict[str, Any]:
     """A page of the list; of ``total``, where only those that come first are given."""
     shown = sorted(rows, key=SORTS[asked.sort])[asked.offset : asked.offset + asked.limit]
-    return {"total": len(rows) if total is None else total, "offset": asked.offset, "sessions": [_row(row) for row in shown]}
+    return {
+        "total": len(rows) if total is None else total,
+        "offset": asked.offset,
+        "sessions": [_row(row) for row in shown],
+    }
 
 
 def _row(row: Row) -> dict[str, Any]:

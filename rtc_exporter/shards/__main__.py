@@ -1,4 +1,6 @@
-"""The process of one shard: ``python -m rtc_exporter.shards NAME DESCRIPTOR DESCRIPTOR``, which nobody but the process in front runs."""
+"""
+The process of one shard, which nobody but the process in front runs: ``python -m rtc_exporter.shards NAME FD FD``.
+"""
 
 import json
 import os

@@ -56,9 +56,10 @@ def serve(load: Callable[[], Config], source: Source) -> None:
     """Run until a signal; raises ``ConfigError`` when a setting is wrong or a port cannot be had."""
     config = load()
     limit = logs.setup(config.log.level, config.log.format)
-    with tempfile.TemporaryDirectory(prefix="rtc-exporter-") as folder, asyncio.Runner(
-        loop_factory=uvloop.new_event_loop
-    ) as runner:
+    with (
+        tempfile.TemporaryDirectory(prefix="rtc-exporter-") as folder,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
         runner.run(_serve(Parent(config, load, source, Path(folder)), limit))
 
 
@@ -140,14 +141,15 @@ class Parent:
 
     async def _begin(self, lives: list[asyncio.Task[None]]) -> None:
         """Wait until all shards are ready: a start of which one part fails is one that fails."""
-        ready = asyncio.gather(*(child.was_ready.wait() for child in self._children))
+        ready = asyncio.create_task(self._all_ready())
         stopped = asyncio.create_task(self._stopping.wait())
-        done, _ = await asyncio.wait([ready, stopped, *lives], return_when=asyncio.FIRST_COMPLETED)
+        waits: set[asyncio.Task[Any]] = {ready, stopped, *lives}
+        done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for wait in (ready, stopped):
+            wait.cancel()
         for life in set(lives) & done:
             life.result()
-        stopped.cancel()
         if ready not in done:
-            ready.cancel()
             return
         self._front.listen()
         self._notify.ready()
@@ -155,6 +157,10 @@ class Parent:
         scheme = "https" if self._secured.web.tls else "http"
         logger.info("%d shards are ready", len(self._children))
         logger.info(READY, __version__, ingest, scheme, operators)
+
+    async def _all_ready(self) -> None:
+        for child in self._children:
+            await child.was_ready.wait()
 
     # ── the end
 
@@ -176,12 +182,14 @@ class Parent:
         # Each lets its own clients go, and waits for its last scrape, which comes through us.
         self._order(Order.LEAVE if self._waits else Order.END)
         forced = asyncio.create_task(self._forced.wait())
-        ended = asyncio.gather(*lives)
-        await asyncio.wait([ended, forced], return_when=asyncio.FIRST_COMPLETED)
-        if not ended.done():
-            self._order(Order.END)
-            await asyncio.wait([ended], timeout=GRACE)
+        left: set[asyncio.Task[Any]] = set(lives)
+        while left and not forced.done():
+            await asyncio.wait({*left, forced}, return_when=asyncio.FIRST_COMPLETED)
+            left = {life for life in left if not life.done()}
         forced.cancel()
+        if left:
+            self._order(Order.END)
+            await asyncio.wait(left, timeout=GRACE)
 
     def _order(self, order: Order) -> None:
         for child in self._children:

@@ -48,7 +48,9 @@ def key_of(head: Head, peer: str, config: Config) -> str:
         session = auth.session_named(path, auth.parameters(head.query), head.authorization, config.claims)
     except FrameError:
         session = ""
-    return f"session {session}" if session else f"address {group(client(peer, head.forwarded, config.ingest.trusted_hops))}"
+    if session:
+        return f"session {session}"
+    return f"address {group(client(peer, head.forwarded, config.ingest.trusted_hops))}"
 
 
 def place(key: str, shards: int) -> int:
