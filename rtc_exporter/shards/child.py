@@ -65,8 +65,11 @@ class Child:
         failures = 0
         while not self._leaving.is_set():
             began = time.monotonic()
-            with self._listen():
-                status = await self._run()
+            try:
+                with self._listen():
+                    status: object = await self._run()
+            except OSError as exc:  # no descriptors, no processes or no room to be had
+                status = exc.strerror
             if self._leaving.is_set():
                 return
             if not self.was_ready.is_set():
