@@ -11,7 +11,7 @@ import heapq
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from math import fsum
+from math import fsum, isclose
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -22,8 +22,13 @@ from benchmarks.children import Place
 from tests.captures import DATA, rows
 
 PATIENCE = 60.0
-#: What the server's clock is in: when somebody came and went, and how long a frame took.
-CLOCK = re.compile(r"rtc_exporter_|rtc_(session|participant)_duration|rtc_quality_time|rtc_issue_time")
+#: What the server's own clock is in: how long somebody stayed, and so what share of that was good.
+CLOCK = re.compile(
+    r"rtc_(session|participant)_duration|rtc_(participant|path)_(quality|bad)_time|rtc_issue_time|rtc_feedback_score"
+    r"|rtc_ice_disconnected_duration"
+)
+#: Sums of fractions come out a little different in another order.
+ROUNDING = 1e-9
 
 #: Recordings with two participants who talked to each other.
 CASES = ("healthy-cr", "degraded-cr", "healthy-ff", "degraded-ff", "relay-cr", "icefail-cr", "gumdenied-cr")
@@ -82,3 +87,12 @@ def cohorts(expositions: Iterable[Mapping[str, float]]) -> dict[str, float]:
             if CLOCK.match(name) is None and re.match(r"\w+_(total|bucket|count|sum)(\{|$)", name):
                 parts[re.sub(r',?shard="\w+"', "", name).replace("{,", "{").replace("{}", "")].append(value)
     return {name: fsum(values) for name, values in parts.items()}
+
+
+def differences(wanted: Mapping[str, float], found: Mapping[str, float]) -> list[str]:
+    """Series that are not the same; whole numbers are, exactly."""
+    return [
+        f"{name} is {found.get(name)}, wanted {wanted.get(name)}"
+        for name in sorted({*wanted, *found})
+        if not isclose(wanted.get(name, 0.0), found.get(name, 0.0), rel_tol=ROUNDING, abs_tol=ROUNDING)
+    ]
