@@ -85,11 +85,11 @@ class Server:
         self.sockets = Sockets(self.intake, self._gate, clock)
         self._ingest = Ingest(self.intake, self._gate, clock)
         pages = Pages(self.archive, self._sessions, Links(config.links.grafana, config.links.trace), clock, shard.rows)
-        self._admin = Admin(self.intake, clock, shared, pages.routes, shard.name)
+        # Of several processes the one in front gives a scrape to others, and asks for passwords.
+        self._admin = Admin(self.intake, clock, 0.0 if shard.name else shared, pages.routes, shard.name)
         self.ingest_address, self.admin_address = (config.ingest.listen, config.admin.listen)
         if not shard.sockets:
             self.ingest_address, self.admin_address = bound(self._ingest_socket), bound(self._admin_socket)
-        # Of several processes the one in front asks for passwords.
         web = WebConfig() if shard.name else config.web
         self._secured = Secured(self._admin, web, self._count_request, partial(self._count_reload, "web"))
         self._pressure = Pressure(self._memory, memory.resident, forget=self._forget)

@@ -69,7 +69,8 @@ def balancer(name: str, exporters: Sequence[Place]) -> Iterator[Place]:
             while True:
                 with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1.0):
                     break
-                assert process.poll() is None and time.monotonic() < end, log.read_text(encoding="utf-8")
+                if process.poll() is not None or time.monotonic() > end:
+                    raise SystemExit(f"{name} is not ready:\n{log.read_text(encoding='utf-8')}")
                 time.sleep(0.02)
             yield Place("127.0.0.1", port)
         finally:

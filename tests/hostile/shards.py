@@ -26,15 +26,15 @@ from tests.hostile.kit import Exporter, Ledger, accepted, exporter, main, total
 
 SHARDS = 4
 #: Participants of a session who are there while a process dies.
-PEOPLE = 3
+PEOPLE = 2
 DEVICE = '["navigator.mediaDevices.ondevicechange",null,null,1]'
 PATIENCE = 30.0
 
 
 def run(is_long: bool = False) -> Ledger:
-    """28 calls and 60 sessions; in the long form 140 and 400."""
+    """14 calls and 24 sessions; in the long form 140 and 400."""
     ledger = Ledger("shards: sums are those of one process, and a lost one takes only its own sessions along")
-    number, sessions = (140, 400) if is_long else (28, 60)
+    number, sessions = (140, 400) if is_long else (14, 24)
     calls = {f"room-{index}": CASES[index % len(CASES)] for index in range(number)}
     with exporter() as alone:
         wanted = _played(alone.ingest, [alone], calls)
@@ -66,7 +66,7 @@ def _played(front: Place, exporters: Sequence[Exporter], calls: Mapping[str, str
     """Play the calls, and say what was counted once everybody has gone."""
     asyncio.run(play(front, calls))
     end = time.monotonic() + PATIENCE
-    while sum(total(one.metrics("cohort"), "rtc_participants") for one in exporters) and time.monotonic() < end:
+    while sum(total(one.metrics("cohort"), "rtc_participants_active") for one in exporters) and time.monotonic() < end:
         time.sleep(0.1)
     return cohorts(one.metrics("cohort") for one in exporters)
 
@@ -136,7 +136,7 @@ async def _lose(ledger: Ledger, front: Place, four: Sequence[Exporter], number: 
     ledger.account("sessions of the one that was killed", len(dead), moved=moved)
     ledger.claim("no other session has moved", all(was <= now for now, was in zip(after, rest, strict=True)))
     ledger.claim("every session is whole again", Counter(x for now in after for x in now) == Counter(names))
-    everybody = [total(one.metrics("cohort"), "rtc_participants") for one in four[1:]]
+    everybody = [total(one.metrics("cohort"), "rtc_participants_active") for one in four[1:]]
     ledger.account("participants", number * (PEOPLE + 1), counted=int(sum(everybody)))
     for client in (*clients.values(), *back, *new):
         await client.close()
