@@ -33,6 +33,11 @@ STEADY, LONGEST = 60.0, 60.0
 GRACE = 5.0
 
 
+def pause(failures: int) -> float:
+    """Seconds before it is started again, when it has failed so many times in a row: none after the first."""
+    return min(2.0 ** (failures - 2), LONGEST) if failures > 1 else 0.0
+
+
 class Child:
     """A shard and its process."""
 
@@ -76,10 +81,10 @@ class Child:
                 raise RtcExporterError(f"shard {self.name} ended with status {status} before it was ready")
             self.restarts += 1
             failures = 0 if time.monotonic() - began >= STEADY else failures + 1
-            pause = min(2.0 ** (failures - 1), LONGEST) if failures > 1 else 0.0
-            logger.error("shard %s ended with status %s and is started again in %.0f s", self.name, status, pause)
+            rest = pause(failures)
+            logger.error("shard %s ended with status %s and is started again in %.0f s", self.name, status, rest)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._leaving.wait(), pause)
+                await asyncio.wait_for(self._leaving.wait(), rest)
 
     @contextlib.contextmanager
     def _listen(self) -> Any:

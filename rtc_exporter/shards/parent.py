@@ -56,11 +56,13 @@ def serve(load: Callable[[], Config], source: Source) -> None:
     """Run until a signal; raises ``ConfigError`` when a setting is wrong or a port cannot be had."""
     config = load()
     limit = logs.setup(config.log.level, config.log.format)
-    with (
-        tempfile.TemporaryDirectory(prefix="rtc-exporter-") as folder,
-        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
-    ):
-        runner.run(_serve(Parent(config, load, source, Path(folder)), limit))
+    try:
+        folder = tempfile.TemporaryDirectory(prefix="rtc-exporter-")
+    except OSError as exc:
+        number = config.shards.processes
+        raise ConfigError(f"shards.processes is {number}, and there is no room for sockets: {exc.strerror}") from None
+    with folder as name, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(Parent(config, load, source, Path(name)), limit))
 
 
 async def _serve(parent: "Parent", limit: logs.Limit) -> None:
