@@ -206,8 +206,14 @@ class Config(BaseSettings):
         return (init_settings,)
 
     @classmethod
-    def load(cls, args: Mapping[str, str], environ: Mapping[str, str], file: str | Path | None = None) -> "Config":
-        """Read flags (``{"ingest.listen": ...}`` or ``{"--ingest.listen": ...}``), variables and the TOML file."""
+    def load(
+        cls, args: Mapping[str, str], environ: Mapping[str, str], file: str | Path | None = None, shard: str = ""
+    ) -> "Config":
+        """
+        Read flags (``{"ingest.listen": ...}`` or ``{"--ingest.listen": ...}``), variables and the TOML file.
+
+        ``shard``: which of several processes this is that have the same.
+        """
         values: dict[str, object] = {}
         given: dict[str, str] = {}
         rows = settings_table()
@@ -228,7 +234,7 @@ class Config(BaseSettings):
         except ValidationError as exc:
             raise ConfigError(_explain(exc, given)) from None
         config._given.update(given)
-        config._otlp = otel.read(environ)
+        config._otlp = otel.read(environ, shard)
         ingest = config.ingest
         secret = ingest.token_secret.get_secret_value()
         wanted = keys.Settings(secret, ingest.token_algorithms, ingest.token_keys, ingest.keys_file, ingest.tenants)

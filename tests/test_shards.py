@@ -98,6 +98,17 @@ def test_a_place_is_the_same_in_every_process_and_release() -> None:
 PLACES = [2, 1, 1, 0]
 
 
+def test_shards_are_told_apart_where_they_push() -> None:
+    """They have the same variables."""
+    environ = {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318",
+        "OTEL_RESOURCE_ATTRIBUTES": "service.instance.id=pod-7",
+    }
+    ids = [Config.load({}, environ, shard=shard).otlp.resource["service.instance.id"] for shard in ("", "0", "1")]
+
+    assert ids == ["pod-7", "pod-7-0", "pod-7-1"]
+
+
 # ── expositions put together
 
 
@@ -437,6 +448,19 @@ def test_a_dead_shard_hides_no_other(two: Exporter) -> None:
     until(lambda: is_up(two, "1"))
     assert asyncio.run(_say(two.ingest, f"/v1/reports/{its}/ann")).startswith("HTTP/1.1 202 ")
     assert child_of(two, "1") != pid
+
+
+def test_a_shard_that_hangs_hides_no_other(two: Exporter) -> None:
+    """It is not waited for, and is back when it goes on."""
+    pid = child_of(two, "0")
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        until(lambda: not is_up(two, "0"))
+        assert is_up(two, "1")
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    until(lambda: is_up(two, "0"))
+    assert child_of(two, "0") == pid
 
 
 def test_every_line_of_the_log_says_whose_it_is(two: Exporter) -> None:

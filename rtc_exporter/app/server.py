@@ -319,6 +319,8 @@ class Server:
             store.counter("rtc.exporter.history.dropped", (reason,), now).value = float(number)
 
     def _count_request(self, outcome: str) -> None:
+        if self._shard.name:
+            return  # the process in front has asked, and counts who asked it
         self.pipeline.count("rtc.exporter.admin.requests", (outcome,), now=self._clock())
 
     def _count_reload(self, file: str, outcome: str) -> None:

@@ -27,7 +27,7 @@ def main(name: str, channel: int, admin: int) -> int:
     environ = {key: value for key, value in os.environ.items() if key != FILE_VARIABLE}
 
     def load() -> Config:
-        return Config.load(task["flags"], environ, task["file"])
+        return Config.load(task["flags"], environ, task["file"], name)
 
     try:
         process.serve(load, Shard(name, task["processes"], (clients, operators)))

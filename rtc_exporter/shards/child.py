@@ -31,6 +31,8 @@ SILENCE = 60.0
 STEADY, LONGEST = 60.0, 60.0
 #: Seconds that it has to end when nobody is to be waited for.
 GRACE = 5.0
+#: Seconds without a sign of life after which a shard is not asked, since whoever asks would wait in vain.
+QUIET = 3.0
 
 
 def pause(failures: int) -> float:
@@ -57,6 +59,11 @@ class Child:
         self.is_up = False
         self.was_ready = asyncio.Event()
         self.restarts = self.handed = 0
+
+    @property
+    def answers(self) -> bool:
+        """Whether it is worth asking."""
+        return self.is_up and time.monotonic() - self._heard < QUIET
 
     @property
     def pid(self) -> int | None:

@@ -192,7 +192,7 @@ class Operators:
         return {child: answer for child, answer in zip(self._children, answers, strict=True) if answer is not None}
 
     async def _try(self, child: Child, target: str, accept: str = "*/*") -> Answer | None:
-        if not child.is_up:
+        if not child.answers:
             return None
         try:
             return await ask(child.admin, target, accept)
