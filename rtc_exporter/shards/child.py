@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,8 @@ class Child:
         self.admin = folder / f"{name}.admin"
         self._word = folder / f"{name}.notify"
         self._task = task
-        self._queue: deque[Connection] = deque()
+        #: What it is to be sent, in this order.
+        self._queue: deque[Connection | Order] = deque()
         self._channel: socket.socket | None = None
         self._process: asyncio.subprocess.Process | None = None
         self._is_writing = False
@@ -94,7 +95,7 @@ class Child:
                 await asyncio.wait_for(self._leaving.wait(), rest)
 
     @contextlib.contextmanager
-    def _listen(self) -> Any:
+    def _listen(self) -> Iterator[None]:
         """Its word to us."""
         self._word.unlink(missing_ok=True)
         loop = asyncio.get_running_loop()
@@ -138,8 +139,7 @@ class Child:
             self._channel.close()
             self._channel = None
         self._process = None
-        while self._queue:
-            self._queue.popleft().turn_away()
+        self._turn_away()
 
     def _hear(self, word: socket.socket) -> None:
         with contextlib.suppress(BlockingIOError):
@@ -167,12 +167,10 @@ class Child:
         """Tell it what to do."""
         if order is not Order.RELOAD:
             self._leaving.set()
-        if self._channel is not None:
-            try:
-                self._channel.send(order.value)
-            except OSError:  # it hears nothing, or is just ending
-                if order is not Order.RELOAD:
-                    self.kill()
+            self._turn_away()
+        if self._channel is not None:  # else there is nobody, and who comes next reads the settings as they are
+            self._queue.append(order)
+            self._write()
 
     # ── connections
 
@@ -187,20 +185,34 @@ class Child:
     def _write(self) -> None:
         """Those that wait, as long as they fit."""
         while self._queue and self._channel is not None:
-            connection = self._queue[0]
             try:
-                socket.send_fds(self._channel, [connection.data], [connection.socket.fileno()])
+                self._send(self._channel, self._queue[0])
             except BlockingIOError:
                 if not self._is_writing:
                     self._is_writing = True
                     asyncio.get_running_loop().add_writer(self._channel.fileno(), self._write)
                 return
-            except OSError:
-                self._queue.popleft().turn_away()  # it is just ending
-                continue
-            self._queue.popleft().socket.close()
-            self.handed += 1
+            except OSError:  # it is just ending
+                self._turn_away()
+                break
+            sent = self._queue.popleft()
+            if isinstance(sent, Connection):
+                sent.socket.close()
+                self.handed += 1
         self._stop_writing()
+
+    def _send(self, channel: socket.socket, what: Connection | Order) -> None:
+        if isinstance(what, Connection):
+            socket.send_fds(channel, [what.data], [what.socket.fileno()])
+        else:
+            channel.send(what.value)
+
+    def _turn_away(self) -> None:
+        """Those that wait may come again."""
+        for waiting in self._queue:
+            if isinstance(waiting, Connection):
+                waiting.turn_away()
+        self._queue.clear()
 
     def _stop_writing(self) -> None:
         if self._is_writing and self._channel is not None:

@@ -110,7 +110,11 @@ class Parent:
         return {"flags": dict(self._source.flags), "file": self._file, "processes": len(self._children)}
 
     def _choose(self, head: bytes, peer: str) -> Child:
-        key = route.key_of(route.read(head), peer, self._config)
+        try:
+            key = route.key_of(route.read(head), peer, self._config)
+        except Exception as exc:
+            self._fault(exc)
+            key = peer  # whoever gets it says what is wrong with it
         return self._children[route.place(key, len(self._children))]
 
     def _start_page(self, is_ready: bool) -> str:

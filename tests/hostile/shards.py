@@ -12,7 +12,7 @@ import signal
 import time
 import urllib.request
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -21,7 +21,7 @@ from websockets.typing import Subprotocol
 
 from benchmarks.children import Place
 from tests.hostile.balancers import balancer
-from tests.hostile.calls import CASES, cohorts, differences, play
+from tests.hostile.calls import CASES, TOGETHER, cohorts, differences, play
 from tests.hostile.kit import Exporter, Ledger, accepted, exporter, main, total
 
 SHARDS = 4
@@ -93,6 +93,17 @@ def _sessions(admin: Place, state: str, prefix: str = "") -> set[str]:
 # ── a lost one
 
 
+async def _crowd(front: Place, places: Iterable[tuple[str, int]]) -> list[ClientConnection]:
+    """Everybody connects, some at a time."""
+    room = asyncio.Semaphore(TOGETHER)
+
+    async def in_turn(session: str, person: int) -> ClientConnection:
+        async with room:
+            return await _come(front, session, person)
+
+    return await asyncio.gather(*(in_turn(*place) for place in places))
+
+
 async def _come(front: Place, session: str, person: int) -> ClientConnection:
     """Connect as rtcstats-js does, and say something; again, as long as there is no way."""
     async with asyncio.timeout(PATIENCE):
@@ -118,7 +129,7 @@ async def _lose(ledger: Ledger, front: Place, four: Sequence[Exporter], number: 
     """Kill one of four behind the balancer."""
     names = [f"live-{index}" for index in range(number)]
     places = [(name, person) for name in names for person in range(PEOPLE)]
-    clients = dict(zip(places, await asyncio.gather(*(_come(front, *place) for place in places)), strict=True))
+    clients = dict(zip(places, await _crowd(front, places), strict=True))
     before = [_sessions(one.admin, "live") & set(names) for one in four]
     dead, rest = before[0], before[1:]
     ledger.account("sessions before", number, **{f"on_{index}": len(seen) for index, seen in enumerate(before)})
@@ -129,8 +140,8 @@ async def _lose(ledger: Ledger, front: Place, four: Sequence[Exporter], number: 
     ledger.account("clients", len(places), cut_off=len(cut), undisturbed=len(places) - len(cut))
     ledger.claim("only those of its sessions were cut off", cut == set(lost), len(cut))
     # They come back, and to every session comes somebody new.
-    back = await asyncio.gather(*(_come(front, *place) for place in lost))
-    new = await asyncio.gather(*(_come(front, name, PEOPLE) for name in names))
+    back = await _crowd(front, lost)
+    new = await _crowd(front, ((name, PEOPLE) for name in names))
     after = [_sessions(one.admin, "live") & set(names) for one in four[1:]]
     moved = sum(len(now - was) for now, was in zip(after, rest, strict=True))
     ledger.account("sessions of the one that was killed", len(dead), moved=moved)
