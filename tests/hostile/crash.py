@@ -157,7 +157,10 @@ class Case(NamedTuple):
     shards: int
 
 
-CASES = (Case("one process", (), 0), Case("a shard", ("--processes", "2"), 2))
+PROCESS = Case("one process", (), 0)
+SHARD = Case("a shard", ("--processes", "2"), 2)
+#: Times that a shard is killed before all are started anew: after more it waits on purpose before it comes back.
+TWICE = 2
 SESSION = "room"
 
 
@@ -231,7 +234,10 @@ def _shard_of(running: Exporter) -> int:
 async def _all(ledger: Ledger, kills: int) -> None:
     choice = random.Random(15)
     with tempfile.TemporaryDirectory() as folder, chromium(Path(folder)) as browser:
-        for case, number in zip(CASES, (kills // 2 + kills % 2, kills // 2), strict=True):
+        of_shards = kills // 2
+        plan = [(PROCESS, kills - of_shards)]
+        plan += [(SHARD, min(TWICE, of_shards - done)) for done in range(0, of_shards, TWICE)]
+        for case, number in plan:
             async with browser.page() as page:
                 await _play(ledger, case, page, number, choice)
 
