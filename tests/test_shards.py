@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import httpx2
 import jwt
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
@@ -41,6 +42,7 @@ from tests.hostile.kit import Exporter, exporter, parse, total
 from tests.peers import peer
 from tests.running import PATIENCE
 from tests.test_prometheus import METRICS
+from tests.test_prometheus_server import scraping
 from tests.test_protobuf import read
 
 SECRET = "0123456789abcdef0123456789abcdef"
@@ -367,6 +369,28 @@ def test_one_page_has_the_metrics_of_all(two: Exporter) -> None:
         [peer("promtool"), "check", "metrics"], input=text, capture_output=True, text=True, check=False
     )
     assert (checked.returncode, checked.stdout + checked.stderr) == (0, "")
+
+
+def test_prometheus_sums(two: Exporter, tmp_path: Path) -> None:
+    """A real one, which knows of each shard whether it is up, and of all together what one would have said."""
+    asyncio.run(calls.play(two.ingest, CALLS))
+    packets = total(two.metrics("cohort"), "rtc_inbound_packets_total")
+
+    async def scraped() -> tuple[dict[str, float], dict[str, float], list[dict[str, Any]]]:
+        async with (
+            httpx2.AsyncClient(timeout=PATIENCE, trust_env=False) as http,
+            scraping(f"{two.admin.host}:{two.admin.port}", http, tmp_path) as (server, _),
+        ):
+            await server.until("sum without (shard, instance, job) (rtc_exporter_shard_up)", {"": 2.0})
+            up = await server.query("sum by (shard) (up * on (instance) group_right rtc_exporter_shard_up)")
+            targets = (await server.get("/api/v1/targets"))["activeTargets"]
+            return up, await server.query("sum(rtc_inbound_packets_total)"), targets
+
+    up, sums, targets = asyncio.run(scraped())
+    assert up == {"0": 1.0, "1": 1.0}
+    assert sums == {"": packets}
+    assert packets > 10_000
+    assert [(target["health"], target["lastError"]) for target in targets] == [("up", "")]
 
 
 @pytest.mark.parametrize("tier", ["cohort", "participant", "self"])
