@@ -68,8 +68,8 @@ class Reader:
     def __init__(self, admin: Place, stock: "Stock") -> None:
         self._admin = admin
         self._stock = stock
-        #: When a process began -> its events of our own client, and of others.
-        self.lives: dict[float, tuple[int, int]] = {}
+        #: Which shard, and when its process began -> events of our own client, and of others.
+        self.lives: dict[tuple[str, float], tuple[int, int]] = {}
         #: What had certainly been counted when the newest scrape began.
         self.known = 0
 
@@ -91,7 +91,7 @@ class Reader:
                 label = shard[0] if shard else ""
                 mine = {key: value for key, value in samples.items() if label in key}
                 own = int(total(mine, EVENTS, OWN))
-                self.lives[began] = own, int(total(mine, EVENTS)) - own
+                self.lives[label, began] = own, int(total(mine, EVENTS)) - own
         if total(samples, EVENTS):  # the other shard has none
             self.known = known
 
