@@ -9,6 +9,8 @@ strings, those that are ``true`` or ``false`` too, since labels are.
 
 #: On every series, and every span, of a tenant, where there are tenants: no row of a table names it.
 TENANT = "rtc.tenant"
+#: On every series of one of several processes of a host, see ``shards``; spans have an instance instead.
+SHARD = "shard"
 
 ATTRIBUTES: dict[str, str] = {
     "session.id": "The call, conference or room.",

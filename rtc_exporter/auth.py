@@ -161,7 +161,7 @@ def claimed_names(token: str, names: Claims | None = None) -> Names:
 
 def resolve(raw_path: str, query: Mapping[str, str], authorization: str, config: Config, now: float) -> Identity:
     """Claims, else URL, else generated names; raises ``AuthError`` or, for unusable names, ``FrameError``."""
-    token = next((query[name] for name in TOKEN_PARAMETERS if query.get(name)), "") or _bearer(authorization)
+    token = _token(query, authorization)
     claims, is_verified, tenant = credential(token, config, now)
     names = config.claims
     path = PATH.match(raw_path)
@@ -188,6 +188,17 @@ def resolve(raw_path: str, query: Mapping[str, str], authorization: str, config:
     claimed = bool(session and participant) or (is_verified and bool(session or participant))
     stream = query.get(STREAM_PARAMETER, "")
     return Identity(key, claimed, kept, stream if STREAM.fullmatch(stream) else "", tenant)
+
+
+def session_named(raw_path: str, query: Mapping[str, str], authorization: str, names: Claims) -> str:
+    """
+    The session that ``resolve`` would find, with nothing verified; "" where only the payload may say it.
+
+    For whoever has to bring the participants of a session together: who lies about it is refused where they meet.
+    """
+    token = _token(query, authorization)
+    path = PATH.match(raw_path)
+    return claimed_names(token, names).session or (unquote(path[1]) if path else "") or query.get("session", "")
 
 
 def identifier(value: str, length: int) -> str:
@@ -238,6 +249,10 @@ def _decode(token: str, key: Any, algorithms: Sequence[str], options: dict[str, 
 
 def _is_time(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < NEVER
+
+
+def _token(query: Mapping[str, str], authorization: str) -> str:
+    return next((query[name] for name in TOKEN_PARAMETERS if query.get(name)), "") or _bearer(authorization)
 
 
 def _bearer(authorization: str) -> str:

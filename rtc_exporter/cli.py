@@ -24,10 +24,13 @@ from rtc_exporter.config import Config, settings_table
 from rtc_exporter.errors import ConfigError, RtcExporterError
 from rtc_exporter.metric import Metric, Profile
 from rtc_exporter.model import ParticipantKey
+from rtc_exporter.shards import parent
 from rtc_exporter.sources import FILE_VARIABLE
 from rtc_exporter.span import Span
 from rtc_exporter.tracing import SessionTrace, TraceSettings
 
+#: Settings that have a short flag too.
+SHORT = {"shards.processes": ("--processes",)}
 #: Exit status for a wrong setting or argument, as argparse has it; and for a command that failed.
 WRONG = 2
 FAILED = 1
@@ -105,6 +108,7 @@ def add_settings(command: argparse.ArgumentParser) -> None:
             default = f" Default: {row.default}." if row.default else ""
             group.add_argument(
                 row.flag,
+                *SHORT.get(row.name, ()),
                 dest=row.name,
                 default=argparse.SUPPRESS,
                 metavar=row.type.upper().replace(", ", "|"),
@@ -114,13 +118,25 @@ def add_settings(command: argparse.ArgumentParser) -> None:
 
 def load(args: argparse.Namespace, environ: Mapping[str, str]) -> Config:
     """The configuration that the arguments and the environment make."""
+    return Config.load(flags(args), environ, args.config)
+
+
+def flags(args: argparse.Namespace) -> dict[str, str]:
+    """The settings among the arguments."""
     names = {row.name for row in settings_table()}
-    return Config.load({name: value for name, value in vars(args).items() if name in names}, environ, args.config)
+    return {name: value for name, value in vars(args).items() if name in names}
 
 
 def serve(args: argparse.Namespace) -> int:
     """Run the exporter until a signal."""
-    process.serve(lambda: load(args, os.environ))
+
+    def read() -> Config:
+        return load(args, os.environ)
+
+    if read().shards.processes > 1:
+        parent.serve(read, parent.Source(flags(args), args.config or os.environ.get(FILE_VARIABLE) or None))
+    else:
+        process.serve(read)
     return 0
 
 

@@ -27,7 +27,7 @@ from rtc_exporter.errors import ConfigError
 from rtc_exporter.grades import Quality, chosen
 from rtc_exporter.limits import Limits
 from rtc_exporter.metric import Profile
-from rtc_exporter.sections import Log, Memory, Metrics, Participants, Privacy, Section, Shutdown, Traces
+from rtc_exporter.sections import Log, Memory, Metrics, Participants, Privacy, Section, Shards, Shutdown, Traces
 from rtc_exporter.settings import (
     SECRET_LENGTH,
     Address,
@@ -184,6 +184,7 @@ class Config(BaseSettings):
     participants: Participants = Field(default_factory=Participants)
     claims: Claims = Field(default_factory=Claims)
     limits: Bounds = Field(default_factory=Bounds)
+    shards: Shards = Field(default_factory=Shards)
     memory: Memory = Field(default_factory=Memory)
     privacy: Privacy = Field(default_factory=Privacy)
     shutdown: Shutdown = Field(default_factory=Shutdown)
@@ -206,8 +207,14 @@ class Config(BaseSettings):
         return (init_settings,)
 
     @classmethod
-    def load(cls, args: Mapping[str, str], environ: Mapping[str, str], file: str | Path | None = None) -> "Config":
-        """Read flags (``{"ingest.listen": ...}`` or ``{"--ingest.listen": ...}``), variables and the TOML file."""
+    def load(
+        cls, args: Mapping[str, str], environ: Mapping[str, str], file: str | Path | None = None, shard: str = ""
+    ) -> "Config":
+        """
+        Read flags (``{"ingest.listen": ...}`` or ``{"--ingest.listen": ...}``), variables and the TOML file.
+
+        ``shard``: which of several processes this is that have the same.
+        """
         values: dict[str, object] = {}
         given: dict[str, str] = {}
         rows = settings_table()
@@ -228,7 +235,7 @@ class Config(BaseSettings):
         except ValidationError as exc:
             raise ConfigError(_explain(exc, given)) from None
         config._given.update(given)
-        config._otlp = otel.read(environ)
+        config._otlp = otel.read(environ, shard)
         ingest = config.ingest
         secret = ingest.token_secret.get_secret_value()
         wanted = keys.Settings(secret, ingest.token_algorithms, ingest.token_keys, ingest.keys_file, ingest.tenants)

@@ -54,6 +54,10 @@ class Limit(logging.Filter):
 class Lines(logging.Formatter):
     """One JSON object on each line, ASCII alone: whatever is in it is escaped."""
 
+    def __init__(self, shard: str = "") -> None:
+        super().__init__()
+        self._shard = shard
+
     def format(self, record: logging.LogRecord) -> str:
         when = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         told: dict[str, object] = {
@@ -61,6 +65,8 @@ class Lines(logging.Formatter):
             "level": record.levelname.lower(),
             "message": record.getMessage(),
         }
+        if self._shard:
+            told["shard"] = self._shard
         for name in ("reason", "stack", "suppressed"):
             if hasattr(record, name):
                 told[name] = getattr(record, name)
@@ -72,9 +78,13 @@ class Lines(logging.Formatter):
 class Text(logging.Formatter):
     """For people: time, level, message."""
 
+    def __init__(self, shard: str = "") -> None:
+        super().__init__()
+        self._who = f"[{shard}] " if shard else ""
+
     def format(self, record: logging.LogRecord) -> str:
         when = datetime.fromtimestamp(record.created).astimezone().isoformat(" ", timespec="milliseconds")[:23]
-        line = f"{when} {record.levelname} {printable(record.getMessage())}"
+        line = f"{when} {record.levelname} {self._who}{printable(record.getMessage())}"
         if missed := getattr(record, "suppressed", 0):
             line += f" ({missed} more of these)"
         stack = getattr(record, "stack", "") or (trace(record) if record.exc_info else "")
@@ -97,12 +107,16 @@ def printable(text: str) -> str:
     return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
-def setup(level: str, form: str, stream: TextIO | None = None) -> Limit:
-    """Send everything to the stream (standard error); ``auto`` is text on a terminal, and JSON elsewhere."""
+def setup(level: str, form: str, stream: TextIO | None = None, shard: str = "") -> Limit:
+    """
+    Send everything to the stream (standard error); ``auto`` is text on a terminal, and JSON elsewhere.
+
+    ``shard``: which of several processes this is, which each line says then.
+    """
     stream = sys.stderr if stream is None else stream
     handler = logging.StreamHandler(stream)
     is_text = form == "text" or (form == "auto" and stream.isatty())
-    handler.setFormatter(Text() if is_text else Lines())
+    handler.setFormatter(Text(shard) if is_text else Lines(shard))
     limit = Limit()
     handler.addFilter(limit)
     # What libraries have to say is not ours to choose: their lines may hold addresses of requests.

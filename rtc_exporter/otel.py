@@ -22,6 +22,8 @@ from rtc_exporter import __version__
 from rtc_exporter.errors import ConfigError
 
 SERVICE = "rtc-exporter"
+#: What tells this process from others, as long as it lives: the variables may be read again.
+INSTANCE = str(uuid.uuid4())
 PROTOCOLS = ("grpc", "http/protobuf")
 EXPONENTIAL = "base2_exponential_bucket_histogram"
 AGGREGATIONS = ("explicit_bucket_histogram", EXPONENTIAL)
@@ -93,8 +95,8 @@ class Otlp:
             yield f"OTLP {signal}", value, self.origins.get(signal, "default")
 
 
-def read(environ: Mapping[str, str]) -> Otlp:
-    """Read the variables; raises ``ConfigError``."""
+def read(environ: Mapping[str, str], shard: str = "") -> Otlp:
+    """Read the variables; raises ``ConfigError``.  ``shard``: of several processes with the same variables, which."""
     variables = {name: value.strip() for name, value in environ.items() if name.startswith("OTEL_") and value.strip()}
     receivers: dict[str, Receiver | None] = {}
     origins: dict[str, str] = {}
@@ -107,7 +109,7 @@ def read(environ: Mapping[str, str]) -> Otlp:
     if not any(receivers.values()):
         return Otlp(origins=origins)
     interval, exponential = _metrics(variables) if receivers["metrics"] else (INTERVAL / 1e3, False)
-    return Otlp(receivers["traces"], receivers["metrics"], origins, _resource(variables), interval, exponential)
+    return Otlp(receivers["traces"], receivers["metrics"], origins, _resource(variables, shard), interval, exponential)
 
 
 def _silenced(variables: Mapping[str, str], signal: str) -> str:
@@ -213,14 +215,14 @@ def _headers(given: Origin | None) -> dict[str, str]:
     return result
 
 
-def _resource(variables: Mapping[str, str]) -> dict[str, str]:
+def _resource(variables: Mapping[str, str], shard: str) -> dict[str, str]:
     """What is said of this process; the operator's words go before ours."""
     name = "OTEL_RESOURCE_ATTRIBUTES"
     given = Origin(name, variables[name]) if name in variables else None
     result = {
         "service.name": SERVICE,
         "service.version": __version__,
-        "service.instance.id": str(uuid.uuid4()),
+        "service.instance.id": INSTANCE,
         "host.name": socket.gethostname(),
     }
     for key, equals, value in _pairs(given):
@@ -230,6 +232,8 @@ def _resource(variables: Mapping[str, str]) -> dict[str, str]:
         result[key] = value
     if "OTEL_SERVICE_NAME" in variables:
         result["service.name"] = variables["OTEL_SERVICE_NAME"]
+    if shard:
+        result["service.instance.id"] += f"-{shard}"
     return result
 
 

@@ -14,6 +14,7 @@ from rtc_exporter.settings import (
     Level,
     LogFormat,
     Naming,
+    Processes,
     ProfileName,
     Room,
     Seconds,
@@ -67,6 +68,14 @@ class Participants(Section):
     limit: Count = Field(default=500, description="How many participants have series of their own.")
     pinned: Words = Field(default=(), description="Participant ids that always have series of their own.")
     expiry: Seconds = Field(default=60.0, description="Silence after which a participant has left.")
+
+
+class Shards(Section):
+    """Several processes on one host"""
+
+    processes: Processes = Field(
+        default=1, description="Processes that share the work, each with its own sessions; 1 for a single one."
+    )
 
 
 class Memory(Section):

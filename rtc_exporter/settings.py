@@ -106,6 +106,7 @@ Count: TypeAlias = Annotated[int, Field(ge=1), Wanted("count", "a whole number, 
 IdLength: TypeAlias = Annotated[
     int, Field(ge=1, le=ID_LENGTH), Wanted("count", f"a whole number from 1 to {ID_LENGTH}")
 ]
+Processes: TypeAlias = Annotated[int, Field(ge=1, le=256), Wanted("count", "a whole number from 1 to 256")]
 Share: TypeAlias = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False), Wanted("number", "a number from 0 to 1")]
 Flag: TypeAlias = Annotated[bool, Wanted("true, false", "true or false")]
 Size: TypeAlias = Annotated[ByteSize, Field(ge=1), Wanted("size", "bytes, such as 1048576 or 1MiB")]

@@ -259,6 +259,11 @@ def others() -> Iterator[Case]:
         "RTCExporterDown", {**JOB, "instance": "a"}, "0", 10, {a: _DOWN, b: _UP}, {a: "1x8 0x60", b: _UP},
         {a: _DOWN, b: _DOWN}, {a: "0x12 1x60", b: _UP}, 40,
     )  # fmt: skip
+    shard = f'rtc_exporter_shard_up{{{J},instance="a",shard="1"}}'
+    yield from four(
+        "RTCShardDown", {**JOB, "instance": "a", "shard": "1"}, "0", 10, {shard: _DOWN}, {shard: "1x8 0x60"},
+        {}, {shard: "0x12 1x60"}, 40,
+    )  # fmt: skip
     start = f'process_start_time_seconds{{{J},instance="a"}}'
     yield from four(
         "RTCExporterRestarting", {**JOB, "instance": "a"}, "4", 50, {start: "0x9 1x9 2x9 3x9 4x60"},

@@ -51,6 +51,7 @@ FLOORS = (
     ("config",),
     ("auth", "coverage", "pages.*", "pages"),
     ("app.*", "app", "importer", "player", "docs"),
+    ("shards.*", "shards"),
     ("explain", "doctor.*", "doctor"),
     ("cli",),
     ("__main__",),
@@ -58,7 +59,11 @@ FLOORS = (
 SHELL = next(number for number, floor in enumerate(FLOORS) if "settings" in floor)
 
 #: Rooms with a door: who, besides the room itself, may come in.
-DOORS = {"wire": {"app", "coverage", "importer", "docs"}, "export": {"app", "importer"}, "draw": {"explain", "pages"}}
+DOORS = {
+    "wire": {"app", "coverage", "importer", "docs"},
+    "export": {"app", "importer", "shards"},
+    "draw": {"explain", "pages"},
+}
 
 #: The libraries a module or room may use; who is not named has the standard library alone.
 LIBRARIES = {
@@ -79,6 +84,8 @@ LIBRARIES = {
         "bcrypt", "google", "grpc", "multipart", "opentelemetry", "orjson", "requests", "starlette", "uvicorn",
         "uvloop", "websockets",
     },
+    # httptools reads answers for it, as it reads requests for the server.
+    "shards": {"httptools", "orjson", "starlette", "uvloop"},
     "importer": {"rich"},
     "explain": {"rich"},
     # It looks from outside, as clients, Prometheus and senders of OTLP do.

@@ -1,6 +1,8 @@
 """The standard variables of OpenTelemetry: what they turn on, who wins, and what a wrong one says."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -120,11 +122,15 @@ def test_the_resource(environ: dict[str, str], attributes: dict[str, str]) -> No
 
 
 def test_each_process_is_an_instance_of_its_own() -> None:
-    """A uuid, unless one is given."""
-    first, second = (read(ENDPOINT).resource["service.instance.id"] for _ in range(2))
+    """A uuid, unless one is given; the same as long as it lives, though the variables are read again."""
+    first, again = (read(ENDPOINT).resource["service.instance.id"] for _ in range(2))
+    program = f"from rtc_exporter.otel import read; print(read({ENDPOINT}).resource['service.instance.id'])"
+    other = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.strip()
 
-    assert re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", first)
-    assert first != second
+    assert again == first
+    for one in (first, other):
+        assert re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", one)
+    assert other != first
 
 
 def test_how_metrics_are_sent() -> None:

@@ -208,6 +208,13 @@ def test_a_reload_says_what_changes(tmp_path: Path) -> None:
     assert reload.check(before, after) == ["limits.frames_burst", "log.level"]
 
 
+def test_the_same_configuration_is_no_change() -> None:
+    """What is made up at the start, such as who this is to a receiver of OTLP, is not made up again."""
+    environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"}
+
+    assert reload.check(Config.load({}, environ), Config.load({}, environ)) == []
+
+
 def test_what_cannot_change_refuses_the_whole_reload(tmp_path: Path) -> None:
     """And names all of it."""
     before = load(tmp_path, "")

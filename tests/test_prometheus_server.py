@@ -62,8 +62,8 @@ Answer: TypeAlias = dict[str, float]
 class Server:
     """Prometheus, and how to ask it."""
 
-    def __init__(self, exporter: Running, address: str) -> None:
-        self._http = exporter.http
+    def __init__(self, http: httpx2.AsyncClient, address: str) -> None:
+        self._http = http
         self.address = address
 
     async def get(self, path: str, **parameters: str) -> Any:
@@ -115,10 +115,19 @@ class Run(NamedTuple):
 @contextlib.asynccontextmanager
 async def prometheus(exporter: Running, folder: Path, *flags: str) -> AsyncIterator[tuple[Server, Process]]:
     """Start Prometheus on a free port of loopback, and stop it when done."""
+    async with scraping(str(exporter.server.admin_address), exporter.http, folder, *flags) as found:
+        yield found
+
+
+@contextlib.asynccontextmanager
+async def scraping(
+    target: str, http: httpx2.AsyncClient, folder: Path, *flags: str
+) -> AsyncIterator[tuple[Server, Process]]:
+    """Start it for whatever listens at a target."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{sock.getsockname()[1]}"
-    (folder / "prometheus.yml").write_text(CONFIG.format(target=exporter.server.admin_address), encoding="utf-8")
+    (folder / "prometheus.yml").write_text(CONFIG.format(target=target), encoding="utf-8")
     with (folder / "log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(
             peer("prometheus"),
@@ -131,7 +140,7 @@ async def prometheus(exporter: Running, folder: Path, *flags: str) -> AsyncItera
             stderr=log,
         )
     try:
-        yield Server(exporter, address), process
+        yield Server(http, address), process
     finally:
         with contextlib.suppress(ProcessLookupError):
             process.terminate()

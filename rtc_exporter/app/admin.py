@@ -30,8 +30,15 @@ class Admin:
     """The ASGI application of the listener for operators."""
 
     def __init__(
-        self, intake: Intake, clock: Callable[[], float], shared: float = SHARED, pages: Sequence[Route] = ()
+        self,
+        intake: Intake,
+        clock: Callable[[], float],
+        shared: float = SHARED,
+        pages: Sequence[Route] = (),
+        shard: str = "",
     ) -> None:
+        """``shard``: which of several processes this is."""
+        self._shard = shard
         self._intake = intake
         self._clock = clock
         self._started = clock()
@@ -96,9 +103,9 @@ class Admin:
         chunks = self._read(request, Tier(name) if name else None, exposition)
         if request.method == "HEAD":
             return Response(headers=headers)
-        if _takes_gzip(request.headers.get("accept-encoding", "")):
+        if takes_gzip(request.headers.get("accept-encoding", "")):
             headers["content-encoding"] = "gzip"
-            chunks = _gzip(chunks)
+            chunks = gzipped(chunks)
         return StreamingResponse(chunks, headers=headers)
 
     async def _read(
@@ -142,14 +149,22 @@ class Admin:
         is_binary, with_process = exposition is prometheus.PROTOBUF, tier in (None, Tier.SELF)
         yield from protobuf.render(families) if is_binary else prometheus.render(families, exposition)
         if with_process:
-            yield protobuf.process_metrics() if is_binary else prometheus.process_metrics(exposition.openmetrics)
+            yield process_metrics(exposition, self._shard)
         if exposition.end:
             yield exposition.end
         now = self._clock()
         store.observe("rtc.exporter.render.duration", (exposition.name,), now - started, now)
 
 
-async def _gzip(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+def process_metrics(exposition: prometheus.Exposition, shard: str) -> bytes:
+    """What is about the process, in any format."""
+    if exposition is prometheus.PROTOBUF:
+        return protobuf.process_metrics(shard)
+    return prometheus.process_metrics(exposition.openmetrics, shard)
+
+
+async def gzipped(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The chunks, packed."""
     packer = zlib.compressobj(GZIP_LEVEL, zlib.DEFLATED, GZIP_WINDOW)
     async for chunk in chunks:
         if packed := packer.compress(chunk):
@@ -157,7 +172,7 @@ async def _gzip(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     yield packer.flush()
 
 
-def _takes_gzip(accept: str) -> bool:
+def takes_gzip(accept: str) -> bool:
     """Whether the header allows gzip (RFC 9110 12.5.3)."""
     weights = {}
     for part in accept.lower().split(","):

@@ -10,6 +10,7 @@ from html import escape
 from rtc_exporter import __version__, wire
 from rtc_exporter.app.intake import Intake
 from rtc_exporter.app.tally import Tally
+from rtc_exporter.config import Config
 
 NAMES = {
     "rtcstats": "rtcstats-js",
@@ -49,7 +50,6 @@ code { font-family: ui-monospace, monospace; font-size: .9em }
 def page(intake: Intake, ingest: str, admin: str, started: float, is_ready: bool, now: float) -> str:
     """The whole document."""
     status = intake.tenants.status()
-    state = '<span class="good">ready</span>' if is_ready else '<span class="bad">not ready</span>'
     held = (
         ("sessions", status.sessions),
         ("participants", status.participants),
@@ -57,12 +57,7 @@ def page(intake: Intake, ingest: str, admin: str, started: float, is_ready: bool
         ("series", status.series),
     )
     numbers = "".join(f"<div><dt>{name}</dt><dd>{value:,}</dd></div>" for name, value in held)
-    return f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>rtc-exporter</title><style>{STYLE}</style></head><body>
-<h1>rtc-exporter</h1>
-<p>Turns what WebRTC clients report about a call into metrics for Prometheus.</p>
-<p class="soft">Version {escape(__version__)} · {state} · up {span(now - started)}</p>
+    return f"""{head(is_ready, now - started)}
 <h2>Held now</h2><dl>{numbers}</dl>
 <h2>What came in</h2>
 <div class="wide"><table><thead><tr><th>format</th><th class="n">connections</th><th class="n">opened</th>
@@ -73,10 +68,21 @@ def page(intake: Intake, ingest: str, admin: str, started: float, is_ready: bool
 <p><a href="metrics">metrics</a> (<a href="metrics?tier=cohort">cohorts</a>,
 <a href="metrics?tier=participant">participants</a>, <a href="metrics?tier=self">the exporter itself</a>) ·
 <a href="-/healthy">healthy</a> · <a href="-/ready">ready</a> · <a href="openapi.json">OpenAPI</a></p>
-{_connect(intake, ingest)}
-{_scrape(admin)}
+{connect(intake.config, ingest)}
+{scrape(admin)}
 </body></html>
 """
+
+
+def head(is_ready: bool, age: float) -> str:
+    """What every start page begins with."""
+    state = '<span class="good">ready</span>' if is_ready else '<span class="bad">not ready</span>'
+    return f"""<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>rtc-exporter</title><style>{STYLE}</style></head><body>
+<h1>rtc-exporter</h1>
+<p>Turns what WebRTC clients report about a call into metrics for Prometheus.</p>
+<p class="soft">Version {escape(__version__)} · {state} · up {span(age)}</p>"""
 
 
 def span(seconds: float) -> str:
@@ -106,8 +112,9 @@ def _row(name: str, tally: Tally, now: float) -> str:
     return f"<tr><td>{escape(name)}</td>{cells}<td>{last}</td></tr>"
 
 
-def _connect(intake: Intake, ingest: str) -> str:
-    if not intake.config.keys.is_empty:
+def connect(config: Config, ingest: str) -> str:
+    """How clients are pointed here."""
+    if not config.keys.is_empty:
         how = "The token names session and participant, and is signed with a key that the exporter knows."
         browser = f"trace.connect(`ws://{ingest}/?rtcstats-token=${{token}}`);"
         own = f"createReporter(pc, {{url: `ws://{ingest}/?rtcstats-token=${{token}}`}});"
@@ -140,7 +147,8 @@ def _addresses(ingest: str) -> Iterable[str]:
         yield f"<tr><td>{escape(NAMES[form.name])}</td><td><code>{escape(address)}</code></td></tr>"
 
 
-def _scrape(admin: str) -> str:
+def scrape(admin: str) -> str:
+    """How Prometheus is."""
     return f"""<h2>Scrape it</h2>
 <pre>scrape_configs:
   - job_name: rtc-exporter

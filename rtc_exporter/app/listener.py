@@ -9,7 +9,7 @@ import contextlib
 import functools
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import uvicorn
@@ -26,6 +26,8 @@ GRACE = 5
 BACKLOG = 4096
 #: Seconds that a client has to shake hands over TLS.
 HANDSHAKE = 10.0
+#: Bytes that the kernel keeps for a scraper that does not read: a network of 1 Gbit/s and 2 ms is full with half of it.
+UNREAD = 1 << 19
 
 
 def bind(address: Address, setting: str) -> socket.socket:
@@ -45,6 +47,19 @@ def bind(address: Address, setting: str) -> socket.socket:
     return result
 
 
+def both(clients: Address, operators: Address) -> tuple[socket.socket, socket.socket]:
+    """The sockets for clients and for operators; raises ``ConfigError``."""
+    first = bind(clients, "ingest.listen")
+    try:
+        second = bind(operators, "admin.listen")
+    except ConfigError:
+        first.close()
+        raise
+    # Who scrapes and does not read is noticed, and the kernel holds no more for it than this.
+    second.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, UNREAD)
+    return first, second
+
+
 def bound(sock: socket.socket) -> Address:
     """Where a socket is."""
     host, port = sock.getsockname()[:2]
@@ -61,8 +76,9 @@ class Listener(uvicorn.Server):
         sockets: Any = None,
         tls: ssl.SSLContext | None = None,
         gate: Gate | None = None,
+        headers: Sequence[tuple[str, str]] = (),
     ) -> None:
-        """``gate`` counts who is inside."""
+        """``gate`` counts who is inside; ``headers`` go with every answer."""
         super().__init__(
             uvicorn.Config(
                 app,
@@ -73,6 +89,7 @@ class Listener(uvicorn.Server):
                 access_log=False,
                 proxy_headers=False,
                 server_header=False,
+                headers=list(headers),
                 backlog=BACKLOG,
                 timeout_graceful_shutdown=GRACE,
             )
@@ -96,17 +113,21 @@ class Listener(uvicorn.Server):
 
     async def _bind(self, tls: ssl.SSLContext | None) -> asyncio.Server:
         """A server on the socket; it gets a copy, since it closes what it has when it is closed."""
-        return await asyncio.get_running_loop().create_server(
+        loop, backlog = asyncio.get_running_loop(), BACKLOG
+        if self._sock.family == socket.AF_UNIX:
+            return await loop.create_unix_server(self._protocol, sock=self._sock.dup(), backlog=backlog)
+        return await loop.create_server(
             self._protocol,
             sock=self._sock.dup(),
             ssl=tls,
-            backlog=BACKLOG,
+            backlog=backlog,
             ssl_handshake_timeout=HANDSHAKE if tls else None,
         )
 
-    def _protocol(self) -> asyncio.Protocol:
+    def _protocol(self, first: bytes = b"") -> asyncio.Protocol:
+        """``first``: what was read of the connection already."""
         protocol: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg]
-            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state, first=first
         )
         return protocol
 

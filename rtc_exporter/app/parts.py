@@ -45,7 +45,7 @@ def archive_of(config: Config) -> Archive | None:
     return Archive(keep(config.history), Scoring(config.thresholds)) if config.history.enabled else None
 
 
-def pipeline_settings(config: Config) -> PipelineSettings:
+def pipeline_settings(config: Config, shard: str = "") -> PipelineSettings:
     """What the pipeline is told of the configuration."""
     return PipelineSettings(
         profile=config.profile,
@@ -60,6 +60,7 @@ def pipeline_settings(config: Config) -> PipelineSettings:
         traces=trace_settings(config) if config.otlp.traces else None,
         thresholds=config.thresholds,
         limits=config.bounds,
+        shard=shard,
     )
 
 

@@ -40,10 +40,11 @@ class Http(HttpToolsProtocol):
     _peer = ""
     _is_inside = _is_over = False
 
-    def __init__(self, *args: Any, gate: Gate | None = None, **kwargs: Any) -> None:
-        """``gate`` counts who is inside."""
+    def __init__(self, *args: Any, gate: Gate | None = None, first: bytes = b"", **kwargs: Any) -> None:
+        """``gate`` counts who is inside; ``first`` was read already, by whoever took the connection."""
         super().__init__(*args, **kwargs)
         self._gate = gate
+        self._first = first
         self._deadline = Deadline()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -55,6 +56,9 @@ class Http(HttpToolsProtocol):
                 transport.abort()
                 return
         self._deadline.set(HEAD_SECONDS, self._give_up)
+        if self._first:
+            first, self._first = self._first, b""
+            self.data_received(first)
 
     def data_received(self, data: bytes) -> None:
         if self._is_over:

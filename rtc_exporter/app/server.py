@@ -12,24 +12,25 @@ import asyncio
 import contextlib
 import logging
 import platform
-import socket
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from math import inf
 
-from rtc_exporter import __version__, logs, webconfig
+from rtc_exporter import __version__, logs
 from rtc_exporter.app import memory, protocols, reload
 from rtc_exporter.app.admin import Admin
 from rtc_exporter.app.gate import Gate
-from rtc_exporter.app.guard import Guard
+from rtc_exporter.app.handed import ALONE, Handed, Order, Shard
 from rtc_exporter.app.ingest import Ingest
 from rtc_exporter.app.intake import Intake
 from rtc_exporter.app.line import Line
-from rtc_exporter.app.listener import Listener, bind, bound
+from rtc_exporter.app.listener import Listener, both, bound
 from rtc_exporter.app.memory import Pressure, Stage
 from rtc_exporter.app.notify import Notify
 from rtc_exporter.app.parts import archive_of, pipeline_settings, push, tenants_of
 from rtc_exporter.app.scrapes import LATELY, SHARED
+from rtc_exporter.app.secured import Secured
 from rtc_exporter.app.sessions import Pages
 from rtc_exporter.app.sockets import CLOSING, Sockets
 from rtc_exporter.app.watch import Watch
@@ -43,8 +44,9 @@ from rtc_exporter.webconfig import WebConfig
 
 logger = logging.getLogger("rtc_exporter")
 
-#: Bytes that the kernel keeps for a scraper that does not read: a network of 1 Gbit/s and 2 ms is full with half of it.
-UNREAD = 1 << 19
+#: What is logged when clients may come.
+READY = "rtc-exporter %s: clients at ws://%s, metrics at %s://%s/metrics"
+
 #: Seconds between two calls of ``pipeline.tick``.
 TICK = 1.0
 #: Connections that are closed each second when the process stops, at least.
@@ -60,27 +62,22 @@ class Server:
         clock: Callable[[], float] | None = None,
         load: Callable[[], Config] | None = None,
         shared: float = SHARED,
+        shard: Shard = ALONE,
     ) -> None:
         """``load`` reads the configuration anew; ``shared``: seconds for which a scrape is given to others too."""
+        self._shard = shard
         self._config = config
         self._load = load
         wall = clock or time.time
         self._clock = clock = clock or Clock()
         self.archive = archive_of(config)
         listener = None if self.archive is None else self.archive.listener
-        self.tenants = Tenants(pipeline_settings(config), tenants_of(config), clock(), listener)
+        self.tenants = Tenants(pipeline_settings(config, shard.name), tenants_of(config), clock(), listener)
         self.pipeline = self.tenants.own
         self.intake = Intake(config, self.tenants)
         self.intake.wall = wall
         self._push = push(config, self.intake, clock)
-        self._ingest_socket = bind(config.ingest.listen, "ingest.listen")
-        try:
-            self._admin_socket = bind(config.admin.listen, "admin.listen")
-        except ConfigError:
-            self._ingest_socket.close()
-            raise
-        # Who scrapes and does not read is noticed, and the kernel holds no more for it than this.
-        self._admin_socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, UNREAD)
+        self._ingest_socket, self._admin_socket = shard.sockets or both(config.ingest.listen, config.admin.listen)
         self._gate = Gate(
             config.bounds,
             config.ingest.trusted_hops,
@@ -90,12 +87,15 @@ class Server:
         line = Line()
         self.sockets = Sockets(self.intake, self._gate, line, clock)
         self._ingest = Ingest(self.intake, self._gate, line, clock)
-        pages = Pages(self.archive, self._sessions, Links(config.links.grafana, config.links.trace), clock)
-        self._admin = Admin(self.intake, clock, shared, pages.routes)
-        self.ingest_address = bound(self._ingest_socket)
-        self.admin_address = bound(self._admin_socket)
-        self._web = config.web
-        self._pressure = Pressure(config.memory.limit or memory.limit_of_group(), memory.resident, forget=self._forget)
+        pages = Pages(self.archive, self._sessions, Links(config.links.grafana, config.links.trace), clock, shard.rows)
+        # Of several processes the one in front gives a scrape to others, and asks for passwords.
+        self._admin = Admin(self.intake, clock, 0.0 if shard.name else shared, pages.routes, shard.name)
+        self.ingest_address, self.admin_address = (config.ingest.listen, config.admin.listen)
+        if not shard.sockets:
+            self.ingest_address, self.admin_address = bound(self._ingest_socket), bound(self._admin_socket)
+        web = WebConfig() if shard.name else config.web
+        self._secured = Secured(self._admin, web, self._count_request, partial(self._count_reload, "web"))
+        self._pressure = Pressure(self._memory, memory.resident, forget=self._forget)
         self._lag = self.pipeline.store.histogram("rtc.exporter.loop.lag", (), clock())
         self._watch = Watch(self._lag.observe)
         self._limit: logs.Limit | None = None
@@ -108,10 +108,9 @@ class Server:
         """Serve until ``stop``; ``ready`` is called once after the first tick."""
         admin = self._admin
         admin.ingest_address, admin.admin_address = str(self.ingest_address), str(self.admin_address)
-        self._guard = Guard(admin, self._web, self._count_request, time.monotonic)
         self._listeners = (
-            Listener(self._ingest, self._ingest_socket, self.sockets, gate=self._gate),
-            Listener(self._guard, self._admin_socket, tls=self._web.tls),
+            self._listener_for_clients(),
+            Listener(self._secured, self._admin_socket, tls=self._secured.web.tls),
         )
         for listener in self._listeners:
             listener.config.load()
@@ -133,6 +132,20 @@ class Server:
         finally:
             self._watch.stop()
         logger.info("stopped")
+
+    def _listener_for_clients(self) -> Listener:
+        shard = self._shard
+        if not shard.sockets:
+            return Listener(self._ingest, self._ingest_socket, self.sockets, gate=self._gate)
+        orders: dict[Order, Callable[[], None]] = {
+            Order.LEAVE: self.stop, Order.END: partial(self.stop, waits=False), Order.RELOAD: self.reload,
+        }  # fmt: skip
+        return Handed(self._ingest, self._ingest_socket, self.sockets, self._gate, orders)
+
+    @property
+    def _memory(self) -> int:
+        """Bytes that this process may hold."""
+        return (self._config.memory.limit or memory.limit_of_group()) // self._shard.processes
 
     # ── the end
 
@@ -219,35 +232,15 @@ class Server:
         self._notify.ready()
 
     def _apply(self, config: Config) -> None:
-        self._secure(config.web)  # first: it may refuse
+        if not self._shard.name:
+            self._secured.take(config.web)  # first: it may refuse
         self._config = config
         self.intake.configure(config)
         self._gate.configure(config.bounds)
         self.sockets.configure()
         self._ingest.configure()
-        self._pressure.limit = config.memory.limit or memory.limit_of_group()
+        self._pressure.limit = self._memory
         logger.setLevel(config.log.level.upper())
-
-    def _secure(self, web: WebConfig) -> None:
-        """The web config file is another, or says something else."""
-        self._web = webconfig.renewed(self._web, web)
-        self._guard.configure(self._web)
-
-    def _look_at_web_config(self) -> None:
-        """A certificate was renewed, or a password changed: nobody has to send a signal for that."""
-        if not self._web.stamps or not webconfig.changed(self._web):
-            return
-        path = self._config.admin.web_config_file
-        try:
-            self._secure(webconfig.read(path) if path else WebConfig())
-        except ConfigError as exc:
-            # Once for each version of the files, and again when they change again.
-            self._web = webconfig.as_it_is(self._web)
-            logger.error("the web config file has changed and is refused, what was is kept: %s", exc)
-            self._count_reload("web", "refused")
-        else:
-            logger.info("the web config file has changed and is in use")
-            self._count_reload("web", "applied")
 
     # ── time
 
@@ -262,7 +255,7 @@ class Server:
                 if self._push is not None:
                     self._push.tick(now)
                 self._relieve(now)
-                self._look_at_web_config()
+                self._secured.look(self._config.admin.web_config_file)
                 self._show(now)
             except Exception as exc:
                 self.intake.fault(exc, now)
@@ -277,10 +270,11 @@ class Server:
         self._admin.is_ready = True
         self.pipeline.store.set("rtc.exporter.ready", (), 1.0, now)
         self._notify.ready()
-        logger.info(
-            "rtc-exporter %s: clients at ws://%s, metrics at %s://%s/metrics",
-            __version__, self.ingest_address, "https" if self._web.tls else "http", self.admin_address,
-        )  # fmt: skip
+        if self._shard.name:
+            logger.info("ready")
+            return
+        scheme = "https" if self._secured.web.tls else "http"
+        logger.info(READY, __version__, self.ingest_address, scheme, self.admin_address)
 
     def _relieve(self, now: float) -> None:
         """Take less where memory runs short."""
@@ -330,6 +324,8 @@ class Server:
             store.counter("rtc.exporter.history.dropped", (reason,), now).value = float(number)
 
     def _count_request(self, outcome: str) -> None:
+        if self._shard.name:
+            return  # the process in front has asked, and counts who asked it
         self.pipeline.count("rtc.exporter.admin.requests", (outcome,), now=self._clock())
 
     def _count_reload(self, file: str, outcome: str) -> None:

@@ -51,7 +51,10 @@ class Pages:
         sessions: Callable[[], Mapping[str, Sessions]],
         links: shell.Links,
         clock: Callable[[], float],
+        most: int = MOST,
     ) -> None:
+        """``most``: rows that an answer may have."""
+        self._most = most
         self._lookup = None if archive is None else Lookup(archive, sessions)
         self._links = links
         self._clock = clock
@@ -70,26 +73,19 @@ class Pages:
         try:
             rows, asked, now = self._rows(request)
         except WrongError as exc:
-            return _problem(exc, "./")
+            return problem(exc, "./")
         return HTMLResponse(listing.render(rows, asked, now), headers=HEADERS)
 
     async def _list_json(self, request: Request) -> Response:
         try:
             rows, asked, _ = self._rows(request)
         except WrongError as exc:
-            return _error(exc)
-        return _json(api.listing(rows, asked))
+            return error(exc)
+        return answer(api.listing(rows, asked))
 
     def _rows(self, request: Request) -> tuple[Any, listing.Asked, float]:
-        given, lookup, now = request.query_params, self._look(), self._clock()
-        asked = listing.Asked(
-            search=given.get("search", "")[:LONGEST].strip(),
-            state=_one_of(given.get("state", "live"), "state", STATES),
-            sort=_one_of(given.get("sort", "worst"), "sort", tuple(SORTS)),
-            tenant=given.get("tenant"),
-            offset=_whole(given.get("offset", "0"), "offset", 0, 10**9),
-            limit=_whole(given.get("limit", str(USUAL)), "limit", 1, MOST),
-        )
+        lookup, now = self._look(), self._clock()
+        asked = asked_of(request.query_params, self._most)
         return lookup.rows(now, state=asked.state, search=asked.search, tenant=asked.tenant), asked, now
 
     # ── a session, a participant
@@ -107,22 +103,22 @@ class Pages:
             if text is None:
                 raise WrongError(404, "Nobody is remembered who is so called in this session.")
         except WrongError as exc:
-            return _problem(exc, root)
+            return problem(exc, root)
         return HTMLResponse(text, headers=HEADERS)
 
     async def _json(self, request: Request) -> Response:
         names = _names(request, b"/api/v1/sessions/")
         try:
             if len(names) == 1:
-                return _json(api.session(self._view(request, names[0])[0]))
+                return answer(api.session(self._view(request, names[0])[0]))
             if len(names) != 3 or names[1] != "participants":
                 raise WrongError(404, "There is no such resource.")
             found = api.participant(self._view(request, names[0])[0], names[2])
             if found is None:
                 raise WrongError(404, "Nobody is remembered who is so called in this session.")
         except WrongError as exc:
-            return _error(exc)
-        return _json(found)
+            return error(exc)
+        return answer(found)
 
     def _view(self, request: Request, name: str) -> tuple[View, float]:
         given, now = request.query_params, self._clock()
@@ -144,6 +140,18 @@ class Pages:
 
     async def _script(self, request: Request) -> Response:
         return Response(shell.SCRIPT, media_type="text/javascript", headers=_ASSET)
+
+
+def asked_of(given: Mapping[str, str], most: int = MOST) -> listing.Asked:
+    """What the query of a list asks for; raises ``WrongError``."""
+    return listing.Asked(
+        search=given.get("search", "")[:LONGEST].strip(),
+        state=_one_of(given.get("state", "live"), "state", STATES),
+        sort=_one_of(given.get("sort", "worst"), "sort", tuple(SORTS)),
+        tenant=given.get("tenant"),
+        offset=_whole(given.get("offset", "0"), "offset", 0, 10**9),
+        limit=_whole(given.get("limit", str(USUAL)), "limit", 1, most),
+    )
 
 
 _ASSET = {"cache-control": "no-cache", "x-content-type-options": "nosniff"}
@@ -178,14 +186,17 @@ def _time(value: str) -> float:
     return time
 
 
-def _json(told: dict[str, Any], status: int = 200) -> Response:
+def answer(told: dict[str, Any], status: int = 200) -> Response:
+    """As JSON."""
     return Response(orjson.dumps(told), status, headers=HEADERS, media_type="application/json")
 
 
-def _error(exc: WrongError) -> Response:
-    return _json({"error": str(exc)}, exc.status)
+def error(exc: WrongError) -> Response:
+    """As JSON."""
+    return answer({"error": str(exc)}, exc.status)
 
 
-def _problem(exc: WrongError, root: str) -> Response:
+def problem(exc: WrongError, root: str) -> Response:
+    """As a page."""
     title = "Not found" if exc.status == 404 else "Bad request"
     return HTMLResponse(shell.problem(title, str(exc), root), exc.status, headers=HEADERS)

@@ -18,10 +18,13 @@ from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client.metrics_core import Metric as Theirs
 from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.openmetrics.exposition import generate_latest as openmetrics_latest
+from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
+from rtc_exporter.attributes import SHARD
 from rtc_exporter.metric import UNIT_WORDS, Kind, Metric, label
 from rtc_exporter.series import OVERFLOW, Counter, Exemplar, ExemplarLabels, Family, Histogram, Slot
 
@@ -279,7 +282,21 @@ def process() -> CollectorRegistry:
     return registry
 
 
-def process_metrics(openmetrics: bool) -> bytes:
+class Process(Collector):
+    """What prometheus_client says about this process; where there are several, of which shard it is."""
+
+    def __init__(self, shard: str) -> None:
+        self._labels = {label(SHARD): shard} if shard else {}
+
+    def collect(self) -> Iterator[Theirs]:
+        """Every family."""
+        for family in process().collect():
+            told = Theirs(family.name, family.documentation, family.type, family.unit)
+            told.samples = [one._replace(labels={**one.labels, **self._labels}) for one in family.samples]
+            yield told
+
+
+def process_metrics(openmetrics: bool, shard: str = "") -> bytes:
     """What prometheus_client says about this process, its Python and its garbage collector; one part among others."""
-    write: Callable[[CollectorRegistry], bytes] = openmetrics_latest if openmetrics else generate_latest
-    return write(process()).removesuffix(OPENMETRICS.end)
+    write: Callable[[Collector], bytes] = openmetrics_latest if openmetrics else generate_latest
+    return write(Process(shard)).removesuffix(OPENMETRICS.end)

@@ -12,7 +12,7 @@ from itertools import accumulate, groupby
 from math import inf
 from struct import Struct
 
-from rtc_exporter.export.prometheus import CHUNK_LINES, fits, labels_of, process, unit_of
+from rtc_exporter.export.prometheus import CHUNK_LINES, Process, fits, labels_of, unit_of
 from rtc_exporter.metric import Kind, label
 from rtc_exporter.series import Counter, Exemplar, ExemplarLabels, Family, Histogram, NativeHistogram, Slot
 from rtc_exporter.slots import ZERO_THRESHOLD
@@ -28,8 +28,8 @@ def _tag(field: int, wire: int) -> bytes:
 
 # Message, field, number.
 _LABEL_NAME, _LABEL_VALUE = _tag(1, _BYTES), _tag(2, _BYTES)
-_FAMILY_NAME, _FAMILY_HELP, _FAMILY_TYPE = _tag(1, _BYTES), _tag(2, _BYTES), _tag(3, _VARINT)
-_FAMILY_METRIC, _FAMILY_UNIT = _tag(4, _BYTES), _tag(5, _BYTES)
+FAMILY_NAME, _FAMILY_HELP, _FAMILY_TYPE = _tag(1, _BYTES), _tag(2, _BYTES), _tag(3, _VARINT)
+FAMILY_METRIC, _FAMILY_UNIT = _tag(4, _BYTES), _tag(5, _BYTES)
 _METRIC_LABEL, _METRIC_GAUGE, _METRIC_COUNTER = _tag(1, _BYTES), _tag(2, _BYTES), _tag(3, _BYTES)
 _METRIC_UNTYPED, _METRIC_HISTOGRAM = _tag(5, _BYTES), _tag(7, _BYTES)
 _VALUE = _tag(1, _FIXED64)  # of Counter, Gauge and Untyped
@@ -87,7 +87,7 @@ def render(families: Iterable[Family], lines: int = CHUNK_LINES) -> Iterator[byt
                 parts.clear()
         done.append(b"".join(metrics))
         head = _head(metric.prometheus, metric.help, _TYPES[metric.kind], unit_of(metric))
-        parts.append(_varint(len(head) + sum(map(len, done))) + head)
+        parts.append(varint(len(head) + sum(map(len, done))) + head)
         if len(done) > 1:
             yield b"".join(parts)
             yield from done[:-1]
@@ -97,18 +97,18 @@ def render(families: Iterable[Family], lines: int = CHUNK_LINES) -> Iterator[byt
         yield b"".join(parts)
 
 
-def process_metrics() -> bytes:
+def process_metrics(shard: str = "") -> bytes:
     """What prometheus_client says about this process, its Python and its garbage collector; one part among others."""
     result = []
-    for family in process().collect():
+    for family in Process(shard).collect():
         kind, field = _THEIR_TYPES.get(family.type, _UNTYPED)
         name = f"{family.name}_total" if family.type == "counter" else family.name
         message = _head(name, family.documentation, kind, "")
         for sample in family.samples:
             if sample.name == name:
                 labels = b"".join([_pair(*pair) for pair in sample.labels.items()])
-                message += _sized(_FAMILY_METRIC, labels + _sized(field, _VALUE + _double(float(sample.value))))
-        result.append(_varint(len(message)) + message)
+                message += _sized(FAMILY_METRIC, labels + _sized(field, _VALUE + _double(float(sample.value))))
+        result.append(varint(len(message)) + message)
     return b"".join(result)
 
 
@@ -124,7 +124,7 @@ def _work(slot: Slot) -> int:
 
 def _head(name: str, help: str, type: int, unit: str) -> bytes:
     """A MetricFamily without its metrics."""
-    text = _text(_FAMILY_NAME, name) + _text(_FAMILY_HELP, help) + _FAMILY_TYPE + _ONE[type]
+    text = _text(FAMILY_NAME, name) + _text(_FAMILY_HELP, help) + _FAMILY_TYPE + _ONE[type]
     return text + (_text(_FAMILY_UNIT, unit) if unit else b"")
 
 
@@ -132,33 +132,33 @@ def _metric(family: Family, slot: Slot) -> bytes:
     """A Metric, as one of its family."""
     labels = slot.packed or _pack(family, slot)
     if isinstance(slot, Histogram):
-        return _sized(_FAMILY_METRIC, labels + _sized(_METRIC_HISTOGRAM, _histogram(slot)))
+        return _sized(FAMILY_METRIC, labels + _sized(_METRIC_HISTOGRAM, _histogram(slot)))
     if isinstance(slot, Counter):
         value = _VALUE + _double(slot.value)
         if slot.exemplar is not None and (exemplar := _exemplar(slot.exemplar)):
             value += _sized(_COUNTER_EXEMPLAR, exemplar)
-        return _sized(_FAMILY_METRIC, labels + _sized(_METRIC_COUNTER, value + _created(_COUNTER_CREATED, slot.start)))
-    return _sized(_FAMILY_METRIC, labels + _GAUGE + _double(slot.value))
+        return _sized(FAMILY_METRIC, labels + _sized(_METRIC_COUNTER, value + _created(_COUNTER_CREATED, slot.start)))
+    return _sized(FAMILY_METRIC, labels + _GAUGE + _double(slot.value))
 
 
 def _histogram(slot: Histogram) -> bytes:
     """A Histogram: the buckets with bounds, and the exponential ones where it has them."""
-    parts = [_HISTOGRAM_COUNT, _varint(slot.count), _HISTOGRAM_SUM, _double(slot.sum)]
+    parts = [_HISTOGRAM_COUNT, varint(slot.count), _HISTOGRAM_SUM, _double(slot.sum)]
     bounds, totals = _bounds(slot.bounds), accumulate(slot.counts)
     exemplars: list[tuple[float, float, bytes]] = []
     if slot.exemplars is None:
         for bound, total in zip(bounds, totals, strict=True):
-            number = _varint(total)
+            number = varint(total)
             parts += (_HISTOGRAM_BUCKET, _ONE[len(number) + 10], _BUCKET_COUNT, number, bound)
     else:
         for bound, total, exemplar in zip(bounds, totals, slot.exemplars, strict=True):
-            bucket = _BUCKET_COUNT + _varint(total) + bound
+            bucket = _BUCKET_COUNT + varint(total) + bound
             if exemplar is not None and (message := _exemplar(exemplar)):
                 exemplars.append((exemplar.time, exemplar.value, message))
                 bucket += _sized(_BUCKET_EXEMPLAR, message)
             parts.append(_sized(_HISTOGRAM_BUCKET, bucket))
     if isinstance(slot, NativeHistogram):
-        parts += (_HISTOGRAM_SCHEMA, _varint(_zigzag(slot.schema)), _THRESHOLD, _HISTOGRAM_ZEROS, _varint(slot.zeros))
+        parts += (_HISTOGRAM_SCHEMA, varint(_zigzag(slot.schema)), _THRESHOLD, _HISTOGRAM_ZEROS, varint(slot.zeros))
         parts += _native(slot.buckets)
         # Prometheus takes the exemplars of one series in the order of time, and then of value, only.
         parts += [_sized(_HISTOGRAM_EXEMPLAR, message) for _, _, message in sorted(exemplars)]
@@ -178,12 +178,12 @@ def _native(buckets: dict[int, int]) -> list[bytes]:
             runs.append([index, index + 1])
         end = index + 1
         count = buckets[index]
-        deltas.append(_varint(_zigzag(count - before)))
+        deltas.append(varint(_zigzag(count - before)))
         before = count
     # A histogram without positive values still has a span, of length 0, to be told from one that has only bounds.
     parts, end = [], 0
     for first, after in runs or [[0, 0]]:
-        span = _SPAN_OFFSET + _varint(_zigzag(first - end)) + _SPAN_LENGTH + _varint(after - first)
+        span = _SPAN_OFFSET + varint(_zigzag(first - end)) + _SPAN_LENGTH + varint(after - first)
         parts.append(_sized(_HISTOGRAM_SPAN, span))
         end = after
     return [*parts, _sized(_HISTOGRAM_DELTA, b"".join(deltas))] if deltas else parts
@@ -230,7 +230,7 @@ def _created(tag: bytes, start: float) -> bytes:
 def _timestamp(time: float) -> bytes:
     """A Timestamp in whole milliseconds: Prometheus reads no more, and the text formats write no more."""
     seconds, rest = divmod(round(time * 1000), 1000)
-    return _TIME_SECONDS + _varint(seconds) + _TIME_NANOS + _varint(rest * 1_000_000)
+    return _TIME_SECONDS + varint(seconds) + _TIME_NANOS + varint(rest * 1_000_000)
 
 
 # ── values
@@ -242,10 +242,10 @@ def _text(tag: bytes, text: str) -> bytes:
 
 def _sized(tag: bytes, value: bytes) -> bytes:
     """A field of a length that is told before it."""
-    return tag + _varint(len(value)) + value
+    return tag + varint(len(value)) + value
 
 
-def _varint(number: int) -> bytes:
+def varint(number: int) -> bytes:
     """Seven bits a byte, the lowest first; all but the last byte have the eighth bit set."""
     if number < 0x80:
         return _ONE[number]
@@ -253,7 +253,7 @@ def _varint(number: int) -> bytes:
         return _ONE[number & 0x7F | 0x80] + _ONE[number >> 7]
     if number < 0x200000:
         return _ONE[number & 0x7F | 0x80] + _ONE[number >> 7 & 0x7F | 0x80] + _ONE[number >> 14]
-    return _ONE[number & 0x7F | 0x80] + _varint(number >> 7)
+    return _ONE[number & 0x7F | 0x80] + varint(number >> 7)
 
 
 def _zigzag(number: int) -> int:

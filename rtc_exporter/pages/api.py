@@ -1,6 +1,6 @@
 """The same as JSON.  Times are Unix seconds; what is not known is null or left out, and never 0."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rtc_exporter.explain import document, panels
@@ -14,10 +14,14 @@ UNITS = {name: panel.unit for panel in panels.PANELS for name, _ in panel.lines}
 NAMES = tuple(channel.name for channel in CHANNELS)
 
 
-def listing(rows: Sequence[Row], asked: Asked) -> dict[str, Any]:
-    """A page of the list."""
+def listing(rows: Sequence[Row], asked: Asked, total: int | None = None) -> dict[str, Any]:
+    """A page of the list; of ``total``, where only those that come first are given."""
     shown = sorted(rows, key=SORTS[asked.sort])[asked.offset : asked.offset + asked.limit]
-    return {"total": len(rows), "offset": asked.offset, "sessions": [_row(row) for row in shown]}
+    return {
+        "total": len(rows) if total is None else total,
+        "offset": asked.offset,
+        "sessions": [_row(row) for row in shown],
+    }
 
 
 def _row(row: Row) -> dict[str, Any]:
@@ -34,6 +38,14 @@ def _row(row: Row) -> dict[str, Any]:
         "paths": list(row.paths),
         "participants": list(row.people),
     }
+
+
+def row_of(told: Mapping[str, Any]) -> Row:
+    """A row as it was, from the JSON of one process of several."""
+    return Row(
+        told["tenant"], told["session"], told["live"], told["begin"], told["begin"] + told["duration"],
+        tuple(told["participants"]), told["class"], told["score"], told["issues"], tuple(told["paths"]),
+    )  # fmt: skip
 
 
 def session(view: View) -> dict[str, Any]:

@@ -24,16 +24,17 @@ class Asked(NamedTuple):
     limit: int = 50
 
 
-def render(rows: Sequence[Row], asked: Asked, now: float) -> str:
-    """The page, of all rows that were found."""
+def render(rows: Sequence[Row], asked: Asked, now: float, total: int | None = None) -> str:
+    """The page, of all rows that were found; of ``total``, where only those that come first are given."""
     shown = sorted(rows, key=SORTS[asked.sort])[asked.offset : asked.offset + asked.limit]
-    many = f"{len(rows)} session{'s' if len(rows) != 1 else ''}, at {clock(now)} UTC"
-    if len(shown) < len(rows):
+    total = len(rows) if total is None else total
+    many = f"{total} session{'s' if total != 1 else ''}, at {clock(now)} UTC"
+    if len(shown) < total:
         many += f", {asked.offset + 1} to {asked.offset + len(shown)} shown" if shown else ", none shown"
     body = join((
         tag("p", many, class_="soft", role="status"),
         _table(shown, day(now)) if shown else tag("p", "There is none, or none that is so called."),
-        _pages(len(rows), asked),
+        _pages(total, asked),
     ))  # fmt: skip
     fixed = join((tag("h1", "Sessions"), _form(asked)))
     return document("Sessions", "./", [("rtc-exporter", "./")], body, is_live=True, fixed=fixed)

@@ -1596,6 +1596,19 @@ groups:
           description: '{{ "{{" }} $labels.instance }} does not answer Prometheus; others do. First look: its log.'
           runbook_url: https://example.com/rtc-exporter/docs/runbooks/RTCExporterDown.md
           dashboard_url: http://localhost:3000/d/rtc-exporter?var-job={{ "{{" }} $labels.job | urlquery }}&from=now-3h&to=now
+      - alert: RTCShardDown
+        expr: rtc_exporter_shard_up{job="rtc-exporter"} == 0
+        for: 5m
+        keep_firing_for: 5m
+        labels:
+          severity: warning
+          component: exporter
+          team: rtc
+        annotations:
+          summary: A shard of an exporter is down, the calls of its clients are not seen
+          description: 'Shard {{ "{{" }} $labels.shard }} of {{ "{{" }} $labels.instance }} does not answer; the others do. First look: the log, where it says why it ended.'
+          runbook_url: https://example.com/rtc-exporter/docs/runbooks/RTCShardDown.md
+          dashboard_url: http://localhost:3000/d/rtc-exporter?var-job={{ "{{" }} $labels.job | urlquery }}&from=now-3h&to=now
       - alert: RTCExporterRestarting
         expr: changes(process_start_time_seconds{job="rtc-exporter"}[1h]) > {{ int64 (default 3 (index $.Values.prometheusRule.thresholds "restarts")) }}
         keep_firing_for: 5m
