@@ -7,6 +7,7 @@ session's marker leaves first, then a participant, then what hangs on it (see th
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 from rtc_exporter import catalog, drafts, spans
 from rtc_exporter.attributes import TENANT
@@ -139,7 +140,7 @@ class Tracer:
         phases = connection.phases
         if phases is None:
             phases = connection.phases = Phases(
-                story.trace, connection.key.peer_connection, connection.setup, lambda: drafts.path_of(connection)
+                story.trace, connection.key.peer_connection, connection.setup, partial(drafts.path_of, connection)
             )
         self._send(participant, phases.event(event.name, event.facts, event.time), now)
         if event.name == "create":

@@ -263,15 +263,12 @@ class Intake:
             del self._newest[connection.place]
         closed = (*CLOSED, wire.by_name(connection.format).left_with)
         for key in connection.keys:
-            others = pipeline.detach(key, now)
+            pipeline.detach(key, now)
             if self.is_closing:
                 continue
             if code == GOING_AWAY:
-                if not others:
-                    pipeline.feed(Left(key, now, "page_hide"), now)
-            elif code in closed and not others and not pipeline.is_connected(key):
-                pipeline.feed(Left(key, now, "closed"), now)
-            else:
+                pipeline.depart(key, "page_hide", now)
+            elif code not in closed or not pipeline.depart(key, "closed", now, even_connected=False):
                 self._park(connection, key, "closed" if code in closed else "error", now)
         connection.settle(now)
 
@@ -296,10 +293,7 @@ class Intake:
 
     def _give_up(self, place: Place, parked: Parked, now: float) -> None:
         tenant, _, format, _ = place
-        pipeline = self.tenants[tenant]
-        participant = pipeline.sessions.get(parked.key)
-        if participant is not None and not participant.sockets:
-            pipeline.feed(Left(parked.key, now, parked.reason), now)
+        self.tenants[tenant].depart(parked.key, parked.reason, now)
         self.settle(parked.decoder, format, now, tenant)
 
     # ── clients that post
