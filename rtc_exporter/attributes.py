@@ -9,6 +9,8 @@ strings, those that are ``true`` or ``false`` too, since labels are.
 
 #: On every series, and every span, of a tenant, where there are tenants: no row of a table names it.
 TENANT = "rtc.tenant"
+#: On every series of one of several processes of a host, see ``shards``; spans have an instance instead.
+SHARD = "shard"
 
 ATTRIBUTES: dict[str, str] = {
     "session.id": "The call, conference or room.",
@@ -79,6 +81,7 @@ ATTRIBUTES: dict[str, str] = {
     "rtc.shed": "A new `connection`, a `report`, or the `heaviest` client.",
     "rtc.limit": "What was full: the `process`, or what one `tenant`, `address` or `participant` may have; the `requests` of an address, or the bytes of all `bodies`.",
     "rtc.output": "The exposition that was rendered: `text`, `openmetrics` or `protobuf`.",
+    "rtc.state": "Whether an aggregator has a partition (`held`), and knows enough of it to show it (`shown`).",
     "rtc.signal": "What OTLP carries: `traces` or `metrics`.",
 }
 

@@ -13,6 +13,17 @@ a unit, and no row uses the unit ``1`` but for ratios (see ``metric``).
 from rtc_exporter import w3c
 from rtc_exporter.errors import Reason
 from rtc_exporter.metric import Kind, Metric, Profile, Source, Tier, source
+from rtc_exporter.outcomes import (
+    ADMIN_OUTCOMES,
+    BATCH_OUTCOMES,
+    CONFIG_FILES,
+    PARTITION_STATES,
+    RELOAD_OUTCOMES,
+    ROOMS,
+    SCRAPE_OUTCOMES,
+    SHED,
+    SNAPSHOT_OUTCOMES,
+)  # fmt: skip
 
 C, G, H, INFO = Kind.COUNTER, Kind.GAUGE, Kind.HISTOGRAM, Kind.INFO
 CORE, STANDARD, FULL = Profile.CORE, Profile.STANDARD, Profile.FULL
@@ -73,15 +84,6 @@ OTLP_OUTCOMES = ("delivered", "retried", "refused")
 #: Why a call can no longer be looked up.
 HISTORY_DROPS = ("too_many", "too_old", "memory")
 OTLP_DROPS = ("queue_full", "refused", "expired", "superseded", "too_large", "shutdown")
-#: What becomes of a request of an operator, of a scrape, and of a configuration that is read again.
-ADMIN_OUTCOMES = ("answered", "unauthorized", "limited")
-SCRAPE_OUTCOMES = ("rendered", "shared", "cut")
-CONFIG_FILES = ("settings", "web")
-RELOAD_OUTCOMES = ("applied", "refused")
-#: What is given up when memory runs short.
-SHED = ("connection", "report", "heaviest")
-#: What there may be no room in: see the settings ``limits.*connections``, ``address_posts`` and ``bodies_bytes``.
-ROOMS = ("process", "tenant", "address", "participant", "requests", "bodies")
 FORMAT_NAMES = (
     "rtcstats", "rtc-exporter", "rtcstats-legacy", "jitsi", "jitsi-service", "observertc", "peermetrics", "pushgateway",
     "json", "dump", "internals",
@@ -366,6 +368,11 @@ METRICS: tuple[Metric, ...] = (
     X("rtc.exporter.config.reloads",        C, "{reload}",     ("rtc.config.file", "rtc.outcome"),         "Configurations that were read again: applied whole, or refused whole.", (), tuple((file, name) for file in CONFIG_FILES for name in RELOAD_OUTCOMES)),
     X("rtc.exporter.config.applied.timestamp", G, "s",         ("rtc.config.file",),                       "Unix time since when the configuration in use is in use.", (), tuple((file,) for file in CONFIG_FILES)),
     X("rtc.exporter.ready",                 G, "{state}",      (),                                         "1 while it is ready, 0 once it is about to end.", (), ((),)),
+    X("rtc.exporter.engine.batches",        C, "{batch}",      ("rtc.outcome",),                           "Batches of the engine: at an edge stored, refused, failed or too large; at an aggregator read, repeated, spoilt or lost.", (), tuple((name,) for name in BATCH_OUTCOMES)),
+    X("rtc.exporter.engine.waiting",        G, "By",           (),                                         "What an edge holds that the engine has not stored yet.", (), ((),)),
+    X("rtc.exporter.engine.behind",         G, "{batch}",      (),                                         "Batches that are stored and not read yet, of the partitions of this aggregator.", (), ((),)),
+    X("rtc.exporter.engine.partitions",     G, "{partition}",  ("rtc.state",),                             "Partitions of this aggregator: those that it has, and those of them that it shows.", (), tuple((name,) for name in PARTITION_STATES)),
+    X("rtc.exporter.engine.snapshots",      C, "{snapshot}",   ("rtc.outcome",),                           "Snapshots of partitions: saved, failed, restored, or begun anew because another version or other settings had made them.", (), tuple((name,) for name in SNAPSHOT_OUTCOMES)),
     X("rtc.exporter.memory.usage",          G, "By",           (),                                         "Memory that the process holds.", (), ((),)),
     X("rtc.exporter.memory.reusable",       G, "By",           (),                                         "Part of it that was in use and is free for what comes next.", (), ((),)),
     X("rtc.exporter.memory.limit",          G, "By",           (),                                         "Memory that it may hold; 0 for no limit.", (), ((),)),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from rtc_exporter import catalog
-from rtc_exporter.attributes import TENANT
+from rtc_exporter.attributes import SHARD, TENANT
 from rtc_exporter.limits import Limits, Room
 from rtc_exporter.metric import Profile
 from rtc_exporter.series import SeriesStore
@@ -35,6 +35,8 @@ class PipelineSettings:
     limits: Limits = field(default_factory=Limits)
     #: Whose clients these are, and what all tenants share: None where there is nobody to share with.
     tenant: str = ""
+    #: Which of several processes of one host this is; "" where there is one.
+    shard: str = ""
     room: Room | None = None
     series_room: Room | None = None
 
@@ -70,7 +72,7 @@ def store_of(settings: PipelineSettings, now: float) -> SeriesStore:
         budget=settings.budget,
         total=series_of(limits, tenant),
         room=settings.series_room,
-        constants=((TENANT, tenant),) if tenant else (),
+        constants=tuple(pair for pair in ((TENANT, tenant), (SHARD, settings.shard)) if pair[1]),
         native=settings.native,
         now=now,
     )

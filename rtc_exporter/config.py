@@ -21,6 +21,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from rtc_exporter import engine as engines
 from rtc_exporter import geo, keys, otel, sources, webconfig
 from rtc_exporter import privacy as people
 from rtc_exporter.errors import ConfigError
@@ -188,6 +189,7 @@ class Config(BaseSettings):
     shutdown: Shutdown = Field(default_factory=Shutdown)
     history: History = Field(default_factory=History)
     links: Links = Field(default_factory=Links)
+    engine: engines.Engine = Field(default_factory=engines.Engine)
     log: Log = Field(default_factory=Log)
 
     #: Setting -> what set it, in the user's spelling; settings at their default are not in it.
@@ -349,6 +351,7 @@ def _check(config: Config, given: Mapping[str, str]) -> None:
             f"or ingest.keys_file, or set ingest.listen to a loopback address such as 127.0.0.1:{listen.port}, "
             "or say with ingest.allow_anonymous that everybody may send"
         )
+    engines.check(config.engine, given)
     if config.ingest.tenants and config.keys.is_empty:
         raise ConfigError(
             f"{given['ingest.tenants']} is set, and nothing says whose a client is: set ingest.token_secret, "

@@ -61,7 +61,7 @@ def freeze(state: object, tenants: Tenants) -> bytes:
 
 def thaw(data: bytes, tenants: Tenants) -> Any:
     """The state; ``tenants`` are new, and made by the same settings.  Raises ``ValueError`` where it is none."""
-    names = {name: thing for name, thing in _things(tenants)}
+    names = dict(_things(tenants))
     try:
         return _Reader(io.BytesIO(zlib.decompress(data)), names).load()
     except (pickle.UnpicklingError, zlib.error, EOFError, AttributeError, KeyError, TypeError, IndexError) as exc:
@@ -87,7 +87,7 @@ def _named(name: str) -> object:
     raise pickle.UnpicklingError(f"{name} is read without names")  # the reader has its own
 
 
-def _method(thing: Counter | Gauge | Histogram, name: str) -> Callable[..., None]:
+def _method(thing: object, name: str) -> Callable[..., None]:
     """A method of a slot."""
     if not isinstance(thing, Counter | Gauge | Histogram) or name not in METHODS:
         raise pickle.UnpicklingError("no method of a slot")

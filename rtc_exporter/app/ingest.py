@@ -150,7 +150,13 @@ class Ingest:
             if now - turn > TURN:
                 await asyncio.sleep(0)
                 turn = self._clock()
+        await self._stored()
         return JSONResponse({"accepted": accepted, "rejected": rejected}, 202)
+
+    async def _stored(self) -> None:
+        """Where there is an engine, wait until it has what was taken; ``BusyError`` where that takes too long."""
+        if self._intake.edge is not None:
+            await self._intake.edge.stored()
 
     # ── formats that are an API
 
@@ -177,6 +183,7 @@ class Ingest:
         agent = request.headers.get("user-agent", "")
         address = self._gate.address(*_source(request))
         posted = self._intake.post(identity, form, agent, frame, self._clock(), address)
+        await self._stored()
         if posted.replies:
             return Response(posted.replies[-1], media_type="application/json")
         return Response(status_code=202)
@@ -223,6 +230,7 @@ class Ingest:
             if now - start > TURN:
                 await asyncio.sleep(0)
                 start = self._clock()
+        await self._stored()
         return JSONResponse(
             {"session": key.session, "participant": key.participant, "reports": reports, "events": events}
         )

@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Callable
 from typing import Protocol
 
-from rtc_exporter.app.intake import Intake
+from rtc_exporter.app.taking import Published
 from rtc_exporter.config import Config
 from rtc_exporter.history import Archive
 from rtc_exporter.keys import ANONYMOUS
@@ -45,7 +45,7 @@ def archive_of(config: Config) -> Archive | None:
     return Archive(keep(config.history), Scoring(config.thresholds)) if config.history.enabled else None
 
 
-def pipeline_settings(config: Config) -> PipelineSettings:
+def pipeline_settings(config: Config, shard: str = "") -> PipelineSettings:
     """What the pipeline is told of the configuration."""
     return PipelineSettings(
         profile=config.profile,
@@ -60,6 +60,7 @@ def pipeline_settings(config: Config) -> PipelineSettings:
         traces=trace_settings(config) if config.otlp.traces else None,
         thresholds=config.thresholds,
         limits=config.bounds,
+        shard=shard,
     )
 
 
@@ -74,12 +75,14 @@ def trace_settings(config: Config) -> TraceSettings:
     )
 
 
-def push(config: Config, intake: Intake, clock: Callable[[], float]) -> Push | None:
+def push(
+    config: Config, published: Published, fault: Callable[[BaseException, float], None], clock: Callable[[], float]
+) -> Push | None:
     """What pushes, if anything shall be pushed: by name, since importing it takes 0.4 s and 30 MB."""
     if not config.otlp.is_on:
         return None
     otlp = importlib.import_module("rtc_exporter.app.otlp")
-    result: Push = otlp.Push(config.otlp, intake.tenants, intake.fault, clock)
+    result: Push = otlp.Push(config.otlp, published, fault, clock)
     return result
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import uvloop
 
 from rtc_exporter import logs, useragent
+from rtc_exporter.app import aggregator
 from rtc_exporter.app.server import Server
 from rtc_exporter.config import Config
 
@@ -23,7 +24,9 @@ def serve(load: Callable[[], Config]) -> None:
     config = load()
     limit = logs.setup(config.log.level, config.log.format)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(config, load, limit))
+        runner.run(
+            aggregator.serve(config, limit) if config.engine.role == "aggregate" else _serve(config, load, limit)
+        )
 
 
 async def _serve(config: Config, load: Callable[[], Config], limit: logs.Limit) -> None:
@@ -38,3 +41,5 @@ async def _serve(config: Config, load: Callable[[], Config], limit: logs.Limit) 
     gc.set_threshold(*COLLECT)
     gc.freeze()  # what is there now stays: the collector need not look at it again
     await server.run()
+    if server.error is not None:
+        raise server.error

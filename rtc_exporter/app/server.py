@@ -19,6 +19,7 @@ from math import inf
 from rtc_exporter import __version__, logs, webconfig
 from rtc_exporter.app import memory, protocols, reload
 from rtc_exporter.app.admin import Admin
+from rtc_exporter.app.cluster import Way
 from rtc_exporter.app.gate import Gate
 from rtc_exporter.app.guard import Guard
 from rtc_exporter.app.ingest import Ingest
@@ -68,9 +69,11 @@ class Server:
         listener = None if self.archive is None else self.archive.listener
         self.tenants = Tenants(pipeline_settings(config), tenants_of(config), clock(), listener)
         self.pipeline = self.tenants.own
-        self.intake = Intake(config, self.tenants)
+        self._way = Way(config, self.tenants, clock) if config.engine.role == "edge" else None
+        edge = None if self._way is None else self._way.edge
+        self.intake = Intake(config, edge or self.tenants, edge)
         self.intake.wall = wall
-        self._push = push(config, self.intake, clock)
+        self._push = push(config, self.tenants, self.intake.fault, clock)
         self._ingest_socket = bind(config.ingest.listen, "ingest.listen")
         try:
             self._admin_socket = bind(config.admin.listen, "admin.listen")
@@ -88,7 +91,7 @@ class Server:
         self.sockets = Sockets(self.intake, self._gate, clock)
         self._ingest = Ingest(self.intake, self._gate, clock)
         pages = Pages(self.archive, self._sessions, Links(config.links.grafana, config.links.trace), clock)
-        self._admin = Admin(self.intake, clock, shared, pages.routes)
+        self._admin = Admin(self.intake, self.tenants, clock, shared, pages.routes)
         self.ingest_address = bound(self._ingest_socket)
         self.admin_address = bound(self._admin_socket)
         self._web = config.web
@@ -119,6 +122,8 @@ class Server:
         if self._push is not None:
             self._push.start()
         self._watch.start()
+        if self._way is not None:
+            self._way.start(self.stop)
         for file in ("settings", "web"):
             self.pipeline.store.set("rtc.exporter.config.applied.timestamp", (file,), self._clock(), self._clock())
         ticking = asyncio.create_task(self._tick(ready))
@@ -128,6 +133,11 @@ class Server:
         finally:
             self._watch.stop()
         logger.info("stopped")
+
+    @property
+    def error(self) -> ConfigError | None:
+        """Why it has ended by itself."""
+        return None if self._way is None else self._way.error
 
     # ── the end
 
@@ -153,13 +163,15 @@ class Server:
             await self._pause(shutdown.delay)
         clients.refuse()
         self.intake.is_closing = True
-        self._lingers = self._waits and admin.rhythm.pause(time.monotonic()) < inf
+        self._lingers = self._waits and self._way is None and admin.rhythm.pause(time.monotonic()) < inf
         self.intake.is_read_to_the_end = self._lingers or self._push is not None
         await self._leave(shutdown.spread if self._waits else 0.0)
         clients.end()
         await tasks[0]
         ticking.cancel()
         self.intake.shutdown(self._clock())
+        if self._way is not None:
+            await self._way.stop()
         admin.finish()
         # These take place at the same time: what supervises us should not have to wait for one after the other.
         await asyncio.gather(self._linger(), *([] if self._push is None else [self._push.stop()]))
@@ -251,6 +263,8 @@ class Server:
             now = self._clock()
             try:
                 self.tenants.tick(now)
+                if self._way is not None:
+                    self._way.edge.tick(now)
                 self.intake.tick(now)
                 self.remember(now)
                 self.sockets.tick()
@@ -262,7 +276,8 @@ class Server:
             except Exception as exc:
                 self.intake.fault(exc, now)
             self._notify.alive()
-            if not self._admin.is_ready and not self._stopping.is_set():
+            is_up = self._way is None or self._way.is_up
+            if is_up and not self._admin.is_ready and not self._stopping.is_set():
                 self._begin(now)
                 if ready is not None:
                     ready()
