@@ -16,7 +16,7 @@ from rtc_exporter import __version__, logs
 from rtc_exporter.app import memory, protocols
 from rtc_exporter.app.admin import Admin
 from rtc_exporter.app.cluster import log_of, owner, reach
-from rtc_exporter.app.eventlog import EngineError, EventLog
+from rtc_exporter.app.eventlog import EngineError, EventLog, end
 from rtc_exporter.app.guard import Guard
 from rtc_exporter.app.holding import Holdings
 from rtc_exporter.app.intake import Intake
@@ -128,8 +128,7 @@ class Aggregator:
         self._notify.stopping()
         self._admin.is_ready = False
         logger.info("stopping: %s partitions", len(self.holdings.held))
-        reaching.cancel()
-        await asyncio.gather(reaching, return_exceptions=True)
+        await end(reaching)
         if self._push is not None:
             self._push.tick(self._clock())  # while spans are still ours to send
         await self.worker.stop()

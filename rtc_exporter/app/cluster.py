@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Callable
 
 from rtc_exporter.app.edge import Edge
-from rtc_exporter.app.eventlog import EngineError, EventLog
+from rtc_exporter.app.eventlog import EngineError, EventLog, end
 from rtc_exporter.app.outbox import Outbox
 from rtc_exporter.config import Config
 from rtc_exporter.errors import ConfigError
@@ -96,8 +96,7 @@ class Way:
     async def stop(self) -> None:
         """Store what is left, and disconnect."""
         if self._reaching is not None:
-            self._reaching.cancel()
-            await asyncio.gather(self._reaching, return_exceptions=True)
+            await end(self._reaching)
         await self.outbox.stop(LAST if self.is_up else 0.0)
         with contextlib.suppress(EngineError):
             await self._log.stop()

@@ -49,6 +49,11 @@ class Present:
         #: Names of its peer connections that are open.
         self.connections: set[str] = set()
 
+    def open(self, connection: str, most: int) -> None:
+        """A peer connection was heard of; no more than so many are remembered."""
+        if len(self.connections) < most:
+            self.connections.add(connection)
+
 
 class People:
     """Who is here, the last to be heard of last."""
@@ -123,8 +128,7 @@ class Passing:
             if isinstance(record, Event) and record.name == "close":
                 present.connections.discard(record.key.peer_connection)
             elif isinstance(record, Event | Report) and record.key.peer_connection:
-                if len(present.connections) < edge.limits.peer_connections:  # noqa: SIM102 - first whether it has one
-                    present.connections.add(record.key.peer_connection)
+                present.open(record.key.peer_connection, edge.limits.peer_connections)
         self._put(record.key, record, now)
         return True
 
@@ -209,7 +213,8 @@ class Edge:
         done = asyncio.Event()
         self.outbox.when_stored(done.set)
         try:
-            await asyncio.wait_for(done.wait(), PATIENCE)
+            async with asyncio.timeout(PATIENCE):
+                await done.wait()
         except TimeoutError:
             raise NO_ROOM from None
 

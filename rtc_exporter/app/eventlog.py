@@ -10,6 +10,7 @@ whoever had it before can write none: leases say who should work, claims who may
 """
 
 import asyncio
+import contextlib
 import time
 from typing import NamedTuple, Protocol
 
@@ -155,7 +156,9 @@ class InProcess:
         news = self._news
         found = [batch for batch in self._batches[partition] if batch.number > after]
         if not found:
-            await asyncio.wait([asyncio.ensure_future(news.wait())], timeout=WAIT)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(WAIT):
+                    await news.wait()
         return found
 
     async def trim(self, partition: int, number: int) -> None:
@@ -212,3 +215,10 @@ class InProcess:
     def _next(self) -> int:
         self._revision += 1
         return self._revision
+
+
+async def end(task: asyncio.Task[None]) -> None:
+    """Cancel a task until it ends: before Python 3.12, ``wait_for`` may lose one cancellation."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait((task,), timeout=WAIT)

@@ -25,8 +25,8 @@ from rtc_exporter.tenants import Tenants
 OF_PROCESS = tuple(
     f"rtc.exporter.{name}"
     for name in (
-        "admin.", "build", "clients.", "clock.", "config.", "connections", "engine.", "errors.", "history.", "last_scrape",
-        "log.", "loop.", "memory.", "otlp.", "ready", "render.", "scrapes", "shard.",
+        "admin.", "build", "clients.", "clock.", "config.", "connections", "engine.", "errors.", "history.",
+        "last_scrape", "log.", "loop.", "memory.", "otlp.", "ready", "render.", "scrapes", "shard.",
     )
 )  # fmt: skip
 #: Seconds before the end of a lease from which nothing is shown any more.
@@ -42,6 +42,8 @@ class Holding:
         #: Its counts, once they are there; and the batch with which they are as far as others have shown them.
         self.partition: Partition | None = None
         self.target: float = inf
+        #: Whether it is being given back.
+        self.is_leaving = False
         #: Batches that are stored and not taken yet, as far as is known.
         self.behind = 0
 

@@ -184,7 +184,8 @@ class JetStream:
         news = self._news[partition]
         if not news.is_set():
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(news.wait(), WAIT)
+                async with asyncio.timeout(WAIT):
+                    await news.wait()
         news.clear()
         self._check()
         first = await self._get(partition, after + 1, is_next=True)

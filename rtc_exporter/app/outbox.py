@@ -14,7 +14,7 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 from rtc_exporter.app import entries
-from rtc_exporter.app.eventlog import EngineError, EventLog, FullError
+from rtc_exporter.app.eventlog import EngineError, EventLog, FullError, end
 
 #: Seconds that an entry waits for others; and bytes, before compression, with which a batch is closed at once.
 LINGER = 0.1
@@ -124,10 +124,9 @@ class Outbox:
         done = asyncio.Event()
         self.when_stored(done.set)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(done.wait(), patience)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+            async with asyncio.timeout(patience):
+                await done.wait()
+        await asyncio.gather(*map(end, self._tasks))
 
     def beat(self) -> None:
         """Now and then: say to the partitions that have not heard of this edge that it is there."""
@@ -145,7 +144,8 @@ class Outbox:
             lane.is_due.clear()
             if not lane.closed and not self._is_ending:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(lane.is_full.wait(), LINGER)
+                    async with asyncio.timeout(LINGER):
+                        await lane.is_full.wait()
             lane.is_full.clear()
             while lane.closed or lane.lines:
                 if not lane.closed:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from math import ceil
 from typing import NamedTuple
 
-from rtc_exporter.app.eventlog import Claim, EngineError, EventLog, Kept, Lease, LostError
+from rtc_exporter.app.eventlog import Claim, EngineError, EventLog, Kept, Lease, LostError, end
 from rtc_exporter.app.holding import Holding, Holdings
 from rtc_exporter.app.partition import Partition
 
@@ -28,6 +28,8 @@ SNAPSHOT, BATCHES = 10.0, 10_000
 TURN = 0.010
 #: Seconds until the engine is asked again.
 AGAIN = 0.5
+#: Seconds that a partition which is given back has for its last snapshot.
+LEAVE = 10.0
 
 
 class Hands(NamedTuple):
@@ -53,9 +55,10 @@ class Worker:
         self._hands = hands
         self._clock = clock
         self._tasks: dict[int, asyncio.Task[None]] = {}
-        self._leaving: set[int] = set()
+        self._giving: set[asyncio.Task[None]] = set()
         self._round: asyncio.Task[None] | None = None
-        self._is_stopping = False
+        #: One snapshot at a time: the loop stands still while it is made.
+        self._saving = asyncio.Lock()
         #: Whether the engine has answered, and every partition of ours is shown or another's.
         self.is_ready = False
 
@@ -65,10 +68,8 @@ class Worker:
 
     async def stop(self) -> None:
         """Give everything back, with a snapshot each, so that others go on at once."""
-        self._is_stopping = True
         if self._round is not None:
-            self._round.cancel()
-            await asyncio.gather(self._round, return_exceptions=True)
+            await end(self._round)
         await asyncio.gather(*(self._give_back(partition) for partition in list(self._tasks)))
 
     # ── shares
@@ -95,9 +96,10 @@ class Worker:
         workers = await self._log.workers(self._owner)
         share = ceil(self._log.partitions / max(1, len(workers)))
         for partition in list(held)[share:]:
-            if partition not in self._leaving:
-                self._leaving.add(partition)
-                asyncio.get_running_loop().create_task(self._give_back(partition))
+            if not held[partition].is_leaving:
+                held[partition].is_leaving = True
+                self._giving.add(task := asyncio.create_task(self._give_back(partition)))
+                task.add_done_callback(self._giving.discard)
         free = [partition for partition in range(self._log.partitions) if partition not in held]
         place = workers.index(self._owner) if self._owner in workers else 0
         # Not all of them ask for the same first.
@@ -130,31 +132,31 @@ class Worker:
         holding = self._holdings.held.pop(partition, None)
         task = self._tasks.pop(partition, None)
         if task is not None and task is not asyncio.current_task():
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await end(task)
         if holding is not None and holding.partition is not None:
             self._hands.forget(holding.partition)
 
     async def _give_back(self, partition: int) -> None:
         """Save it, stop showing it, and let others have it."""
         holding, task = self._holdings.held.get(partition), self._tasks.get(partition)
-        if holding is not None and task is not None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-            lease = holding.lease
-            await self._drop(partition)
-            with contextlib.suppress(EngineError):
-                await self._log.release(lease)
-        self._leaving.discard(partition)
+        if holding is None or task is None:
+            return
+        holding.is_leaving = True
+        await asyncio.wait((task,), timeout=LEAVE)
+        lease = holding.lease
+        await self._drop(partition)
+        with contextlib.suppress(EngineError):
+            await self._log.release(lease)
 
     # ── one partition
 
     async def _hold(self, holding: Holding) -> None:
         """Read it for as long as it is ours."""
         partition = holding.lease.partition
-        while True:
+        while not holding.is_leaving:
             try:
                 await self._read(holding)
+                return
             except LostError as exc:
                 logger.warning("partition %s is another's now: %s", partition, exc)
                 await self._drop(partition)
@@ -173,27 +175,26 @@ class Worker:
         # From here on nobody else can save anything; what others may have shown is in the log by now.
         holding.partition, holding.target = counts, await log.end(number)
         logger.info("partition %s: from batch %s on, %s are stored", number, counts.number, holding.target)
-        saved, since = counts.number, time.monotonic()
-        try:
-            while True:
-                try:
+        # Partitions that were taken together do not all save together.
+        saved, since = counts.number, time.monotonic() - SNAPSHOT * number / log.partitions
+        while True:
+            is_last = holding.is_leaving
+            try:
+                if not is_last:
                     await self._take_some(holding, counts)
-                    is_due = time.monotonic() - since >= SNAPSHOT or counts.number - saved >= BATCHES
-                    if is_due and counts.number > saved:
-                        # What was not answered may have been done.
-                        held, claim = claim or await self._claim_again(holding, counts), None
-                        claim = await self._save(number, held, counts)
-                        saved, since = counts.number, time.monotonic()
-                except LostError:
-                    raise
-                except EngineError as exc:
-                    logger.warning("partition %s: %s", number, exc)
-                    await asyncio.sleep(AGAIN)
-        except asyncio.CancelledError:
-            if claim is not None and (self._is_stopping or number in self._leaving):
-                with contextlib.suppress(EngineError):
-                    await self._save(number, claim, counts)
-            raise
+                is_due = time.monotonic() - since >= SNAPSHOT or counts.number - saved >= BATCHES
+                if (is_due or is_last) and counts.number > saved:
+                    # What was not answered may have been done.
+                    held, claim = claim or await self._claim_again(holding, counts), None
+                    claim = await self._save(number, held, counts)
+                    saved, since = counts.number, time.monotonic()
+            except LostError:
+                raise
+            except EngineError as exc:
+                logger.warning("partition %s: %s", number, exc)
+                await asyncio.sleep(AGAIN)
+            if is_last:
+                return
 
     async def _claim_again(self, holding: Holding, counts: Partition) -> Claim:
         """After a snapshot of which nobody knows whether it was stored."""
@@ -244,9 +245,10 @@ class Worker:
 
     async def _save(self, number: int, claim: Claim, counts: Partition) -> Claim:
         """Make a snapshot, and let the log forget what it covers."""
-        kept = Kept(counts.number, counts.made_by, counts.freeze())
         try:
-            claim = await self._log.save(number, claim, kept)
+            async with self._saving:
+                kept = Kept(counts.number, counts.made_by, counts.freeze())
+                claim = await self._log.save(number, claim, kept)
         except LostError:
             raise
         except EngineError:
