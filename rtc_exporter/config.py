@@ -242,7 +242,8 @@ class Config(BaseSettings):
     @property
     def bounds(self) -> Limits:
         """The limits as the core takes them."""
-        return Limits(**{field.name: getattr(self.limits, field.name) for field in fields(Limits)})
+        values = {field.name: getattr(self.limits, field.name) for field in fields(Limits)}
+        return Limits(**{name: int(value) if isinstance(value, ByteSize) else value for name, value in values.items()})
 
     @property
     def thresholds(self) -> Thresholds:

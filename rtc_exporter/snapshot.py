@@ -67,7 +67,7 @@ def thaw(data: bytes, tenants: Tenants) -> Any:
     try:
         return _Reader(io.BytesIO(zlib.decompress(data)), names).load()
     except (pickle.UnpicklingError, zlib.error, EOFError, AttributeError, KeyError, TypeError, IndexError) as exc:
-        raise ValueError(f"no snapshot: {type(exc).__name__}") from exc
+        raise ValueError(f"no snapshot: {type(exc).__name__}: {exc}") from exc
 
 
 def _things(tenants: Tenants) -> list[tuple[str, object]]:

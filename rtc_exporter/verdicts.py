@@ -268,10 +268,10 @@ class Verdicts:
                 verdict.open[name] = issue
                 self._move(participant, issue, now)
                 self._add("rtc.issue.onsets", participant, issue.key, 1, now)
-            issue.episodes.setdefault(id(episode), episode)
+            issue.episodes.setdefault(episode, episode)
             self._count(participant, issue, now)
             if change.kind == "end":
-                del issue.episodes[id(episode)]
+                del issue.episodes[episode]
                 if not issue.episodes:
                     self._end(participant, issue)
         return changes

@@ -46,13 +46,23 @@ class Present:
     def __init__(self) -> None:
         self.sockets = self.pages = 0
         self.seen = 0.0
-        #: Names of its peer connections that are open.
-        self.connections: set[str] = set()
+        #: Names of its peer connections, and whether they are open.
+        self.connections: dict[str, bool] = {}
 
-    def open(self, connection: str, most: int) -> None:
-        """A peer connection was heard of; no more than so many are remembered."""
-        if len(self.connections) < most:
-            self.connections.add(connection)
+    @property
+    def is_connected(self) -> bool:
+        """Whether a peer connection is open."""
+        return any(self.connections.values())
+
+    def hear(self, connection: str, event: str, most: int) -> None:
+        """Something was heard of a peer connection: one that is closed opens anew, and no other way."""
+        known = self.connections
+        if event == "close":
+            known[connection] = False
+        elif event == "create" or connection not in known:
+            known[connection] = True
+        while len(known) > most:
+            del known[next(iter(known))]
 
 
 class People:
@@ -125,10 +135,9 @@ class Passing:
             self.sessions.drop(key, edge.room)
         else:
             present = self.sessions.find(key, edge.room, now)
-            if isinstance(record, Event) and record.name == "close":
-                present.connections.discard(record.key.peer_connection)
-            elif isinstance(record, Event | Report) and record.key.peer_connection:
-                present.open(record.key.peer_connection, edge.limits.peer_connections)
+            if isinstance(record, Event | Report) and record.key.peer_connection:
+                event = record.name if isinstance(record, Event) else ""
+                present.hear(record.key.peer_connection, event, edge.limits.peer_connections)
         self._put(record.key, record, now)
         return True
 
@@ -152,7 +161,7 @@ class Passing:
     def depart(self, key: ParticipantKey, reason: str, now: float, even_connected: bool = True) -> bool:
         """See ``Taker``; whoever reads the log may know of sockets at other edges."""
         present = self.sessions.participants.get(key)
-        if present is not None and (present.sockets or (present.connections and not even_connected)):
+        if present is not None and (present.sockets or (present.is_connected and not even_connected)):
             return False
         self.sessions.drop(key, self._edge.room)
         self._put(key, Departed(key, reason, even_connected), now)

@@ -8,6 +8,7 @@ says anything.
 
 from collections import Counter, OrderedDict
 from collections.abc import Callable
+from math import ceil, floor
 from typing import NamedTuple
 
 from rtc_exporter.app import entries
@@ -54,7 +55,7 @@ class State(NamedTuple):
     #: The newest number of each client that numbers its frames: tenant, session, participant, page load.
     clients: "OrderedDict[tuple[str, str, str, str], int]"
     now: float
-    ticked: float
+    ticked: int
 
 
 class Partition:
@@ -74,7 +75,7 @@ class Partition:
         self.clients: OrderedDict[tuple[str, str, str, str], int] = OrderedDict()
         #: The newest batch that was taken.
         self.number = 0
-        self.now = self.ticked = now
+        self.now, self.ticked = now, floor(now)
         self._fault = fault
 
     # ── batches
@@ -109,15 +110,14 @@ class Partition:
                 self._fault(exc, self.now)
         if not lines:
             self.advance(head.time)
-        edge.seen = self.now
+        edge.seen, edge.is_gone = self.now, False
         return {"read": 1, "lost": lost} if lost else {"read": 1}
 
     def _edge(self, name: str) -> EdgeState:
         edge = self.edges.pop(name, None) or EdgeState()
         self.edges[name] = edge
-        edge.is_gone = False
         if len(self.edges) > EDGES:
-            self._lose(self.edges.popitem(last=False)[1])
+            self._lose(self.edges.popitem(last=False)[1], self.now)
         return edge
 
     def _take(self, entry: Entry, edge: EdgeState) -> None:
@@ -173,12 +173,15 @@ class Partition:
         """It is so late: everything that was due until then happens, second by second."""
         if now <= self.now:
             return
+        # At whole seconds, so that whoever reads the log again ticks as whoever read it first.
+        whole = floor(now)
+        if whole > self.ticked:
+            step = ceil((whole - self.ticked) / TICKS)
+            for second in (*range(self.ticked + step, whole, step), whole):
+                self.tenants.tick(second)
+                self._look(second)
+            self.ticked = whole
         self.now = now
-        step = max(1.0, (now - self.ticked) / TICKS)
-        while self.ticked + step <= now:
-            self.ticked += step
-            self.tenants.tick(self.ticked)
-            self._look(self.ticked)
 
     def wait(self, wall: float) -> None:
         """All that is in the log is taken, and it is so late on the wall."""
@@ -188,13 +191,13 @@ class Partition:
         """Edges that are silent are gone: who was connected there may come back by another, or is silent from now."""
         for edge in self.edges.values():
             if not edge.is_gone and now - edge.seen > GONE:
-                self._lose(edge)
+                self._lose(edge, now)
 
-    def _lose(self, edge: EdgeState) -> None:
+    def _lose(self, edge: EdgeState, now: float) -> None:
         edge.is_gone = True
         for (tenant, key), number in edge.sockets.items():
             for _ in range(number):
-                self.tenants[tenant].detach(key, self.now)
+                self.tenants[tenant].detach(key, now)
         edge.sockets.clear()
 
     # ── snapshots
