@@ -15,3 +15,6 @@ ROOMS = ("process", "tenant", "address", "participant", "requests", "bodies")
 BATCH_OUTCOMES = ("stored", "refused", "failed", "too_large", "read", "repeated", "spoilt", "lost")
 SNAPSHOT_OUTCOMES = ("saved", "failed", "restored", "begun_anew")
 PARTITION_STATES = ("held", "shown")
+#: What becomes of a finished span, and what OTLP carries.
+SPAN_OUTCOMES = ("queued", "sampled_out", "over_budget")
+SIGNAL_NAMES = ("traces", "metrics")

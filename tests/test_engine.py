@@ -19,8 +19,8 @@ from rtc_exporter.app.entries import Attached, Departed, Detached, Head, Presenc
 from rtc_exporter.app.eventlog import InProcess
 from rtc_exporter.app.intake import Intake
 from rtc_exporter.app.outbox import Outbox
-from rtc_exporter.app.parts import pipeline_settings
 from rtc_exporter.app.partition import GONE, Partition
+from rtc_exporter.app.parts import pipeline_settings
 from rtc_exporter.auth import Identity
 from rtc_exporter.config import Config
 from rtc_exporter.errors import ConfigError
