@@ -26,7 +26,7 @@ from nats.js import JetStreamContext
 from nats.js.api import DiscardPolicy, Header, RawStreamMsg, StorageType, StreamConfig
 from nats.js.errors import APIError, BadRequestError, NotFoundError
 
-from rtc_exporter.app.eventlog import WAIT, Batch, Claim, EngineError, FullError, Kept, Lease, LostError
+from rtc_exporter.app.eventlog import WAIT, Batch, Claim, EngineError, FullError, Kept, Lease, LostError, end
 from rtc_exporter.errors import ConfigError
 
 logger = logging.getLogger("rtc_exporter")
@@ -86,34 +86,47 @@ class JetStream:
         self._js: JetStreamContext = self._client.jetstream(timeout=PATIENCE)
         self._news = [asyncio.Event() for _ in range(settings.partitions)]
         self._widths = [0] * settings.partitions
-        self._is_made = False
+        self._renewal: asyncio.Task[None] | None = None
 
     # ── connection
 
     async def start(self) -> None:
         """Connect, and make what is not there yet."""
-        settings = self._settings
-        if not self._client.is_connected and not self._client.is_reconnecting:
-            tls = None
-            if settings.certificates or any(server.startswith("tls://") for server in settings.servers):
-                tls = ssl.create_default_context(cafile=settings.certificates and str(settings.certificates))
-            async with _asked():
-                await self._client.connect(
+        await self._connect()
+        await self._make()
+
+    async def _connect(self) -> None:
+        settings, tls = self._settings, None
+        if settings.certificates or any(server.startswith("tls://") for server in settings.servers):
+            tls = ssl.create_default_context(cafile=settings.certificates and str(settings.certificates))
+        client = Client()
+        try:
+            async with _asked(), asyncio.timeout(2 * PATIENCE):
+                await client.connect(
                     list(settings.servers), name=self._owner, tls=tls, connect_timeout=2, reconnect_time_wait=1,
-                    max_reconnect_attempts=-1, allow_reconnect=self._is_made, error_cb=self._complain,
-                    ping_interval=5, max_outstanding_pings=2,
+                    max_reconnect_attempts=-1, error_cb=self._complain, ping_interval=5, max_outstanding_pings=2,
                     user_credentials=str(settings.credentials) if settings.credentials else None,
                 )  # fmt: skip
-        await self._make()
-        for partition, news in enumerate(self._news):
-            async with _asked():
-                await self._client.subscribe(self._subject("log", partition), cb=_setter(news))
-        self._is_made = True
+                for partition, news in enumerate(self._news):
+                    await client.subscribe(self._subject("log", partition), cb=_setter(news))
+        except EngineError:
+            with contextlib.suppress(Error, TimeoutError, OSError):
+                await client.close()
+            raise
+        self._client, self._js = client, client.jetstream(timeout=PATIENCE)
 
     async def stop(self) -> None:
         """Disconnect."""
+        if self._renewal is not None:
+            await end(self._renewal)
         with contextlib.suppress(Error, TimeoutError, OSError):
             await self._client.close()
+
+    async def _renew(self) -> None:
+        try:
+            await self._connect()
+        except EngineError as exc:
+            logger.warning("NATS: %s", exc)
 
     async def _complain(self, error: Exception) -> None:
         logger.debug("NATS: %s %s", type(error).__name__, error)
@@ -311,6 +324,9 @@ class JetStream:
 
     def _check(self) -> None:
         """Nothing is asked of a server that is not there: the library would keep it, and send it late."""
+        if self._client.is_closed and (self._renewal is None or self._renewal.done()):
+            # The library gives up where a server turns it away; who keeps servers may think better of it.
+            self._renewal = asyncio.create_task(self._renew())
         if not self._client.is_connected:
             raise EngineError("no server is connected")
 

@@ -5,6 +5,7 @@ The truth is what one process counts of the same frames: each client sends the s
 """
 
 import contextlib
+import http.client
 import re
 import subprocess
 import sys
@@ -73,7 +74,7 @@ class Aggregator:
         """A scrape; nothing where it does not answer."""
         try:
             return parse(children.scrape(self.place, children.TEXT).body.decode())
-        except (OSError, ValueError, SystemExit):
+        except (OSError, ValueError, SystemExit, http.client.HTTPException):
             return {}
 
 
