@@ -17,8 +17,8 @@ from rtc_exporter.app.edge import Edge
 from rtc_exporter.app.intake import Intake
 from rtc_exporter.app.jetstream import JetStream, Settings
 from rtc_exporter.app.outbox import Outbox
-from rtc_exporter.app.parts import pipeline_settings
 from rtc_exporter.app.partition import Partition
+from rtc_exporter.app.parts import pipeline_settings
 from rtc_exporter.auth import Identity
 from rtc_exporter.config import Config
 from rtc_exporter.model import ParticipantKey

@@ -32,8 +32,11 @@ class Nats:
         self.port = free_port()
         self.url = f"nats://127.0.0.1:{self.port}"
         self._folder = folder
+        # A server reserves what streams may hold, by default of three quarters of the disk; here it believes in more.
+        config = Path(f"{folder}.conf")
+        config.write_text("jetstream { max_file_store: 32GB }\n", encoding="utf-8")
         self._command = [
-            *before, program, "-a", "127.0.0.1", "-p", str(self.port), "-js", "-sd", str(folder), *extra,
+            *before, program, "-a", "127.0.0.1", "-p", str(self.port), *extra, "-c", str(config), "-sd", str(folder),
         ]  # fmt: skip
         self.process: subprocess.Popen[bytes] | None = None
 

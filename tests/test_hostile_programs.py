@@ -16,8 +16,10 @@ from tests.hostile import (
     clocks,
     deltas,
     drain,
+    engine,
     fuzz,
     isolation,
+    leaders,
     outage,
     overload,
     poison,
@@ -25,6 +27,7 @@ from tests.hostile import (
     scrapes,
     slow,
     storm,
+    takeover,
     tokens,
 )
 from tests.hostile.kit import Ledger
@@ -37,8 +40,10 @@ PROGRAMS: dict[str, Callable[[bool], Ledger]] = {
     "clocks": clocks.run,
     "deltas": deltas.run,
     "drain": drain.run,
+    "engine": engine.run,
     "fuzz": fuzz.run,
     "isolation": isolation.run,
+    "leaders": leaders.run,
     "outage": outage.run,
     "overload": overload.run,
     "poison": poison.run,
@@ -46,6 +51,7 @@ PROGRAMS: dict[str, Callable[[bool], Ledger]] = {
     "scrapes": scrapes.run,
     "slow": slow.run,
     "storm": storm.run,
+    "takeover": takeover.run,
     "tokens": tokens.run,
 }
 

@@ -7,6 +7,7 @@ grows without end meanwhile.
 
 import http.client
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -21,10 +22,10 @@ from tests.hostile.kit import Ledger, exporter, main, total
 
 #: Bytes that an edge may need more while the engine is gone.
 MEMORY = 64 << 20
-#: Bytes of the disk that becomes full, and of what is left out of its files for the server to start.
-DISK = 24 << 20
-#: Stats objects of a document, so that a few hundred fill the disk.
-STREAMS = 400
+#: Bytes of the disk that becomes full.
+DISK = 16 << 20
+#: Stats objects of a document, with names that cannot be compressed: 100 kB of the disk.
+STREAMS = 1000
 
 
 def document(number: int) -> bytes:
@@ -32,8 +33,7 @@ def document(number: int) -> bytes:
     stats = [
         {
             "type": "inbound-rtp", "id": f"in{index}", "kind": "audio", "ssrc": number * 1000 + index,
-            "timestamp": 1.8e12 + number, "packetsReceived": number * 7919 % 104729 + index,
-            "bytesReceived": number * 104729 % 7919 * 1000 + index, "trackIdentifier": f"{number * 31337 % 99991}-{index}",
+            "timestamp": 1.8e12 + number, "packetsReceived": index, "trackIdentifier": os.urandom(100).hex(),
         }
         for index in range(STREAMS)
     ]  # fmt: skip
@@ -59,7 +59,10 @@ class Poster:
             began = time.monotonic()
             connection = http.client.HTTPConnection(*self._place, timeout=60)
             connection.request(
-                "POST", f"/v1/reports/s{self._number}/{name}", document(self._number), {"content-type": "application/json"}
+                "POST",
+                f"/v1/reports/s{self._number}/{name}",
+                document(self._number),
+                {"content-type": "application/json"},
             )
             status = connection.getresponse().status
             connection.close()
@@ -101,9 +104,13 @@ def gone(ledger: Ledger, seconds: float) -> None:
     # Who was told to wait was held all the same, and is stored when the engine is back: its client may send it again.
     late = found - len(poster.taken)
     ledger.account("documents, engine gone", sum(poster.answers.values()), counted=len(poster.taken), counted_late=late)
-    ledger.claim("what could not be stored in time was refused with 503", set(poster.answers) == {202, 503}, poster.answers)
+    ledger.claim(
+        "what could not be stored in time was refused with 503", set(poster.answers) == {202, 503}, poster.answers
+    )
     ledger.claim("nothing ended, and no log has a fault", alive and "Traceback" not in logs)
-    ledger.claim("memory of the edge grew by no more than it may", after - before <= MEMORY, f"{(after - before) >> 20} MiB")
+    ledger.claim(
+        "memory of the edge grew by no more than it may", after - before <= MEMORY, f"{(after - before) >> 20} MiB"
+    )
 
 
 def full(ledger: Ledger, disk: list[str], what: str) -> None:
@@ -115,7 +122,7 @@ def full(ledger: Ledger, disk: list[str], what: str) -> None:
         aggregators([*settings(servers, "aggregate"), *small]) as start,
     ):
         poster = Poster(edge.ingest)
-        poster.post(5000, until_refused=True)
+        poster.post(500, until_refused=True)
         poster.post(2)
         refused = total(edge.metrics("self"), "rtc_exporter_engine_batches_total", '"refused"')
         failed = total(edge.metrics("self"), "rtc_exporter_engine_batches_total", '"failed"')
@@ -142,7 +149,8 @@ def tmpfs() -> list[str]:
         if shutil.which("unshare") is None or subprocess.run(tried, capture_output=True, check=False).returncode:
             return []
     # The folder is the server's last argument but what follows -sd.
-    mount = 'for last in "$@"; do :; done; mkdir -p "$last" && mount -t tmpfs -o size=%d tmpfs "$last" && exec "$@"' % DISK
+    make = f'mkdir -p "$last" && mount -t tmpfs -o size={DISK} tmpfs "$last"'
+    mount = f'for last in "$@"; do :; done; {make} && exec "$@"'
     return ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", mount, "sh"]
 
 

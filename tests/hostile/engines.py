@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -110,24 +110,25 @@ def of_one(recording: str, reports: int) -> Mapping[str, float]:
         for record in decoder.receive(text, float(number)):
             pipeline.feed(record, float(number))
     pipeline.feed(Left(key, 1000.0, "page_hide"), 1000.0)
-    sums: Counter[str] = Counter()
+    sums: defaultdict[str, float] = defaultdict(float)
     for family in pipeline.store.families():
         if family.metric.prometheus in COUNTED:
-            sums[family.metric.prometheus] += sum(slot.value for slot in family.slots())  # type: ignore[union-attr]
+            sums[family.metric.prometheus] += sum(getattr(slot, "value", 0.0) for slot in family.slots())
     return dict(sums)
 
 
 def truth(load: Load, recording: str) -> dict[str, float]:
     """What all clients of a load have counted."""
-    sums: Counter[str] = Counter()
+    sums: defaultdict[str, float] = defaultdict(float)
     for client in load._clients:
-        sums.update(of_one(recording, client.next))
+        for name, value in of_one(recording, client.next).items():
+            sums[name] += value
     return dict(sums)
 
 
 def counted(metrics: Mapping[str, float]) -> dict[str, float]:
     """The same counters in a scrape."""
-    sums: Counter[str] = Counter()
+    sums: defaultdict[str, float] = defaultdict(float)
     for key, value in metrics.items():
         name = key.partition("{")[0]
         if name in COUNTED:

@@ -81,7 +81,6 @@ def run(is_long: bool = False) -> Ledger:
         dropped = {reason: number for reason, number in drops(edge.metrics("self")).items() if number}
         failed = total(edge.metrics("self"), "rtc_exporter_engine_batches_total", '"failed"')
         logs = aggregator.log + edge.log
-    open("/tmp/leaders.log", "w").write(logs)
     compare(ledger, wanted, sums)
     ledger.claim("no batch is gone", lost == 0, lost)
     ledger.claim("the edge left nothing out", not dropped, dropped)

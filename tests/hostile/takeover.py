@@ -12,7 +12,16 @@ from collections.abc import Mapping
 
 from tests.engines import engine
 from tests.hostile.engines import (
-    Aggregator, Load, aggregators, compare, counted, leave, recorded, settings, truth, until,
+    Aggregator,
+    Load,
+    aggregators,
+    compare,
+    counted,
+    leave,
+    recorded,
+    settings,
+    truth,
+    until,
 )  # fmt: skip
 from tests.hostile.kit import Ledger, exporter, main, total
 
