@@ -138,7 +138,7 @@ def full(ledger: Ledger, disk: list[str], what: str) -> None:
         f"documents, {what} full", sum(poster.answers.values()), counted=found - late, counted_late=late, refused=lost
     )
     ledger.claim(f"{what} full: the engine refused, and metrics say so", refused + failed > 0, (refused, failed))
-    ledger.claim(f"{what} full: nothing ended, and no log has a fault", alive and "Traceback" not in logs, logs[-500:])
+    ledger.claim(f"{what} full: nothing ended, and no log has a fault", alive and "Traceback" not in logs)
 
 
 def tmpfs() -> list[str]:
