@@ -56,8 +56,10 @@ def test_the_sums_are_those_of_one_process_and_go_on_in_another(server: str) -> 
         async with running(start=begins) as alone:
             await play(alone, CALLS)
             wanted = counts([alone.server.tenants])
-        edge_settings = {name.replace(".", "__"): value for name, value in settings(url, "edge").items()}
-        async with running(start=begins, **edge_settings) as edge:
+        environ = {
+            f"RTC_EXPORTER_{name.replace('.', '__')}".upper(): value for name, value in settings(url, "edge").items()
+        }
+        async with running(environ, start=begins) as edge:
             async with aggregating(url, edge._now) as one:
                 await play(edge, CALLS)
                 await until(lambda: near(counts(one.holdings.shown()), wanted) == [])

@@ -206,6 +206,8 @@ async def serve(config: Config, limit: logs.Limit) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, aggregator.stop)
+    # Another configuration is another aggregator's: partitions have one set of rules at a time.
+    loop.add_signal_handler(signal.SIGHUP, logger.warning, "an aggregator reads its configuration at its start alone")
     await aggregator.run()
     if aggregator.error is not None:
         raise aggregator.error
