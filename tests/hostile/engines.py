@@ -136,11 +136,16 @@ def counted(metrics: Mapping[str, float]) -> dict[str, float]:
     return dict(sums)
 
 
+def differ(found: Mapping[str, float], wanted: Mapping[str, float]) -> list[str]:
+    """Counters that are not as wanted; seconds are sums of fractions, and rounded."""
+    return [name for name, value in wanted.items() if abs(found.get(name, 0.0) - value) > 1e-9 * value]
+
+
 def compare(ledger: Ledger, wanted: Mapping[str, float], found: Mapping[str, float]) -> None:
     """The packets as a row, and whether all other counters are right."""
     for name in ("rtc_inbound_packets_total", "rtc_outbound_packets_total"):
         ledger.account(name, round(wanted[name]), counted=round(found.get(name, 0.0)))
-    wrong = [name for name, value in wanted.items() if abs(found.get(name, 0.0) - value) > 1e-6 * value]
+    wrong = differ(found, wanted)
     ledger.claim(f"all {len(wanted)} counters of what clients count are exact", not wrong, wrong[:3])
 
 
@@ -166,6 +171,6 @@ def until(look: Callable[[], object], patience: float = PATIENCE) -> bool:
 
 
 __all__ = [
-    "Aggregator", "Load", "Recording", "aggregators", "compare", "counted", "leave", "recorded", "settings", "truth",
+    "Aggregator", "Load", "Recording", "aggregators", "compare", "counted", "differ", "leave", "recorded", "settings", "truth",
     "until",
 ]  # fmt: skip

@@ -17,6 +17,7 @@ from tests.hostile.engines import (
     aggregators,
     compare,
     counted,
+    differ,
     leave,
     recorded,
     settings,
@@ -97,10 +98,14 @@ def run(is_long: bool = False) -> Ledger:
         # Everybody leaves: what was not folded yet is counted.
         leave(load)
         until(lambda: total(prometheus.look(alive), "rtc_participants_active") == 0, 60.0)
-        until(lambda: counted(prometheus.look(alive)) == wanted, 30.0)
-        until(lambda: not shown(zombie.metrics()) & shown(prometheus.look(alive)), 10.0)
-        found = [counted(alive.metrics()), counted(zombie.metrics())]
-        sums = {name: sum(each.get(name, 0.0) for each in found) for name in wanted}
+
+        def both() -> dict[str, float]:
+            """What the two show who share the work now."""
+            found = [counted(each.metrics()) for each in (alive, zombie)]
+            return {name: sum(each.get(name, 0.0) for each in found) for name in wanted}
+
+        until(lambda: not differ(both(), wanted), 30.0)
+        sums = both()
         logs = alive.log + zombie.log
     compare(ledger, wanted, sums)
     ledger.claim("counters never went back", not prometheus.fallen, prometheus.fallen[:3])
