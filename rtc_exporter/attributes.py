@@ -43,7 +43,7 @@ ATTRIBUTES: dict[str, str] = {
     "rtc.certificate.algorithm": "The fingerprint algorithm of a certificate.",
     "rtc.api.method": "The call of the WebRTC API.",
     "error.type": "The `DOMException`, or the code of the STUN or TURN server; on the span of a setup that failed, its outcome.",
-    "rtc.outcome": "How it ended: an attempt to connect, an ICE restart, an episode, a report, a span, an OTLP request, a request of an operator, a scrape, a reload.",
+    "rtc.outcome": "How it ended: an attempt to connect, an ICE restart, an episode, a report, a span, an OTLP request, a request of an operator, a scrape, a reload, a batch or snapshot of the engine.",
     "rtc.setup.stage": "The stage of setting up a call.",
     "rtc.leave.reason": "How a participant went.",
     "rtc.event.type": "What happened to a track or a data channel.",
@@ -83,6 +83,7 @@ ATTRIBUTES: dict[str, str] = {
     "rtc.shed": "A new `connection`, a `report`, or the `heaviest` client.",
     "rtc.limit": "What was full: the `process`, or what one `tenant`, `address` or `participant` may have; the `requests` of an address, or the bytes of all `bodies`.",
     "rtc.output": "The exposition that was rendered: `text`, `openmetrics` or `protobuf`.",
+    "rtc.state": "Whether an aggregator has a partition (`held`), and knows enough of it to show it (`shown`).",
     "rtc.signal": "What OTLP carries: `traces` or `metrics`.",
 }
 

@@ -10,7 +10,7 @@ A source is ``stats-type.member`` (the member's increase is counted), ``stats-ty
 a unit, and no row uses the unit ``1`` but for ratios (see ``metric``).
 """
 
-from rtc_exporter import w3c
+from rtc_exporter import outcomes, w3c
 from rtc_exporter.errors import Reason
 from rtc_exporter.metric import Kind, Metric, Profile, Source, Tier, source
 
@@ -66,22 +66,11 @@ STAGES = (
     "get_user_media", "create_offer", "set_local", "set_remote", "ice_gathering", "ice_connected", "dtls_connected",
     "first_packet", "first_frame", "total",
 )  # fmt: skip
-#: What becomes of a finished span, and why OTLP gives something up.
-SPAN_OUTCOMES = ("queued", "sampled_out", "over_budget")
-SIGNAL_NAMES = ("traces", "metrics")
+#: What becomes of a request of OTLP, and why it gives something up.
 OTLP_OUTCOMES = ("delivered", "retried", "refused")
 #: Why a call can no longer be looked up.
 HISTORY_DROPS = ("too_many", "too_old", "memory")
 OTLP_DROPS = ("queue_full", "refused", "expired", "superseded", "too_large", "shutdown")
-#: What becomes of a request of an operator, of a scrape, and of a configuration that is read again.
-ADMIN_OUTCOMES = ("answered", "unauthorized", "limited")
-SCRAPE_OUTCOMES = ("rendered", "shared", "cut")
-CONFIG_FILES = ("settings", "web")
-RELOAD_OUTCOMES = ("applied", "refused")
-#: What is given up when memory runs short.
-SHED = ("connection", "report", "heaviest")
-#: What there may be no room in: see the settings ``limits.*connections``, ``address_posts`` and ``bodies_bytes``.
-ROOMS = ("process", "tenant", "address", "participant", "requests", "rate", "bodies")
 FORMAT_NAMES = (
     "rtcstats", "rtc-exporter", "rtcstats-legacy", "jitsi", "jitsi-service", "observertc", "peermetrics", "pushgateway",
     "json", "dump", "internals",
@@ -347,7 +336,7 @@ METRICS: tuple[Metric, ...] = (
     X("rtc.exporter.reports.dropped",       C, "{report}",     ("rtc.drop.reason",),                       "Frames, bodies, connections and values refused, by reason; nothing of them is counted elsewhere.", (), tuple((name,) for name in DROPS)),
     X("rtc.exporter.connections",           G, "{connection}", ("rtc.transport.protocol",),                "WebSocket connections open."),
     X("rtc.exporter.connections.opened",    C, "{connection}", ("rtc.transport.protocol",),                "WebSocket connections accepted."),
-    X("rtc.exporter.connections.refused",   C, "{connection}", ("rtc.limit",),                             "Connections and requests that there was no room for, by the limit that was reached.", (), tuple((name,) for name in ROOMS)),
+    X("rtc.exporter.connections.refused",   C, "{connection}", ("rtc.limit",),                             "Connections and requests that there was no room for, by the limit that was reached.", (), tuple((name,) for name in outcomes.ROOMS)),
     X("rtc.exporter.clients.remembered",    G, "{client}",     (),                                         "Page loads of rtc-exporter-client whose numbers are remembered, so that nothing is counted twice."),
     X("rtc.exporter.events.unknown",        C, "{event}",      (),                                         "Events whose name is not known.", (), ((),)),
     X("rtc.exporter.errors.internal",       C, "{error}",      (),                                         "Faults of this program; each is logged with its trace.", (), ((),)),
@@ -360,21 +349,26 @@ METRICS: tuple[Metric, ...] = (
     X("rtc.exporter.label_values.limited",  C, "{event}",      ("rtc.attribute",),                         "New values of a capped attribute that became other."),
     X("rtc.exporter.client.clock_offset",   H, "s",            (),                                         "How far client clocks are from ours, either way.", LAG),
     X("rtc.exporter.report.delay",          H, "s",            (),                                         "Time from a client's sample to us, after its clock was corrected.", LAG),
-    X("rtc.exporter.admin.requests",        C, "{request}",    ("rtc.outcome",),                           "Requests of operators: answered, without the right password, or over the rate limit of the web config file.", (), tuple((name,) for name in ADMIN_OUTCOMES)),
-    X("rtc.exporter.scrapes",               C, "{scrape}",     ("rtc.outcome",),                           "Scrapes: rendered, given what another has just had, or cut because nobody read them.", (), tuple((name,) for name in SCRAPE_OUTCOMES)),
+    X("rtc.exporter.admin.requests",        C, "{request}",    ("rtc.outcome",),                           "Requests of operators: answered, without the right password, or over the rate limit of the web config file.", (), tuple((name,) for name in outcomes.ADMIN_OUTCOMES)),
+    X("rtc.exporter.scrapes",               C, "{scrape}",     ("rtc.outcome",),                           "Scrapes: rendered, given what another has just had, or cut because nobody read them.", (), tuple((name,) for name in outcomes.SCRAPE_OUTCOMES)),
     X("rtc.exporter.last_scrape.timestamp", G, "s",            (),                                         "Unix time of the newest scrape that was rendered to its end.", (), ((),)),
     X("rtc.exporter.build.info",            INFO, "",          ("service.version", "process.runtime.version"), "1, with the version of the exporter and of Python."),
-    X("rtc.exporter.config.reloads",        C, "{reload}",     ("rtc.config.file", "rtc.outcome"),         "Configurations that were read again: applied whole, or refused whole.", (), tuple((file, name) for file in CONFIG_FILES for name in RELOAD_OUTCOMES)),
-    X("rtc.exporter.config.applied.timestamp", G, "s",         ("rtc.config.file",),                       "Unix time since when the configuration in use is in use.", (), tuple((file,) for file in CONFIG_FILES)),
+    X("rtc.exporter.config.reloads",        C, "{reload}",     ("rtc.config.file", "rtc.outcome"),         "Configurations that were read again: applied whole, or refused whole.", (), tuple((file, name) for file in outcomes.CONFIG_FILES for name in outcomes.RELOAD_OUTCOMES)),
+    X("rtc.exporter.config.applied.timestamp", G, "s",         ("rtc.config.file",),                       "Unix time since when the configuration in use is in use.", (), tuple((file,) for file in outcomes.CONFIG_FILES)),
     X("rtc.exporter.ready",                 G, "{state}",      (),                                         "1 while it is ready, 0 once it is about to end.", (), ((),)),
     X("rtc.exporter.shard.up",              G, "{state}",      (),                                         "1 for each of several processes of one host that answers, 0 for one that does not; absent where there is one process."),
     X("rtc.exporter.shard.restarts",        C, "{restart}",    (),                                         "Times that this one of several processes ended by itself and was started again."),
     X("rtc.exporter.shard.connections",     C, "{connection}", (),                                         "Connections of clients that were handed to this one of several processes."),
+    X("rtc.exporter.engine.batches",        C, "{batch}",      ("rtc.outcome",),                           "Batches of the engine: at an edge stored, refused, failed or too large; at an aggregator read, repeated, spoilt or lost.", (), tuple((name,) for name in outcomes.BATCH_OUTCOMES)),
+    X("rtc.exporter.engine.waiting",        G, "By",           (),                                         "What an edge holds that the engine has not stored yet.", (), ((),)),
+    X("rtc.exporter.engine.behind",         G, "{batch}",      (),                                         "Batches that are stored and not read yet, of the partitions of this aggregator.", (), ((),)),
+    X("rtc.exporter.engine.partitions",     G, "{partition}",  ("rtc.state",),                             "Partitions of this aggregator: those that it has, and those of them that it shows.", (), tuple((name,) for name in outcomes.PARTITION_STATES)),
+    X("rtc.exporter.engine.snapshots",      C, "{snapshot}",   ("rtc.outcome",),                           "Snapshots of partitions: saved, failed, restored, or begun anew because another version or other settings had made them.", (), tuple((name,) for name in outcomes.SNAPSHOT_OUTCOMES)),
     X("rtc.exporter.memory.usage",          G, "By",           (),                                         "Memory that the process holds.", (), ((),)),
     X("rtc.exporter.memory.reusable",       G, "By",           (),                                         "Part of it that was in use and is free for what comes next.", (), ((),)),
     X("rtc.exporter.memory.limit",          G, "By",           (),                                         "Memory that it may hold; 0 for no limit.", (), ((),)),
     X("rtc.exporter.memory.stage",          G, "{stage}",      (),                                         "0 all is taken, 1 new clients are refused, 2 reports are dropped and events kept, 3 the heaviest clients are closed.", (), ((),)),
-    X("rtc.exporter.memory.shed",           C, "{item}",       ("rtc.shed",),                              "What was given up because memory ran short.", (), tuple((name,) for name in SHED)),
+    X("rtc.exporter.memory.shed",           C, "{item}",       ("rtc.shed",),                              "What was given up because memory ran short.", (), tuple((name,) for name in outcomes.SHED)),
     X("rtc.exporter.loop.lag",              H, "s",            (),                                         "How late the event loop comes to what is due, ten times a second.", LOOP, ((),)),
     X("rtc.exporter.loop.stalls",           C, "{stall}",      (),                                         "Times that the event loop hung for a second; the log says where.", (), ((),)),
     X("rtc.exporter.clock.offset",          G, "s",            (),                                         "How far the wall clock is ahead of the time in use, which is led to it slowly.", (), ((),)),
@@ -383,13 +377,13 @@ METRICS: tuple[Metric, ...] = (
     X("rtc.exporter.history.usage",         G, "By",           (),                                         "Memory for what is remembered of calls, as estimated.", (), ((),)),
     X("rtc.exporter.history.dropped",       C, "{session}",    ("rtc.drop.reason",),                       "Sessions that ended and are no longer remembered, by reason; and live participants of whom nothing is remembered for want of memory.", (), tuple((name,) for name in HISTORY_DROPS)),
     # ── OpenTelemetry
-    X("rtc.exporter.spans",                 C, "{span}",       ("rtc.outcome",),                           "Finished spans: queued for OTLP, left out by sampling, or over the budget of their participant.", (), tuple((name,) for name in SPAN_OUTCOMES)),
+    X("rtc.exporter.spans",                 C, "{span}",       ("rtc.outcome",),                           "Finished spans: queued for OTLP, left out by sampling, or over the budget of their participant.", (), tuple((name,) for name in outcomes.SPAN_OUTCOMES)),
     X("rtc.exporter.spans.buffered",        G, "{span}",       (),                                         "Finished spans of participants that sampling has not decided on yet.", (), ((),)),
-    X("rtc.exporter.otlp.requests",         C, "{request}",    ("rtc.signal", "rtc.outcome"),              "OTLP requests: taken by the receiver, to be sent again, or refused for good.", (), tuple((signal, name) for signal in SIGNAL_NAMES for name in OTLP_OUTCOMES)),
-    X("rtc.exporter.otlp.queued",           C, "{item}",       ("rtc.signal",),                            "Spans and metric points that were to be sent: what was delivered, dropped or still waits.", (), tuple((name,) for name in SIGNAL_NAMES)),
-    X("rtc.exporter.otlp.delivered",        C, "{item}",       ("rtc.signal",),                            "Spans and metric points that the receiver took.", (), tuple((name,) for name in SIGNAL_NAMES)),
-    X("rtc.exporter.otlp.dropped",          C, "{item}",       ("rtc.signal", "rtc.drop.reason"),          "Spans and metric points that were given up, by reason.", (), tuple((signal, name) for signal in SIGNAL_NAMES for name in OTLP_DROPS)),
-    X("rtc.exporter.otlp.waiting",          G, "{item}",       ("rtc.signal",),                            "Spans and metric points that wait for the receiver.", (), tuple((name,) for name in SIGNAL_NAMES)),
+    X("rtc.exporter.otlp.requests",         C, "{request}",    ("rtc.signal", "rtc.outcome"),              "OTLP requests: taken by the receiver, to be sent again, or refused for good.", (), tuple((signal, name) for signal in outcomes.SIGNAL_NAMES for name in OTLP_OUTCOMES)),
+    X("rtc.exporter.otlp.queued",           C, "{item}",       ("rtc.signal",),                            "Spans and metric points that were to be sent: what was delivered, dropped or still waits.", (), tuple((name,) for name in outcomes.SIGNAL_NAMES)),
+    X("rtc.exporter.otlp.delivered",        C, "{item}",       ("rtc.signal",),                            "Spans and metric points that the receiver took.", (), tuple((name,) for name in outcomes.SIGNAL_NAMES)),
+    X("rtc.exporter.otlp.dropped",          C, "{item}",       ("rtc.signal", "rtc.drop.reason"),          "Spans and metric points that were given up, by reason.", (), tuple((signal, name) for signal in outcomes.SIGNAL_NAMES for name in OTLP_DROPS)),
+    X("rtc.exporter.otlp.waiting",          G, "{item}",       ("rtc.signal",),                            "Spans and metric points that wait for the receiver.", (), tuple((name,) for name in outcomes.SIGNAL_NAMES)),
     X("rtc.exporter.otlp.export.duration",  H, "s",            ("rtc.signal",),                            "Time of an OTLP request, from encoding to the answer.", LAG),
     X("rtc.exporter.render.duration",       H, "s",            ("rtc.output",),                            "Time to render an exposition, the turns of others between its parts included.", RENDER),
 )

@@ -21,6 +21,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from rtc_exporter import engine as engines
 from rtc_exporter import geo, keys, otel, sources, webconfig
 from rtc_exporter import privacy as people
 from rtc_exporter.errors import ConfigError
@@ -190,6 +191,7 @@ class Config(BaseSettings):
     shutdown: Shutdown = Field(default_factory=Shutdown)
     history: History = Field(default_factory=History)
     links: Links = Field(default_factory=Links)
+    engine: engines.Engine = Field(default_factory=engines.Engine)
     log: Log = Field(default_factory=Log)
 
     #: Setting -> what set it, in the user's spelling; settings at their default are not in it.
@@ -248,7 +250,8 @@ class Config(BaseSettings):
     @property
     def bounds(self) -> Limits:
         """The limits as the core takes them."""
-        return Limits(**{field.name: getattr(self.limits, field.name) for field in fields(Limits)})
+        values = {field.name: getattr(self.limits, field.name) for field in fields(Limits)}
+        return Limits(**{name: int(value) if isinstance(value, ByteSize) else value for name, value in values.items()})
 
     @property
     def thresholds(self) -> Thresholds:
@@ -357,6 +360,7 @@ def _check(config: Config, given: Mapping[str, str]) -> None:
             f"or ingest.keys_file, or set ingest.listen to a loopback address such as 127.0.0.1:{listen.port}, "
             "or say with ingest.allow_anonymous that everybody may send"
         )
+    engines.check(config.engine, given)
     if config.ingest.tenants and config.keys.is_empty:
         raise ConfigError(
             f"{given['ingest.tenants']} is set, and nothing says whose a client is: set ingest.token_secret, "

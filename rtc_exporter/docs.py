@@ -74,6 +74,10 @@ REASONS = {
         "Load the page again; a client that reconnects and sends whole reports first does not need it.",
     ),
     Reason.NO_MEMORY: ("Memory is short: a new client, a report or a heavy client.", "Add memory, or a process."),
+    Reason.NO_ENGINE: (
+        "The engine takes nothing, and an edge holds what it may.",
+        "See the engine's disks and servers.",
+    ),
 }
 
 

@@ -44,6 +44,9 @@ class Episode:
     #: None while it is open.
     end: float | None = None
 
+    #: It changes while it is open and is the same, also to who goes on from a snapshot: so no ``id``, and no value.
+    __hash__ = object.__hash__
+
     def __post_init__(self) -> None:
         self.side = self.side or side_of(self.rule, self.cause)
 

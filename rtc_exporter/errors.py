@@ -36,6 +36,7 @@ class Reason(StrEnum):
     TOO_SLOW = "too_slow"
     NO_BASE = "no_base"
     NO_MEMORY = "no_memory"
+    NO_ENGINE = "no_engine"
 
 
 class RtcExporterError(Exception):

@@ -261,3 +261,17 @@ def _path(pair: Members, stats: Stats) -> dict[str, str]:
         "rtc.ice.candidate.type": str(local.get("candidateType", "")),
         "rtc.ice.transport": str(local.get("relayProtocol", "") if relayed else "") or str(local.get("protocol", "")),
     }
+
+
+class Clocks:
+    """How far clients' clocks are off, and how late their reports come."""
+
+    def __init__(self, store: SeriesStore, now: float) -> None:
+        self._offset = store.histogram("rtc.exporter.client.clock_offset", (), now)
+        self._delay = store.histogram("rtc.exporter.report.delay", (), now)
+
+    def watch(self, participant: Participant, sent: float, now: float) -> None:
+        """A report that says ``sent`` has come."""
+        offset, delay = participant.clock.update(sent, now)
+        self._offset.observe(abs(offset))
+        self._delay.observe(delay)

@@ -5,7 +5,7 @@ judging it is not, so a peer connection is *folded* once per fold interval of it
 object is removed, it closes, or its participant leaves: fold before you forget.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from math import inf
 
 from rtc_exporter import catalog, plans, routes, voice
@@ -17,7 +17,7 @@ from rtc_exporter.labels import Labels
 from rtc_exporter.limits import Room
 from rtc_exporter.listener import Listener
 from rtc_exporter.live import Live
-from rtc_exporter.meter import Meter
+from rtc_exporter.meter import Clocks, Meter
 from rtc_exporter.model import NOTHING, Event, Joined, Left, ParticipantKey, PeerConnectionKey, Record, Report
 from rtc_exporter.sessions import TOTALS, Participant, PeerConnection, Sessions
 from rtc_exporter.setup import Step
@@ -57,8 +57,7 @@ class Pipeline:
         self._live = Live(
             self.store, settings.participants_series, settings.participants_limit, settings.pinned, settings.retention
         )
-        self._clock_offset = self.store.histogram("rtc.exporter.client.clock_offset", (), now)
-        self._report_delay = self.store.histogram("rtc.exporter.report.delay", (), now)
+        self._clocks = Clocks(self.store, now)
         self._undecided: set[PeerConnection] = set()
         self._open, self._next_sweep, self._next_expiry = 0, -inf, now + EXPIRE_INTERVAL
 
@@ -101,7 +100,7 @@ class Pipeline:
         if connection.removed or report.time - connection.folded >= self._due:
             self._fold(participant, connection, now)
             self._live.publish(participant, now)
-            self._watch_clock(participant, report.sent, now)
+            self._clocks.watch(participant, report.sent, now)
         if connection.setup.awaits_media:
             self._steps(participant, connection, connection.setup.report(report.stats, report.sent), now)
         return True
@@ -165,10 +164,14 @@ class Pipeline:
         participant.touch(now)
         return participant.sockets
 
-    def is_connected(self, key: ParticipantKey) -> bool:
-        """Whether the participant has an open peer connection."""
+    def depart(self, key: ParticipantKey, reason: str, now: float, even_connected: bool = True) -> bool:
+        """The participant leaves, unless it has a socket, or (not ``even_connected``) an open peer connection."""
         participant = self._sessions.get(key)
-        return participant is not None and participant.is_connected
+        stays = participant and (participant.sockets or (participant.is_connected and not even_connected))
+        if participant is None or stays:
+            return False
+        self._leave(participant, reason, now)
+        return True
 
     def _participant(self, key: ParticipantKey, now: float) -> Participant:
         return self._sessions.get(key) or self._join(key, now, None)
@@ -321,11 +324,6 @@ class Pipeline:
         connection.active = self.store.gauge(metric.name, participant.values(metric.attributes, extra), now)
         connection.active.add(1)
 
-    def _watch_clock(self, participant: Participant, sent: float, now: float) -> None:
-        offset, delay = participant.clock.update(sent, now)
-        self._clock_offset.observe(abs(offset))
-        self._report_delay.observe(delay)
-
     def _count_of(self, participant: Participant, name: str, now: float, extra: dict[str, str] | None = None) -> None:
         self.store.add(name, participant.values(catalog.BY_NAME[name].attributes, extra), 1, now)
 
@@ -352,7 +350,8 @@ class Pipeline:
             for participant in self._sessions.participants.values():
                 # What is in use keeps its place among the capped label values.
                 participant.describe({}, self._labels, now)
-        self._count_limited(now)
+        for attribute, number in self._labels.take_limited().items():
+            self.store.add("rtc.exporter.label_values.limited", (attribute,), number, now)
 
     def _sweep(self, now: float) -> None:
         for participant in self._sessions.silent(now - self._settings.expiry):
@@ -365,10 +364,6 @@ class Pipeline:
                         self._close(participant, connection, now)
                         # Should it speak again, it is a late join: what it counted meanwhile is not ours to count.
                         del participant.peer_connections[connection.key.peer_connection]
-
-    def _count_limited(self, now: float) -> None:
-        for attribute, number in self._labels.take_limited().items():
-            self.store.add("rtc.exporter.label_values.limited", (attribute,), number, now)
 
     def scraped(self, since: float = inf) -> None:
         """The participant tier was rendered wholly, from ``since`` on: series of who had left before may go."""
@@ -388,6 +383,11 @@ class Pipeline:
     def take_spans(self) -> list[Span]:
         """Finished spans since the last call, parents first; the caller sends them or lets them go."""
         return self._tracer.take() if self._tracer else []
+
+    def parts(self) -> Iterator[tuple[str, object]]:
+        """What settings and tables make, and who listens: what a snapshot need not hold."""
+        yield from self._bench.parts()
+        yield "listener", self._verdicts.listener
 
     @property
     def sessions(self) -> Sessions:

@@ -4,7 +4,7 @@ What is read of each stats object to judge it, compiled once from the tables of 
 A signal that several rows use is computed once: a probe knows all that depends on it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import inf
 from typing import NamedTuple, TypeAlias
 
@@ -115,6 +115,14 @@ class Bench:
         bounds = levels(thresholds)
         self.probes, self.instead = (_compiled(bounds, instead=instead) for instead in (False, True))
         self.scoring = Scoring(thresholds)
+
+    def parts(self) -> Iterator[tuple[str, object]]:
+        """All that is compiled, by name."""
+        yield "bench", self
+        yield "scoring", self.scoring
+        for how, probes in (("", self.probes), ("instead", self.instead)):
+            for (stats, kind), readings in probes.items():
+                yield from ((f"probe {how} {stats} {kind} {at}", reading[0]) for at, reading in enumerate(readings))
 
 
 BENCH = Bench(Thresholds())

@@ -31,10 +31,14 @@ for _metric in catalog.METRICS:
 #: Members by which a formula judges others, and that say nothing alone.
 CONDITIONS = frozenset({"active", "kind", "localId", "mediaSourceId", "trackIdentifier"})
 
+
+def newest(_: float, value: float) -> float:
+    """The value that came last."""
+    return value
+
+
 #: How the values of several streams become one gauge.
-COMBINE: dict[str, Callable[[float, float], float]] = {
-    "max": max, "min": min, "sum": add, "last": lambda _, newest: newest,
-}  # fmt: skip
+COMBINE: dict[str, Callable[[float, float], float]] = {"max": max, "min": min, "sum": add, "last": newest}
 
 
 #: A live gauge that a signal feeds: its key in ``PeerConnection.live``, and how several values become one.

@@ -346,3 +346,12 @@ class Sessions:
             for participant in self._participants.values()
             if participant.seen < since and not participant.sockets
         ]
+
+
+def together(several: Iterable[Sessions]) -> Sessions:
+    """All of them as one, for reading: no session is in two of them."""
+    result = Sessions()
+    for each in several:
+        result._sessions.update(each._sessions)
+        result._participants.update(each._participants)
+    return result

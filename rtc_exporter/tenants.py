@@ -14,7 +14,7 @@ from rtc_exporter.limits import Limits, Room
 from rtc_exporter.listener import Listener
 from rtc_exporter.metric import Tier
 from rtc_exporter.pipeline import Pipeline, PipelineSettings, Status
-from rtc_exporter.series import Family
+from rtc_exporter.series import Family, SeriesStore
 from rtc_exporter.span import Span
 
 
@@ -52,8 +52,16 @@ class Tenants:
 
     def families(self, tier: Tier | None = None) -> list[Family]:
         """The families of a tier, or all; those of one metric stand together."""
-        stores = [pipeline.store.families(tier) for pipeline in self._pipelines.values()]
+        stores = [store.families(tier) for store in self.stores()]
         return [family for together in zip(*stores, strict=True) for family in together]
+
+    def stores(self) -> list[SeriesStore]:
+        """The series of each."""
+        return [pipeline.store for pipeline in self._pipelines.values()]
+
+    def watch(self) -> Callable[[], bool]:
+        """Tells whether what is shown now may still be shown then: always, since nobody else has it."""
+        return lambda: True
 
     def tick(self, now: float) -> None:
         """Once a second."""

@@ -7,6 +7,7 @@ session's marker leaves first, then a participant, then what hangs on it (see th
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 from rtc_exporter import catalog, drafts, spans
 from rtc_exporter.attributes import TENANT
@@ -139,7 +140,7 @@ class Tracer:
         phases = connection.phases
         if phases is None:
             phases = connection.phases = Phases(
-                story.trace, connection.key.peer_connection, connection.setup, lambda: drafts.path_of(connection)
+                story.trace, connection.key.peer_connection, connection.setup, partial(drafts.path_of, connection)
             )
         self._send(participant, phases.event(event.name, event.facts, event.time), now)
         if event.name == "create":
@@ -202,12 +203,12 @@ class Tracer:
             if episode.severity == CRITICAL:
                 self._keep(participant, f"rtc.episode.{episode.rule.name}")
             if change.kind == "begin":
-                story.open[id(episode)] = OpenEpisode(episode.begin)
+                story.open[episode] = OpenEpisode(episode.begin)
                 name = episode.rule.name
                 story.episodes[name] = story.episodes.get(name, 0) + 1
                 self._busy[participant] = None
             elif change.kind == "end":
-                known = story.open.pop(id(episode), None) or OpenEpisode(episode.begin)
+                known = story.open.pop(episode, None) or OpenEpisode(episode.begin)
                 end = episode.end if episode.end is not None else participant.sent - shift
                 there = 0.0 if episode.rule.source in ("event", "session") else shift
                 draft = drafts.episode(story, connection, episode, known, end, there, self._labels, now)
@@ -299,7 +300,7 @@ class Tracer:
         """Episodes that last leave in parts, up to ``time`` of their own clock; whether there are any."""
         story, episode = participant.story, None
         for episode in episodes:
-            known = story.open.get(id(episode)) if story is not None else None
+            known = story.open.get(episode) if story is not None else None
             if story is not None and known is not None and time - known.began >= PART:
                 draft = drafts.episode(story, connection, episode, known, time, shift, self._labels, now)
                 self._send(participant, [draft], now)

@@ -39,7 +39,7 @@ class OpenIssue:
     __slots__ = ("counted", "episodes", "gauge", "key")
 
     def __init__(self, episode: Episode, counted: float) -> None:
-        self.episodes = {id(episode): episode}
+        self.episodes = {episode: episode}
         #: Up to when its time is counted, on the stats clock.
         self.counted = counted
         self.key = self.known_as()

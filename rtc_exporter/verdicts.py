@@ -70,7 +70,9 @@ class Verdicts:
     ) -> None:
         """``shortest``: seconds of a fold under which nothing is judged."""
         self._store, self._labels = store, labels
-        self._shortest, self._listener = shortest, listener
+        self._shortest = shortest
+        #: Who is told.
+        self.listener = listener
         #: Sessions in which something is wrong, to be looked at as a whole; and when that is due.
         self._doubtful: set[str] = set()
         #: Slots that are used with every fold.
@@ -115,8 +117,8 @@ class Verdicts:
             known = chain.from_iterable(issue.episodes.values() for issue in participant.verdict.open.values())
             attribute([*known, *judge.open])
         changes = self._apply(participant, connection, changes, now)
-        if self._listener is not None:
-            self._listener.folded(participant, connection, fold)
+        if self.listener is not None:
+            self.listener.folded(participant, connection, fold)
         if participant.verdict.open or judge.is_dry:
             self._doubtful.add(participant.key.session)
         self._pass_time(participant, now)
@@ -150,8 +152,8 @@ class Verdicts:
             self._watch(participant, connection, was_up)
         if captures.waits:
             self._waiting[captures] = (participant, None)
-        if self._listener is not None:
-            self._listener.told(participant, connection, event)
+        if self.listener is not None:
+            self.listener.told(participant, connection, event)
         return self._apply(participant, connection, changes, now)
 
     def step(self, participant: Participant, connection: PeerConnection, step: Step, now: float) -> Sequence[Change]:
@@ -159,8 +161,8 @@ class Verdicts:
         was_up = connection.incidents.is_up
         changes = connection.incidents.step(step, participant.time(now))
         self._watch(participant, connection, was_up)
-        if self._listener is not None:
-            self._listener.stepped(participant, connection, step)
+        if self.listener is not None:
+            self.listener.stepped(participant, connection, step)
         return self._apply(participant, connection, changes, now)
 
     def close(self, participant: Participant, connection: PeerConnection, time: float, now: float) -> Sequence[Change]:
@@ -184,8 +186,8 @@ class Verdicts:
             del self._left[next(iter(self._left))]
         self._left[participant.key] = now
         newest = next(reversed(participant.peer_connections.values()), None)
-        if self._listener is not None:
-            self._listener.left(participant, now, is_last=is_last)
+        if self.listener is not None:
+            self.listener.left(participant, now, is_last=is_last)
         return [(participant, None, page), (participant, newest, others)]
 
     def tick(self, sessions: Sessions, now: float) -> list[Told]:
@@ -255,8 +257,8 @@ class Verdicts:
         self, participant: Participant, connection: PeerConnection | None, changes: Sequence[Change], now: float
     ) -> Sequence[Change]:
         verdict = participant.verdict
-        if changes and self._listener is not None:
-            self._listener.changed(participant, connection, changes)
+        if changes and self.listener is not None:
+            self.listener.changed(participant, connection, changes)
         for change in changes:
             episode, name = change.episode, change.episode.rule.name
             issue = verdict.open.get(name)
@@ -265,10 +267,10 @@ class Verdicts:
                 verdict.open[name] = issue
                 self._move(participant, issue, now)
                 self._add("rtc.issue.onsets", participant, issue.key, 1, now)
-            issue.episodes.setdefault(id(episode), episode)
+            issue.episodes.setdefault(episode, episode)
             self._count(participant, issue, now)
             if change.kind == "end":
-                del issue.episodes[id(episode)]
+                del issue.episodes[episode]
                 if not issue.episodes:
                     self._end(participant, issue)
         return changes
@@ -310,8 +312,8 @@ class Verdicts:
         if passed is None or not 0 < passed <= PAUSE:
             return
         quality = class_of(participant)
-        if self._listener is not None:
-            self._listener.passed(participant, participant.sent - passed, participant.sent, quality)
+        if self.listener is not None:
+            self.listener.passed(participant, participant.sent - passed, participant.sent, quality)
         for metric, path in ((_TIME, _NO_PATH), (_PATH_TIME, participant.path)):
             slot = self._slot(participant, metric, (quality, *path.values()), {**path, "rtc.quality": quality}, now)
             if isinstance(slot, Counter):

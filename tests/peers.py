@@ -28,6 +28,8 @@ PEERS = {
     "amtool": "Debian package prometheus-alertmanager, or scripts/peers",
     "otelcol": "scripts/peers, which needs the Go module proxy",
     "helm": "scripts/peers, which needs the Go module proxy",
+    "nats-server": "Debian package nats-server, or scripts/peers",
+    "nats-server-2": "scripts/peers, which needs the Go module proxy",
     "yamllint": "Debian package yamllint",
     "openssl": "Debian package openssl",
     "systemd-analyze": "Debian package systemd",
@@ -40,8 +42,8 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rtc-
 PACKAGES = CACHE / "usr" / "bin"
 #: What the collector is made of; a collector from elsewhere may lack what the tests use.
 MANIFEST = Path(__file__).parent.parent / "scripts" / "collector" / "manifest.yaml"
-#: What builds the newest promtool, and the newest Helm.
-PROMTOOL, HELM = (Path(__file__).parent.parent / "scripts" / name for name in ("promtool", "helm"))
+#: What builds the newest promtool, the newest Helm, and the newest NATS server.
+PROMTOOL, HELM, NATS = (Path(__file__).parent.parent / "scripts" / name for name in ("promtool", "helm", "nats-server"))
 #: Files without which a program does not start.
 BESIDE = {"prometheus-alertmanager": Path("/usr/share/prometheus/alertmanager/default.tmpl")}
 
@@ -123,4 +125,5 @@ BUILT: dict[str, Callable[[], str]] = {
     "otelcol": _collector,
     "promtool-3": lambda: _pinned(PROMTOOL),
     "helm": lambda: _pinned(HELM),
+    "nats-server-2": lambda: _pinned(NATS),
 }

@@ -14,7 +14,7 @@ from rtc_exporter.calls import CLIENTS, FOLLOWED, KEPT, Calls, named
 from rtc_exporter.config import Config
 from rtc_exporter.limits import ID_LENGTH
 from rtc_exporter.model import Event, Joined, Left, Member, ParticipantKey, PeerConnectionKey, Record, Report
-from rtc_exporter.pipeline import PipelineSettings
+from rtc_exporter.pipeline import Pipeline, PipelineSettings
 from rtc_exporter.tenants import Tenants
 from tests.judging import OBJECTS
 
@@ -234,13 +234,15 @@ def test_a_softphone_comes_back_into_its_call() -> None:
     form = next(form for form in wire.FORMATS if form.name == "json")
     again = intake.open(Identity(WHO, True, {}), form, "", NOW + 3)
     send(again, NOW + 4, stats=[{"id": "i", **OBJECTS["audio"], "packetsReceived": 5, "timestamp": NOW * 1000}])
-    participant = intake.pipeline.sessions.participants[ParticipantKey("softphone-7.c-1", "agent")]
+    pipeline = intake.pipeline
+    assert isinstance(pipeline, Pipeline)
+    participant = pipeline.sessions.participants[ParticipantKey("softphone-7.c-1", "agent")]
     assert "PC_0" in participant.peer_connections
 
     send(again, NOW + 5, events=[{"name": "callend"}])
     assert "softphone-7.c-1" not in present(intake)
     intake.close(again, 1000, NOW + 6)
-    intake.pipeline.tick(NOW + 6)
+    pipeline.tick(NOW + 6)
     assert present(intake) == []
 
 

@@ -308,7 +308,8 @@ def test_every_attribute_is_there() -> None:
             [
                 "connected", "ice_failed", "dtls_failed", "timeout", "abandoned", "recovered", "failed", "superseded",
                 "other", "accepted", "dropped", "answered", "unauthorized", "limited", "rendered", "shared", "cut",
-                    "applied", "refused", "queued", "sampled_out", "over_budget", "delivered", "retried", "closed",
+                "applied", "refused", "stored", "too_large", "read", "repeated", "spoilt", "lost", "saved", "restored",
+                "begun_anew", "queued", "sampled_out", "over_budget", "delivered", "retried", "closed",
             ],
         ),
     ],

@@ -19,8 +19,10 @@ from tests.hostile import (
     crash,
     deltas,
     drain,
+    engine,
     fuzz,
     isolation,
+    leaders,
     outage,
     overload,
     poison,
@@ -29,6 +31,7 @@ from tests.hostile import (
     shards,
     slow,
     storm,
+    takeover,
     tokens,
 )
 from tests.hostile.kit import Ledger
@@ -42,8 +45,10 @@ PROGRAMS: dict[str, Callable[[bool], Ledger]] = {
     "crash": crash.run,
     "deltas": deltas.run,
     "drain": drain.run,
+    "engine": engine.run,
     "fuzz": fuzz.run,
     "isolation": isolation.run,
+    "leaders": leaders.run,
     "outage": outage.run,
     "overload": overload.run,
     "poison": poison.run,
@@ -52,6 +57,7 @@ PROGRAMS: dict[str, Callable[[bool], Ledger]] = {
     "shards": shards.run,
     "slow": slow.run,
     "storm": storm.run,
+    "takeover": takeover.run,
     "tokens": tokens.run,
 }
 

@@ -17,7 +17,19 @@ PACKAGE = Path(__file__).parent.parent / "rtc_exporter"
 #: Lowest floor first.  ``wire.*`` stands for the modules of a room that have no line of their own; the
 #: modules of one room and floor may import one another, but not in a circle.
 FLOORS = (
-    ("errors", "model", "w3c", "metric", "limits", "attributes", "slots", "thresholds", "emodel", "rules.*"),
+    (
+        "errors",
+        "model",
+        "w3c",
+        "metric",
+        "outcomes",
+        "limits",
+        "attributes",
+        "slots",
+        "thresholds",
+        "emodel",
+        "rules.*",
+    ),
     ("draw.*", "draw"),
     ("rules", "dialogue", "clientissues"),
     ("gaps",),
@@ -42,12 +54,13 @@ FLOORS = (
     ("voice",),
     ("pipeline",),
     ("tenants",),
+    ("snapshot",),
     ("export.*", "export", "conventions", "explain.*", "hearing"),
     ("history",),
     ("lookup",),
     # The shell: from here on the world may be touched.
     ("settings", "useragent", "otel", "tree", "logs", "clock", "webconfig", "geo", "privacy"),
-    ("sections", "keys", "sources", "grades", "support"),
+    ("sections", "keys", "sources", "grades", "support", "engine"),
     ("config",),
     ("auth", "coverage", "pages.*", "pages"),
     ("app.*", "app", "importer", "player", "docs"),
@@ -73,6 +86,7 @@ LIBRARIES = {
     "sections": {"pydantic"},
     "grades": {"pydantic"},
     "support": {"pydantic"},
+    "engine": {"pydantic", "pydantic_settings"},
     "config": {"pydantic", "pydantic_settings"},
     "webconfig": {"yaml"},
     "keys": {"jwt"},
@@ -81,7 +95,7 @@ LIBRARIES = {
     "useragent": {"ua_parser"},
     # google and grpc are what the messages and answers of OTLP are made of.
     "app": {
-        "bcrypt", "google", "grpc", "multipart", "opentelemetry", "orjson", "requests", "starlette", "uvicorn",
+        "bcrypt", "google", "grpc", "multipart", "nats", "opentelemetry", "orjson", "requests", "starlette", "uvicorn",
         "uvloop", "websockets",
     },
     # httptools reads answers for it, as it reads requests for the server.

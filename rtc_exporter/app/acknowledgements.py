@@ -9,10 +9,9 @@ from collections.abc import Callable, Iterable, Iterator
 from math import inf
 from typing import NamedTuple
 
+from rtc_exporter.app.taking import Taker, Takers
 from rtc_exporter.calls import Calls
 from rtc_exporter.model import ParticipantKey, Record, Report
-from rtc_exporter.pipeline import Pipeline
-from rtc_exporter.tenants import Tenants
 from rtc_exporter.wire.acknowledged import Client, Clients, Decoder
 
 #: Seconds without a scrape after which nobody is expected to read: then counted is all that can be promised.
@@ -24,15 +23,17 @@ LOOK = 10.0
 class _Connection(NamedTuple):
     """Where a client's reports are counted, and how it is sent what its decoder has to say."""
 
-    pipeline: Pipeline
+    pipeline: Taker
     speak: Callable[[], None]
 
 
 class Acknowledgements:
     """All clients whose frames are acknowledged, and their connections."""
 
-    def __init__(self, tenants: Tenants) -> None:
+    def __init__(self, tenants: Takers, is_logged: bool = False) -> None:
+        """``is_logged``: an engine stores what comes, and what it has stored is acknowledged, whoever reads it."""
         self._tenants = tenants
+        self._is_logged = is_logged
         self._clients = {tenant: Clients() for tenant in tenants}
         self._connections: dict[Decoder, _Connection] = {}
         #: When the series were read last.
@@ -46,7 +47,7 @@ class Acknowledgements:
 
     def open(self, tenant: str, decoder: Decoder, speak: Callable[[], None]) -> None:
         """A connection whose frames are acknowledged."""
-        decoder.clients = self._clients[tenant]
+        decoder.clients, decoder.wanders = self._clients[tenant], self._is_logged
         self._connections[decoder] = _Connection(self._tenants[tenant], speak)
 
     def close(self, decoder: Decoder, now: float) -> None:
@@ -59,6 +60,12 @@ class Acknowledgements:
         client, connection = decoder.client, self._connections.get(decoder)
         if client is None or connection is None:
             return
+        if self._is_logged:
+            # It is sent when that is stored, as all replies are.
+            if told := client.acknowledgement():
+                client.told = told
+                decoder.replies.append(told)
+            return
         is_folded = connection.pipeline.sessions.is_folded
         for key in [record.key for record in records if isinstance(record, Report)]:
             # As it is called in the call that it is in.
@@ -70,7 +77,9 @@ class Acknowledgements:
 
     def owed(self) -> list[tuple[Client, str]]:
         """What clients are told, if everything that is counted now is read."""
-        owed = []
+        owed: list[tuple[Client, str]] = []
+        if self._is_logged:
+            return owed
         for decoder, (pipeline, _) in self._connections.items():
             client, is_folded = decoder.client, pipeline.sessions.is_folded
             if client is None:
@@ -101,7 +110,7 @@ class Acknowledgements:
 
         Where it does not, clients keep what no scrape has read, and send it to the process that comes next.
         """
-        if decoder.client is not None:
+        if decoder.client is not None and not self._is_logged:
             decoder.client.uncounted.clear()
             decoder.replies += filter(None, [decoder.client.acknowledgement()])
             decoder.is_over = True

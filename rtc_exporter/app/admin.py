@@ -15,8 +15,10 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from rtc_exporter.app import landing, openapi
+from rtc_exporter.app.eventlog import LostError
 from rtc_exporter.app.intake import Intake
 from rtc_exporter.app.scrapes import SHARED, Key, Rhythm, Scrapes
+from rtc_exporter.app.taking import Published
 from rtc_exporter.export import prometheus, protobuf
 from rtc_exporter.metric import Tier
 from rtc_exporter.wire.acknowledged import Client
@@ -32,17 +34,19 @@ class Admin:
     def __init__(
         self,
         intake: Intake,
+        published: Published,
         clock: Callable[[], float],
         shared: float = SHARED,
         pages: Sequence[Route] = (),
         shard: str = "",
     ) -> None:
-        """``shard``: which of several processes this is."""
+        """``published``: the series that are shown; ``shard``: which of several processes this is."""
         self._shard = shard
         self._intake = intake
+        self._published = published
         self._clock = clock
         self._started = clock()
-        self._scrapes = Scrapes(self._chunks, self._owed, clock, shared)
+        self._scrapes = Scrapes(self._chunks, self._owed, published.watch, clock, shared)
         self.is_ready = False
         #: When somebody last asked whether it is ready, on the monotonic clock; and how often the cohorts are scraped.
         self.asked = -inf
@@ -66,8 +70,8 @@ class Admin:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await self._routes(scope, receive, send)
-        except OSError:
-            pass  # the scraper went
+        except (OSError, LostError):
+            pass  # the scraper went, or has to
         except Exception as exc:
             # Starlette has answered 500, if there was still something to answer.
             self._intake.fault(exc, self._clock())
@@ -116,6 +120,8 @@ class Admin:
         outcome = "cut"
         try:
             async for chunk in rendering:
+                if not rendering.is_ours():
+                    raise LostError("another process shows it")  # cuts the answer: no scraper takes half of one
                 yield chunk
             # What is written to a connection that is gone goes nowhere, without a word.
             if not await request.is_disconnected():
@@ -127,7 +133,7 @@ class Admin:
             return
         store.set("rtc.exporter.last_scrape.timestamp", (), now, now)
         if tier in (None, Tier.PARTICIPANT):
-            self._intake.tenants.scraped(rendering.started)  # who left while the chunks went out may not be in them
+            self._published.scraped(rendering.started)  # who left while the chunks went out may not be in them
         if tier not in (None, Tier.COHORT):
             return
         # What clients have sent is counted in the cohorts: whoever reads those can be told of it, and waited for.
@@ -145,7 +151,7 @@ class Admin:
         tier, exposition = key
         started = self._clock()
         store = self._intake.pipeline.store
-        families = self._intake.tenants.families(tier)
+        families = self._published.families(tier)
         is_binary, with_process = exposition is prometheus.PROTOBUF, tier in (None, Tier.SELF)
         yield from protobuf.render(families) if is_binary else prometheus.render(families, exposition)
         if with_process:

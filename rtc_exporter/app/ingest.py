@@ -139,7 +139,9 @@ class Ingest:
             turns.budget.bytes -= len(body)
             documents = [line for line in body.splitlines() if line.strip()] if is_lines else [body]
             async with turns:
-                return await self._take_documents(request, turns, identity, form, documents)
+                answer = await self._take_documents(request, turns, identity, form, documents)
+        await self._stored()
+        return answer
 
     async def _take_documents(
         self, request: Request, turns: Turns, identity: Identity, form: wire.Format, documents: list[bytes]
@@ -161,6 +163,11 @@ class Ingest:
             await turns.rest()
         return JSONResponse({"accepted": accepted, "rejected": rejected}, 202)
 
+    async def _stored(self) -> None:
+        """Where there is an engine, wait until it has what was taken; ``BusyError`` where that takes too long."""
+        if self._intake.edge is not None:
+            await self._intake.edge.stored()
+
     # ── formats that are an API
 
     async def _api(self, request: Request, form: wire.Format) -> Response:
@@ -172,7 +179,9 @@ class Ingest:
             body = await bodies.content(request, self._intake.limits.body_bytes, hold)
             turns.budget.bytes -= len(body)
             async with turns:
-                return self._take_api(request, form, body)
+                answer = self._take_api(request, form, body)
+        await self._stored()
+        return answer
 
     def _take_api(self, request: Request, form: wire.Format, body: bytes) -> Response:
         limits = self._intake.limits
@@ -207,7 +216,9 @@ class Ingest:
             with self._gate.body() as hold:
                 stream = await bodies.file(request, self._intake.limits.dump_bytes, hold)
                 async with turns:
-                    return await self._play(stream, turns, identity)
+                    answer = await self._play(stream, turns, identity)
+            await self._stored()
+            return answer
         finally:
             self._uploads -= 1
 

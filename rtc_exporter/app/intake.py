@@ -6,16 +6,17 @@ says when a participant has come and gone, keeps the decoder of a lost connectio
 is the one place that counts what was refused.  Nothing here touches a socket.
 """
 
-import logging
 import time
-import traceback
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any, TypeAlias
 
 from rtc_exporter import useragent, wire
 from rtc_exporter.app.acknowledgements import Acknowledgements
+from rtc_exporter.app.edge import NO_ROOM, Edge
 from rtc_exporter.app.memory import Stage
+from rtc_exporter.app.taking import Takers
 from rtc_exporter.app.tally import Books
 from rtc_exporter.app.waiting import Parked, Posted, Poster
 from rtc_exporter.auth import Identity
@@ -25,22 +26,17 @@ from rtc_exporter.errors import BusyError, ClientError, FrameError, Reason
 from rtc_exporter.model import Joined, Left, ParticipantKey, PeerConnectionKey, Record, Report
 from rtc_exporter.present import Present
 from rtc_exporter.sessions import Participant
-from rtc_exporter.tenants import Tenants
 from rtc_exporter.wire import acknowledged
 from rtc_exporter.wire.decoder import Decoder
-
-logger = logging.getLogger("rtc_exporter")
 
 #: Frames refused one after the other before a connection is closed: not one of our clients.
 PATIENCE = 100
 #: Names of peer connections that one client may use before they are looked at anew.
 SEEN = 4096
 #: Close codes after which nobody comes back: the page left, the client closed.  RFC 6455 7.4.1.
-GOING_AWAY = 1001
-CLOSED = (1000, 1005)
+GOING_AWAY, CLOSED = 1001, (1000, 1005)
 #: Decoders kept for clients that may come back, and for clients that post.
-PARKED = 10_000
-POSTERS = 10_000
+PARKED, POSTERS = 10_000, 10_000
 
 #: Where a connection goes on: the same participant of the same tenant in the same format, or the same stream by the
 #: name its client has for it; where nobody vouched for the participant, that name alone counts.
@@ -52,8 +48,8 @@ class Connection:
     """One client's connection: frames in, records on to the pipeline."""
 
     __slots__ = (
-        "_intake", "_pipeline", "_renames", "_seen", "attributes", "calls", "decoder", "excess", "format", "is_open",
-        "keys", "place", "present", "refused", "speak", "tenant",
+        "_intake", "_pipeline", "_renames", "_seen", "attributes", "calls", "decoder", "due", "excess", "format",
+        "is_open", "keys", "place", "present", "refused", "speak", "tenant",
     )  # fmt: skip
 
     def __init__(
@@ -84,6 +80,8 @@ class Connection:
         self.place: Place | None = None
         #: Participants that this connection speaks for: one, unless the payload names several.
         self.keys: list[ParticipantKey] = []
+        #: What it may be told since an engine has stored what it is about.
+        self.due: list[str] = []
         #: Makes the socket send what the decoder has to say.
         self.speak: Callable[[], None] | None = None
         #: Frames refused since the last that was fine, and so far because they wanted more than one client may hold.
@@ -92,16 +90,20 @@ class Connection:
     @property
     def verdict(self) -> int:
         """The close code when it is no use to go on."""
-        return 1008 if self.excess >= PATIENCE else 1007
+        return 1013 if self._intake.is_stuck else 1008 if self.excess >= PATIENCE else 1007
 
     def receive(self, frame: str | bytes, now: float) -> bool:
         """Take one frame.  False: too many were refused in a row, and it is no use to go on."""
         try:
             if not isinstance(frame, str):
                 raise FrameError(Reason.BAD_FRAME, "a binary frame")
+            if self._intake.is_stuck:
+                self._intake.refuse(NO_ROOM, now, self.format, self.tenant)
+                return False
             if self.decoder is not None:
-                records = self.decoder.receive(frame, now)
-                self.take(records, now)
+                edge, records = self._intake.edge, self.decoder.receive(frame, now)
+                take = partial(self.take, records, now)
+                take() if edge is None else edge.telling(self.decoder, take)
                 if isinstance(self.decoder, acknowledged.Decoder):
                     self._intake.acknowledgements.note(self.decoder, records, self.calls)
         except ClientError as exc:
@@ -116,10 +118,11 @@ class Connection:
 
     def replies(self) -> list[str]:
         """What the client is to be told now."""
-        if self.decoder is None or not self.decoder.replies:
+        if self.decoder is None or not (self.decoder.replies or self.due):
             return []
         replies, self.decoder.replies = self.decoder.replies, []
-        return replies
+        edge = self._intake.edge
+        return replies if edge is None or not self.is_open else edge.hold(self, replies)
 
     def say(self) -> None:
         """Send it, if there is a socket."""
@@ -195,8 +198,9 @@ class Connection:
 class Intake:
     """All connections, and what they have in common."""
 
-    def __init__(self, config: Config, tenants: Tenants) -> None:
-        self.tenants = tenants
+    def __init__(self, config: Config, tenants: Takers, edge: Edge | None = None) -> None:
+        """``edge``: where what is taken goes to an engine first; clients are told what that has stored."""
+        self.tenants, self.edge = tenants, edge
         #: What is about the process is counted here.
         self.pipeline = tenants.own
         self.configure(config)
@@ -207,12 +211,12 @@ class Intake:
         self._ticked = 0.0
         self._names: OrderedDict[ParticipantKey, ParticipantKey] = OrderedDict()
         self.books = Books(tenants)
-        self.tallies, self.refuse = self.books.tallies, self.books.refuse
+        self.tallies, self.refuse, self.fault = self.books.tallies, self.books.refuse, self.books.fault
         self.is_closing = False
         self._parked: OrderedDict[Place, Parked] = OrderedDict()
         self._newest: dict[Place, Connection] = {}
         self._posters: OrderedDict[tuple[str, ParticipantKey, str], Poster] = OrderedDict()
-        self.acknowledgements = Acknowledgements(tenants)
+        self.acknowledgements = Acknowledgements(tenants, is_logged=edge is not None)
         #: Whether somebody reads what is counted up to the end, so that clients need not send it to who comes next.
         self.is_read_to_the_end = config.otlp.is_on
 
@@ -263,15 +267,12 @@ class Intake:
             del self._newest[connection.place]
         closed = (*CLOSED, wire.by_name(connection.format).left_with)
         for key in connection.keys:
-            others = pipeline.detach(key, now)
+            pipeline.detach(key, now)
             if self.is_closing:
                 continue
             if code == GOING_AWAY:
-                if not others:
-                    pipeline.feed(Left(key, now, "page_hide"), now)
-            elif code in closed and not others and not pipeline.is_connected(key):
-                pipeline.feed(Left(key, now, "closed"), now)
-            else:
+                pipeline.depart(key, "page_hide", now)
+            elif code not in closed or not pipeline.depart(key, "closed", now, even_connected=False):
                 self._park(connection, key, "closed" if code in closed else "error", now)
         connection.settle(now)
 
@@ -295,10 +296,7 @@ class Intake:
 
     def _give_up(self, place: Place, parked: Parked, now: float) -> None:
         tenant, _, format, _ = place
-        pipeline = self.tenants[tenant]
-        participant = pipeline.sessions.get(parked.key)
-        if participant is not None and not participant.sockets:
-            pipeline.feed(Left(parked.key, now, parked.reason), now)
+        self.tenants[tenant].depart(parked.key, parked.reason, now)
         self.settle(parked.decoder, format, now, tenant)
 
     # ── clients that post
@@ -348,8 +346,15 @@ class Intake:
 
     # ── memory
 
+    @property
+    def is_stuck(self) -> bool:
+        """Whether an engine takes nothing: who can send things again keeps them, and comes back."""
+        return self.edge is not None and self.edge.outbox.is_full
+
     def has_room(self, key: ParticipantKey | None = None, tenant: str = "") -> None:
         """Raises ``BusyError`` where memory is too short for somebody new, or at all for what can be sent again."""
+        if self.is_stuck:
+            raise NO_ROOM
         known = self.tenants[tenant].sessions.participants
         if self.stage >= Stage.SHED or (self.stage >= Stage.REFUSE and key not in known):
             self.pipeline.count("rtc.exporter.memory.shed", ("connection",), now=self._ticked)
@@ -370,12 +375,6 @@ class Intake:
             self.refuse(error, now, format, tenant)
         decoder.refused.clear()
         return number
-
-    def fault(self, error: BaseException, now: float) -> None:
-        """Log and count a bug of ours: where it happened, never what the client sent."""
-        trace = "".join(traceback.format_tb(error.__traceback__))
-        logger.error("internal error, please report it: %s\n%s", type(error).__name__, trace)
-        self.pipeline.count("rtc.exporter.errors.internal", now=now)
 
     # ── time
 

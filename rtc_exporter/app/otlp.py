@@ -16,10 +16,10 @@ from collections.abc import Callable, Sequence
 from rtc_exporter.app.delivery import Counts, Delivery, Part
 from rtc_exporter.app.queues import SnapshotQueue, SpanQueue
 from rtc_exporter.app.senders import sender
+from rtc_exporter.app.taking import Published
 from rtc_exporter.export.otlp import MetricsEncoder
 from rtc_exporter.otel import Otlp
 from rtc_exporter.span import Span
-from rtc_exporter.tenants import Tenants
 
 logger = logging.getLogger("rtc_exporter")
 
@@ -45,7 +45,7 @@ class Push:
     """Everything that is pushed."""
 
     def __init__(
-        self, otlp: Otlp, tenants: Tenants, fault: Callable[[BaseException, float], None], clock: Callable[[], float]
+        self, otlp: Otlp, tenants: Published, fault: Callable[[BaseException, float], None], clock: Callable[[], float]
     ) -> None:
         """``fault`` is told errors of ours, ``clock`` gives the time that snapshots carry."""
         self._tenants = tenants

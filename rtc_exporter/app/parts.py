@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Callable
 from typing import Protocol
 
-from rtc_exporter.app.intake import Intake
+from rtc_exporter.app.taking import Published
 from rtc_exporter.config import Config
 from rtc_exporter.history import Archive
 from rtc_exporter.keys import ANONYMOUS
@@ -75,12 +75,14 @@ def trace_settings(config: Config) -> TraceSettings:
     )
 
 
-def push(config: Config, intake: Intake, clock: Callable[[], float]) -> Push | None:
+def push(
+    config: Config, published: Published, fault: Callable[[BaseException, float], None], clock: Callable[[], float]
+) -> Push | None:
     """What pushes, if anything shall be pushed: by name, since importing it takes 0.4 s and 30 MB."""
     if not config.otlp.is_on:
         return None
     otlp = importlib.import_module("rtc_exporter.app.otlp")
-    result: Push = otlp.Push(config.otlp, intake.tenants, intake.fault, clock)
+    result: Push = otlp.Push(config.otlp, published, fault, clock)
     return result
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import uvloop
 
 from rtc_exporter import logs, useragent
+from rtc_exporter.app import aggregator
 from rtc_exporter.app.handed import ALONE, Shard
 from rtc_exporter.app.server import Server
 from rtc_exporter.config import Config
@@ -24,7 +25,9 @@ def serve(load: Callable[[], Config], shard: Shard = ALONE) -> None:
     config = load()
     limit = logs.setup(config.log.level, config.log.format, shard=shard.name)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(config, load, limit, shard))
+        runner.run(
+            aggregator.serve(config, limit) if config.engine.role == "aggregate" else _serve(config, load, limit, shard)
+        )
 
 
 async def _serve(config: Config, load: Callable[[], Config], limit: logs.Limit, shard: Shard) -> None:
@@ -40,3 +43,5 @@ async def _serve(config: Config, load: Callable[[], Config], limit: logs.Limit, 
     gc.set_threshold(*COLLECT)
     gc.freeze()  # what is there now stays: the collector need not look at it again
     await server.run()
+    if server.error is not None:
+        raise server.error

@@ -25,6 +25,10 @@ LATELY = 120.0
 PAUSES = 4
 
 
+def _always() -> bool:
+    return True
+
+
 class Key(NamedTuple):
     """What was asked for."""
 
@@ -39,6 +43,8 @@ class Rendering:
         self.started = started
         #: What clients are told once somebody has read it.
         self.owed: list[tuple[Client, str]] = []
+        #: Whether all that it shows is still this process's to show.
+        self.is_ours: Callable[[], bool] = _always
         self._chunks: list[bytes] = []
         self._is_done = False
         self._error: BaseException | None = None
@@ -101,11 +107,13 @@ class Scrapes:
         self,
         render: Callable[[Key], Iterator[bytes]],
         owed: Callable[[Key], list[tuple[Client, str]]],
+        watch: Callable[[], Callable[[], bool]],
         clock: Callable[[], float],
         shared: float = SHARED,
     ) -> None:
         self._render = render
         self._owed = owed
+        self._watch = watch
         self._shared = shared
         self._clock = clock
         self._lock = asyncio.Lock()
@@ -125,7 +133,7 @@ class Scrapes:
 
     async def _run(self, key: Key, rendering: Rendering) -> None:
         async with self._lock:
-            rendering.started, rendering.owed = self._clock(), self._owed(key)
+            rendering.started, rendering.owed, rendering.is_ours = self._clock(), self._owed(key), self._watch()
             await rendering.run(self._render(key))
         if self._shared:
             asyncio.get_running_loop().call_later(self._shared, self._forget, key, rendering)

@@ -20,6 +20,7 @@ from math import inf
 from rtc_exporter import __version__, logs
 from rtc_exporter.app import memory, protocols, reload
 from rtc_exporter.app.admin import Admin
+from rtc_exporter.app.cluster import Way
 from rtc_exporter.app.gate import Gate
 from rtc_exporter.app.handed import ALONE, Handed, Order, Shard
 from rtc_exporter.app.ingest import Ingest
@@ -74,9 +75,11 @@ class Server:
         listener = None if self.archive is None else self.archive.listener
         self.tenants = Tenants(pipeline_settings(config, shard.name), tenants_of(config), clock(), listener)
         self.pipeline = self.tenants.own
-        self.intake = Intake(config, self.tenants)
+        self._way = Way(config, self.tenants, clock) if config.engine.role == "edge" else None
+        edge = None if self._way is None else self._way.edge
+        self.intake = Intake(config, edge or self.tenants, edge)
         self.intake.wall = wall
-        self._push = push(config, self.intake, clock)
+        self._push = push(config, self.tenants, self.intake.fault, clock)
         self._ingest_socket, self._admin_socket = shard.sockets or both(config.ingest.listen, config.admin.listen)
         self._gate = Gate(
             config.bounds,
@@ -89,7 +92,7 @@ class Server:
         self._ingest = Ingest(self.intake, self._gate, line, clock)
         pages = Pages(self.archive, self._sessions, Links(config.links.grafana, config.links.trace), clock, shard.rows)
         # Of several processes the one in front gives a scrape to others, and asks for passwords.
-        self._admin = Admin(self.intake, clock, 0.0 if shard.name else shared, pages.routes, shard.name)
+        self._admin = Admin(self.intake, self.tenants, clock, 0.0 if shard.name else shared, pages.routes, shard.name)
         self.ingest_address, self.admin_address = (config.ingest.listen, config.admin.listen)
         if not shard.sockets:
             self.ingest_address, self.admin_address = bound(self._ingest_socket), bound(self._admin_socket)
@@ -123,6 +126,8 @@ class Server:
         self._watch.start()
         build = (__version__, platform.python_version())
         self.pipeline.store.set("rtc.exporter.build.info", build, 1, self._clock())
+        if self._way is not None:
+            self._way.start(self.stop)
         for file in ("settings", "web"):
             self.pipeline.store.set("rtc.exporter.config.applied.timestamp", (file,), self._clock(), self._clock())
         ticking = asyncio.create_task(self._tick(ready))
@@ -146,6 +151,11 @@ class Server:
     def _memory(self) -> int:
         """Bytes that this process may hold."""
         return (self._config.memory.limit or memory.limit_of_group()) // self._shard.processes
+
+    @property
+    def error(self) -> ConfigError | None:
+        """Why it has ended by itself."""
+        return None if self._way is None else self._way.error
 
     # ── the end
 
@@ -171,13 +181,15 @@ class Server:
             await self._pause(shutdown.delay)
         clients.refuse()
         self.intake.is_closing = True
-        self._lingers = self._waits and admin.rhythm.pause(time.monotonic()) < inf
+        self._lingers = self._waits and self._way is None and admin.rhythm.pause(time.monotonic()) < inf
         self.intake.is_read_to_the_end = self._lingers or self._push is not None
         await self._leave(shutdown.spread if self._waits else 0.0)
         clients.end()
         await tasks[0]
         ticking.cancel()
         self.intake.shutdown(self._clock())
+        if self._way is not None:
+            await self._way.stop()
         admin.finish()
         # These take place at the same time: what supervises us should not have to wait for one after the other.
         await asyncio.gather(self._linger(), *([] if self._push is None else [self._push.stop()]))
@@ -249,6 +261,8 @@ class Server:
             now = self._clock()
             try:
                 self.tenants.tick(now)
+                if self._way is not None:
+                    self._way.edge.tick(now)
                 self.intake.tick(now)
                 self.remember(now)
                 self.sockets.tick()
@@ -260,7 +274,8 @@ class Server:
             except Exception as exc:
                 self.intake.fault(exc, now)
             self._notify.alive()
-            if not self._admin.is_ready and not self._stopping.is_set():
+            is_up = self._way is None or self._way.is_up
+            if is_up and not self._admin.is_ready and not self._stopping.is_set():
                 self._begin(now)
                 if ready is not None:
                     ready()

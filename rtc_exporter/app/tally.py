@@ -2,14 +2,17 @@
 The books: what came in, by format and tenant, and what was refused of it and why.
 """
 
+import logging
+import traceback
 from collections import Counter
 from typing import NamedTuple
 
+from rtc_exporter.app.taking import Taker, Takers
 from rtc_exporter.catalog import FORMAT_NAMES
 from rtc_exporter.errors import ClientError, Reason
-from rtc_exporter.pipeline import Pipeline
 from rtc_exporter.series import Counter as Slot
-from rtc_exporter.tenants import Tenants
+
+logger = logging.getLogger("rtc_exporter")
 
 REPORTS = "rtc.exporter.reports"
 
@@ -39,7 +42,7 @@ class Tally:
 class Books:
     """Counts for the start page, and for the metrics of each tenant."""
 
-    def __init__(self, tenants: Tenants) -> None:
+    def __init__(self, tenants: Takers) -> None:
         self.tallies: dict[str, Tally] = {name: Tally() for name in (*FORMAT_NAMES, "")}
         self._tenants = tenants
         self._open: Counter[tuple[str, str]] = Counter()
@@ -80,8 +83,14 @@ class Books:
         tally.last = Refusal(error.reason, error.detail, now)
         self._tenants[tenant].count("rtc.exporter.reports.dropped", (error.reason.value,), now=now)
 
+    def fault(self, error: BaseException, now: float) -> None:
+        """Log and count a bug of ours: where it happened, never what the client sent."""
+        trace = "".join(traceback.format_tb(error.__traceback__))
+        logger.error("internal error, please report it: %s\n%s", type(error).__name__, trace)
+        self._tenants.own.count("rtc.exporter.errors.internal", now=now)
 
-def _reports(pipeline: Pipeline, format: str) -> tuple[Slot, Slot]:
+
+def _reports(pipeline: Taker, format: str) -> tuple[Slot, Slot]:
     """What counts the reports of a format: taken, and repeated."""
     count = pipeline.store.counter
     return count(REPORTS, (format, "accepted"), 0.0), count(REPORTS, (format, "dropped"), 0.0)

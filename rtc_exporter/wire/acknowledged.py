@@ -14,6 +14,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Callable
 from itertools import islice
+from zlib import crc32
 
 import orjson
 
@@ -38,6 +39,9 @@ HELD = 2_000_000
 SWEPT = 1000
 #: Seconds after which what a lost client's reports build on is forgotten: the pipeline gives up after 60.
 GOES_ON = 45.0
+
+#: The least number of a page that is named after its client.
+FIRST = 2
 
 _NUMBER = re.compile(r"\[(\d{1,15}),")
 _BASE = '["base",'
@@ -169,6 +173,12 @@ class Decoder:
         self.clients = Clients()
         #: Who speaks, once it has said so.
         self.client: Client | None = None
+        #: Which frame was received last: session, participant, client and number, which is 0 for a base.
+        self.source: tuple[str, str, str, int] | None = None
+        #: Whether the client may go on at another process and be counted at a third: the names of its peer connections
+        #: are its own then, and do not tell which page this is here.
+        self.wanders = False
+        self._name = ""
         #: Whether its last acknowledgement is sent: what comes now is sent again, to the process that comes next.
         self.is_over = False
         self._limits = limits
@@ -186,6 +196,7 @@ class Decoder:
         if client is None or client.stream is None:
             return self._meet(frame, now)
         if frame.startswith(_BASE):
+            self.source = (*self.key, self._name, 0)
             return self._rebase(client.stream, frame, now)
         numbered = _NUMBER.match(frame)
         if numbered is None:
@@ -196,6 +207,7 @@ class Decoder:
             return []
         # It is received, even if it cannot be used: to send it again would not help.
         client.last = number
+        self.source = (*self.key, self._name, number)
         rest = "[" + frame[numbered.end() :]
         return self._rebase(client.stream, rest, now) if rest.startswith(_BASE) else client.stream.receive(rest, now)
 
@@ -210,6 +222,9 @@ class Decoder:
         if name is None:
             raise FrameError(Reason.BAD_FRAME, "the first frame says which client it is")
         client = self.client = self.clients.find(self.key, name)
+        self.source, self._name = None, name
+        if self.wanders:
+            self.page = FIRST + crc32(name.encode("utf-8", "surrogatepass"))
         if client.closed is not None and now - client.closed > GOES_ON:
             client.forget()
         goes_on = client.stream is not None

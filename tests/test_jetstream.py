@@ -1,0 +1,131 @@
+"""Edges and aggregators on real NATS servers, the current one and Debian's: the same counts as one process."""
+
+import asyncio
+import contextlib
+import importlib.util
+from collections.abc import AsyncIterator
+
+import pytest
+
+from rtc_exporter.app.aggregator import Aggregator
+from rtc_exporter.app.cluster import log_of
+from rtc_exporter.app.eventlog import Kept, LostError
+from rtc_exporter.config import Config
+from rtc_exporter.errors import ConfigError
+from tests.engines import SERVERS, engine
+from tests.replayed import play, start
+from tests.running import running
+from tests.test_engine import counts, near
+
+CALLS = ("healthy-cr.p1.frames", "healthy-cr.p2.frames")
+PATIENCE = 30.0
+
+
+def settings(url: str, role: str) -> dict[str, str]:
+    """Settings of a process of this role."""
+    return {"engine.role": role, "engine.servers": url, "engine.partitions": "2", "admin.listen": "127.0.0.1:0"}
+
+
+@contextlib.asynccontextmanager
+async def aggregating(url: str, now: list[float]) -> AsyncIterator[Aggregator]:
+    """An aggregator that runs and shows both partitions."""
+    aggregator = Aggregator(Config.load(settings(url, "aggregate"), {}), clock=lambda: now[0])
+    task = asyncio.create_task(aggregator.run())
+    try:
+        await until(lambda: len(aggregator.holdings.shown()) == 2)
+        yield aggregator
+    finally:
+        aggregator.stop()
+        async with asyncio.timeout(PATIENCE):
+            await task
+
+
+async def until(condition: object) -> None:
+    """Wait for something that is about to happen."""
+    async with asyncio.timeout(PATIENCE):
+        while not condition():  # type: ignore[operator]  # noqa: ASYNC110 - what is waited for has no event
+            await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_the_sums_are_those_of_one_process_and_go_on_in_another(server: str) -> None:
+    """A recorded call through an edge, the server and an aggregator; the next aggregator has the same counts."""
+
+    async def run(url: str) -> None:
+        begins = start(CALLS)
+        async with running(start=begins) as alone:
+            await play(alone, CALLS)
+            wanted = counts([alone.server.tenants])
+        environ = {
+            f"RTC_EXPORTER_{name.replace('.', '__')}".upper(): value for name, value in settings(url, "edge").items()
+        }
+        async with running(environ, start=begins) as edge:
+            async with aggregating(url, edge._now) as one:
+                await play(edge, CALLS)
+                await until(lambda: near(counts(one.holdings.shown()), wanted) == [])
+            async with aggregating(url, edge._now) as other:
+                assert near(counts(other.holdings.shown()), wanted) == []
+
+    with engine(server) as servers:
+        asyncio.run(run(servers[0].url))
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_who_was_superseded_can_save_nothing(server: str) -> None:
+    """A claim ends with the next, a lease is nobody else's, and what was saved is found, however large."""
+
+    async def run(url: str) -> None:
+        one, two = (log_of(Config.load(settings(url, "aggregate"), {}), name) for name in ("one", "two"))
+        await one.start()
+        await two.start()
+        lease = await one.lease(0, "one")
+        assert lease is not None
+        assert await two.lease(0, "two") is None
+        assert (await one.renew(lease, "one")).until >= lease.until
+        first = await one.claim(0, "one")
+        kept = Kept(7, "me", bytes(range(256)) * 5000)
+        first = await one.save(0, first, kept)
+        second = await two.claim(0, "two")
+        assert second.kept == kept
+        with pytest.raises(LostError):
+            await one.save(0, first, Kept(8, "me", b"late"))
+        assert (await two.claim(0, "two")).kept == kept
+        await one.publish(0, "a", b"1")
+        await one.publish(0, "a", b"1")
+        await one.publish(0, "b", b"2")
+        assert await two.end(0) == 2
+        assert [tuple(batch) for batch in await two.read(0, 1)] == [(2, b"2")]
+        await two.trim(0, 1)
+        assert [tuple(batch) for batch in await two.read(0, 0)] == [(2, b"2")]
+        assert await one.workers("one") == ["one"]
+        await one.stop()
+        await two.stop()
+
+    with engine(server) as servers:
+        asyncio.run(run(servers[0].url))
+
+
+def test_another_number_of_partitions_is_refused() -> None:
+    """A session would be looked for in two places: the process ends, and says why."""
+
+    async def run(url: str) -> None:
+        log = log_of(Config.load(settings(url, "aggregate"), {}), "one")
+        await log.start()
+        await log.stop()
+        other = log_of(Config.load({**settings(url, "aggregate"), "engine.partitions": "3"}, {}), "two")
+        with pytest.raises(ConfigError, match=r"engine\.partitions is 3, and rtc was made with 2"):
+            await other.start()
+        await other.stop()
+
+    with engine() as servers:
+        asyncio.run(run(servers[0].url))
+
+
+def test_without_the_extra_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """nats-py is needed where the settings ask for it, and nowhere else."""
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+
+    with pytest.raises(ConfigError) as error:
+        Config.load({"engine.role": "edge", "engine.servers": "nats://a:4222"}, {})
+
+    assert str(error.value) == "--engine.role is edge, and nats-py is missing: pip install 'rtc-exporter[nats]'"
