@@ -360,7 +360,7 @@ def _check(config: Config, given: Mapping[str, str]) -> None:
             f"or ingest.keys_file, or set ingest.listen to a loopback address such as 127.0.0.1:{listen.port}, "
             "or say with ingest.allow_anonymous that everybody may send"
         )
-    engines.check(config.engine, given)
+    engines.check(config.engine, config.shards.processes, given)
     if config.ingest.tenants and config.keys.is_empty:
         raise ConfigError(
             f"{given['ingest.tenants']} is set, and nothing says whose a client is: set ingest.token_secret, "

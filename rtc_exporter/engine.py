@@ -68,8 +68,8 @@ class Engine(BaseModel):
     ca_file: File = Field(default=None, description="Certificates that the servers' are signed with; for TLS.")
 
 
-def check(engine: Engine, given: Mapping[str, str]) -> None:
-    """Whether it can be done; raises ``ConfigError``."""
+def check(engine: Engine, processes: int, given: Mapping[str, str]) -> None:
+    """Whether it can be done; raises ``ConfigError``.  Partitions are what divides the work here, not processes."""
     role = given.get("engine.role", "engine.role")
     if engine.role == "all":
         if engine.servers:
@@ -77,6 +77,8 @@ def check(engine: Engine, given: Mapping[str, str]) -> None:
         return
     if not engine.servers:
         raise ConfigError(f"{role} is {engine.role}, and there are no engine.servers, wanted nats://HOST:4222")
+    if processes > 1:
+        raise ConfigError(f"{role} is {engine.role}, and {given['shards.processes']} is {processes}, wanted 1")
     if importlib.util.find_spec("nats") is None:
         raise ConfigError(f"{role} is {engine.role}, and nats-py is missing: pip install 'rtc-exporter[nats]'")
     for name, path in (("credentials_file", engine.credentials_file), ("ca_file", engine.ca_file)):

@@ -431,6 +431,10 @@ def test_a_full_edge_sheds_what_cannot_come_again_and_closes_on_who_can() -> Non
             "--engine.servers is 'nats://me:secret@a:4222', wanted servers such as nats://10.0.0.1:4222",
         ),
         (
+            {"engine.role": "edge", "engine.servers": "nats://a:4222", "shards.processes": "2"},
+            "--engine.role is edge, and --shards.processes is 2, wanted 1",
+        ),
+        (
             {"engine.role": "edge", "engine.servers": "nats://a:4222", "engine.name": "a.b"},
             "--engine.name is 'a.b', wanted up to 32 letters, digits, - and _",
         ),
