@@ -171,6 +171,7 @@ MAY_OPEN = {
     "keys", "sources", "config", "webconfig", "geo", "otel", "docs", "importer", "player", "useragent", "logs",
     "app.memory", "app.notify", "app.listener", "app.process", "app.senders", "app.watch", "app.server", "app.guard",
     "conventions", "cli", "coverage", "explain", "doctor", "doctor.clients", "doctor.patient",
+    "shards.child",
 }  # fmt: skip
 OPENS = {
     "open", "urlopen", "create_connection", "open_connection", "getaddrinfo", "gethostbyname", "connect", "system",
@@ -181,7 +182,8 @@ OPENS = {
 #: Calls of these names that are none of that: our own methods, our own modules, and the engine that the settings name.
 OURS = {
     ("app.ingest", "request"), ("app.parts", "import_module"), ("app.gate", "open"), ("app.sockets", "open"),
-    ("app.cluster", "import_module"), ("app.jetstream", "connect"),
+    ("app.cluster", "import_module"), ("app.jetstream", "connect"), ("app.landing", "connect"),
+    ("shards.landing", "connect"),
 }  # fmt: skip
 
 
