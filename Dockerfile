@@ -13,12 +13,13 @@ RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates
 WORKDIR /src
 COPY requirements.lock requirements-build.lock ./
 RUN python3 -m venv /opt/build && /opt/build/bin/pip install --no-cache-dir --require-hashes --only-binary :all: -r requirements-build.lock
-RUN python3 -m venv --without-pip /opt/rtc-exporter && /opt/build/bin/pip --python /opt/rtc-exporter/bin/python install --no-cache-dir --no-compile --require-hashes --only-binary :all: -r requirements.lock
+# The same files make the same wheels and the same bytecode, whenever they are built.  nkeys is published as source only.
+ENV SOURCE_DATE_EPOCH=1577836800 PYTHONHASHSEED=0
+RUN /opt/build/bin/pip wheel --no-cache-dir --require-hashes --only-binary :all: --no-binary nkeys --no-build-isolation --wheel-dir /wheels -r requirements.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY rtc_exporter rtc_exporter
-# The same files make the same wheel and the same bytecode, whenever they are built.
-ENV SOURCE_DATE_EPOCH=1577836800 PYTHONHASHSEED=0
-RUN /opt/build/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /wheels . && /opt/build/bin/pip --python /opt/rtc-exporter/bin/python install --no-cache-dir --no-compile --no-index --no-deps /wheels/*.whl
+RUN /opt/build/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /wheels .
+RUN python3 -m venv --without-pip /opt/rtc-exporter && /opt/build/bin/pip --python /opt/rtc-exporter/bin/python install --no-cache-dir --no-compile --no-index --no-deps /wheels/*.whl
 RUN find /opt/rtc-exporter -type d \( -name tests -o -name test \) -prune -exec rm -rf {} + && python3 -m compileall -q --invalidation-mode unchecked-hash /opt/rtc-exporter/lib
 
 FROM ${DEBIAN}
