@@ -22,6 +22,7 @@ SHOWN = {
     "mute": "rtc.mute", "unmute": "rtc.unmute", "ended": "rtc.track_ended", "devicechange": "rtc.device_change",
     "networkchange": "rtc.network_change", "visibilitychange": "rtc.visibility_change",
     "icecandidateerror": "rtc.candidate_error", "feedback": "rtc.feedback", "issue": "rtc.client_issue",
+    "baseless": "rtc.reports_lost",
 }  # fmt: skip
 
 #: Sums on segments and summaries, and what is summed.
@@ -76,6 +77,8 @@ def summary(participant: Participant, story: Story, reason: str, end: float) -> 
         told["rtc.worst_segment.id"] = story.worst[2]
     if story.trace.over_budget:
         told["rtc.spans.over_budget"] = story.trace.over_budget
+    if story.is_partial:
+        told["rtc.partial"] = True
     draft.attributes |= {**told, **story.rating, **{name: value for name, value in participant.path.items() if value}}
     return draft
 

@@ -136,7 +136,7 @@ SPANS: tuple[SpanType, ...] = (
          "rtc.bytes.received", "rtc.bytes.sent", "rtc.freezes", "rtc.freeze.time", "rtc.cpu_limited.time",
          "rtc.bandwidth_limited.time", "rtc.pressure.time", "rtc.frame.height", "rtc.hidden.time", "rtc.spans.over_budget", *PATH),
         ("rtc.mute", "rtc.unmute", "rtc.track_ended", "rtc.device_change", "rtc.network_change",
-         "rtc.visibility_change", "rtc.candidate_error", "rtc.report_gap", "rtc.feedback", "rtc.voice.gap",
+         "rtc.visibility_change", "rtc.candidate_error", "rtc.report_gap", "rtc.reports_lost", "rtc.feedback", "rtc.voice.gap",
          "rtc.voice.interruption", "rtc.client_issue"),
     ),
     SpanType(
@@ -164,12 +164,12 @@ SPANS: tuple[SpanType, ...] = (
         (*CLIENT, "rtc.outcome", "rtc.leave.reason", "rtc.quality", *(f"rtc.quality_time.{name}" for name in CLASSES),
          "rtc.bytes.received", "rtc.bytes.sent", "rtc.freezes", "rtc.freeze.time",
          *(f"rtc.episodes.{name}" for name in EPISODES), "rtc.worst_segment.id", "rtc.feedback.rating",
-         "rtc.feedback.issue", "rtc.spans.over_budget", *PATH),
+         "rtc.feedback.issue", "rtc.spans.over_budget", "rtc.partial", *PATH),
     ),
     SpanType(
         SESSION_SUMMARY, SESSION, "when the last participant is gone from this exporter",
         "What this exporter saw of the session.",
-        ("rtc.participants", "rtc.quality", *(f"rtc.quality_time.{name}" for name in CLASSES)),
+        ("rtc.participants", "rtc.partial", "rtc.quality", *(f"rtc.quality_time.{name}" for name in CLASSES)),
     ),
 )  # fmt: skip
 
@@ -184,6 +184,7 @@ EVENTS: dict[str, tuple[str, tuple[str, ...]]] = {
     "rtc.network_change": ("The network changed.", ("network.connection.type",)),
     "rtc.visibility_change": ("The page was hidden, or shown again.", ("rtc.page.hidden",)),
     "rtc.candidate_error": ("A STUN or TURN server refused, or was not reached.", ("error.type", "rtc.ice.server.scheme", "rtc.ice.transport")),
+    "rtc.reports_lost": ("Reports of a peer connection could not be read: what they build on went to another process, or to this one before it was started again.", ()),
     "rtc.report_gap": ("No report came for a while: the page or the machine slept.", ()),
     "rtc.client_issue": ("A library at the client found something wrong, or over.", ("rtc.client.issue", "rtc.client.issue_begins")),
     "rtc.feedback": ("The user gave a rating.", ("rtc.feedback.rating", "rtc.feedback.issue")),
@@ -233,6 +234,7 @@ SPAN_ATTRIBUTES: dict[str, SpanAttribute] = {
     "rtc.frame.height": SpanAttribute("int", "Shorter side of the newest video received.", "480"),
     "rtc.hidden.time": SpanAttribute("double", "Seconds in which the page was hidden.", "0.0"),
     "rtc.spans.over_budget": SpanAttribute("int", "Spans that were left out because the participant had used up its budget.", "0"),
+    "rtc.partial": SpanAttribute("boolean", "Reports could not be read, so sums and times lack what they told.", "true"),
     "rtc.streams": SpanAttribute("int", "Streams that were affected at once, at most.", "1"),
     "rtc.worst": SpanAttribute("double", "The worst value seen, in the unit of the threshold.", "0.31"),
     "rtc.threshold": SpanAttribute("double", "The value from which on it counts.", "0.05"),

@@ -26,8 +26,8 @@ class Story:
     """The open ends of one participant: calls, segments, episodes; times on its client's event clock."""
 
     __slots__ = (
-        "asked", "calls", "classes", "dropped", "episodes", "events", "first", "height", "hidden", "open", "outcome",
-        "rating", "segments", "since", "totals", "trace", "worst",
+        "asked", "calls", "classes", "dropped", "episodes", "events", "first", "height", "hidden", "is_partial", "open",
+        "outcome", "rating", "segments", "since", "totals", "trace", "worst",
     )  # fmt: skip
 
     def __init__(self, trace: ParticipantTrace) -> None:
@@ -48,6 +48,8 @@ class Story:
         self.outcome = ""
         self.rating: dict[str, Member] = {}
         self.hidden: float | None = None
+        #: Whether reports could not be read, so that sums lack what they told.
+        self.is_partial = False
         self.height: float | None = None
         #: Bytes and freezes at the last fold.
         self.totals: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0)

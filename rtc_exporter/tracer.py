@@ -106,6 +106,7 @@ class Tracer:
             trace.end = max(trace.end, min(end + participant.clock.shift, now))
             for quality, seconds in story.classes.items():
                 trace.quality[quality] = trace.quality.get(quality, 0.0) + seconds
+            trace.is_partial = trace.is_partial or story.is_partial
         participant.story = None
 
     def end(self, session: Session, now: float) -> None:
@@ -120,6 +121,8 @@ class Tracer:
         if trace.quality:
             worst = max(trace.quality, key=lambda name: trace.quality[name])
             attributes |= {"rtc.quality": worst, **times(trace.quality)}
+        if trace.is_partial:
+            attributes["rtc.partial"] = True
         ident = trace.span_id(spans.SESSION_SUMMARY, self._settings.replica, str(trace.number))
         span = Span(spans.SESSION_SUMMARY, trace.trace_id, ident, trace.root, trace.start, trace.end, attributes)
         self._settle([(span, Fate.QUEUED)])
@@ -287,6 +290,7 @@ class Tracer:
         """An event that a segment shows."""
         told = drafts.shown(participant, event, self._labels, now)
         story.note(drafts.SHOWN[event.name], event.time, told)
+        story.is_partial = story.is_partial or event.name == "baseless"
         if event.name == "feedback":
             story.rating = told
             rating = told.get("rtc.feedback.rating")

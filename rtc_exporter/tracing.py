@@ -98,8 +98,8 @@ class SessionTrace:
     """The trace that the participants of a session share, as far as this exporter sees it."""
 
     __slots__ = (
-        "by_ratio", "end", "epoch", "is_kept", "joins", "number", "quality", "root", "spent", "start", "state",
-        "trace_id", "_session", "_settings",
+        "by_ratio", "end", "epoch", "is_kept", "is_partial", "joins", "number", "quality", "root", "spent", "start",
+        "state", "trace_id", "_session", "_settings",
     )  # fmt: skip
 
     def __init__(self, settings: TraceSettings, session: str, start: float) -> None:
@@ -116,6 +116,7 @@ class SessionTrace:
         #: How often the session had ended before, as far as this exporter knows.
         self.number = 0
         self.quality: dict[str, float] = {}
+        self.is_partial = False
         self.by_ratio, self.state = sampled(self.trace_id, settings.ratio)
         #: Whether anything but its marker leaves.
         self.is_kept = self.by_ratio

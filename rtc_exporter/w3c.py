@@ -213,8 +213,8 @@ EVENTS = frozenset({
     *VOICE_EVENTS,
     # calls, of which a page may have many: the application says where one begins and ends
     "callstart", "callend",
-    # the connection to us
-    "websocket", "other",
+    # the connection to us; reports that nobody can read, since what they build on went to another process
+    "websocket", "baseless", "other",
 })  # fmt: skip
 
 #: What an event may carry, and of which type; all else stays in the parser.  A test holds the parser against it.

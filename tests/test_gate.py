@@ -158,6 +158,24 @@ def test_t8_bodies_have_a_bound_of_their_own() -> None:
     assert gate.bodies.taken == 0
 
 
+def test_t8_files_of_one_address_leave_room_for_others() -> None:
+    """Half of the places are the most that one address has; each is given back."""
+    noted: list[str] = []
+    gate = Gate(Limits(), 0, lambda error: None, noted.append)
+    with contextlib.ExitStack() as held:
+        held.enter_context(gate.upload("192.0.2.1"))
+        held.enter_context(gate.upload("192.0.2.1"))
+        with pytest.raises(BusyError, match="files"):
+            held.enter_context(gate.upload("192.0.2.1"))
+        held.enter_context(gate.upload("192.0.2.2"))
+        held.enter_context(gate.upload("192.0.2.3"))
+        with pytest.raises(BusyError, match="files"):
+            held.enter_context(gate.upload("192.0.2.4"))
+
+    with gate.upload("192.0.2.1"), gate.upload("192.0.2.1"):
+        assert noted == ["uploads", "uploads"]
+
+
 @with_exporter(limits__address_posts="2")
 async def test_t8_who_posts_much_at_once_is_told_to_come_back(exporter: Running) -> None:
     """503, while others go on; and a body that never ends is refused with 408."""

@@ -542,6 +542,28 @@ def test_a_bad_rating_keeps_a_trace() -> None:
     assert named(spans, table.SUMMARY)[0].attributes["rtc.feedback.rating"] == 2.0
 
 
+def test_a_stay_whose_reports_could_not_be_read_is_partial() -> None:
+    """The participant's summary and the session's say so, and a segment says when."""
+    call = Made()
+    call.connect()
+    call.event("baseless", pc="")
+    spans = call.leave()
+
+    shown = [event.name for span in named(spans, table.SEGMENT) for event in span.events]
+    assert shown.count("rtc.reports_lost") == 1
+    assert named(spans, table.SUMMARY)[0].attributes["rtc.partial"] is True
+    assert named(spans, table.SESSION_SUMMARY)[0].attributes["rtc.partial"] is True
+
+
+def test_a_stay_that_was_read_wholly_says_nothing_of_it() -> None:
+    """An attribute that would always be false is left out."""
+    call = Made()
+    call.connect()
+    spans = call.leave()
+
+    assert [name for span in spans for name in span.attributes if name == "rtc.partial"] == []
+
+
 def test_what_a_library_of_the_client_finds_is_shown() -> None:
     """When it begins and when it is over; a word that nobody knows is not repeated."""
     call = Made()

@@ -22,6 +22,8 @@ from rtc_exporter.limits import Limits, Room
 WAITING, SHARE = 2, 10
 #: What an address may post is what so many WebSockets may send: an office, or a server that speaks for its clients.
 POSTERS = 20
+#: Dump files that are read at the same time, since each is held in memory while it is: of all, and of one address.
+UPLOADS, ADDRESS_UPLOADS = 4, 2
 #: Addresses whose posts are remembered, and seconds that a request waits at most for its budget.
 REMEMBERED, LATE = 10_000, 5.0
 
@@ -42,6 +44,7 @@ class Gate:
         self._arrived: Counter[str] = Counter()
         self._sockets: Counter[Place] = Counter()
         self._requests: Counter[str] = Counter()
+        self._uploads: Counter[str] = Counter()
         self._rates = Rates(limits, POSTERS)
         self._budgets: OrderedDict[str, Budget] = OrderedDict()
 
@@ -122,6 +125,19 @@ class Gate:
             self.note("rate")
             raise BusyError(Reason.TOO_FAST, "more than one address may post")
         return budget
+
+    @contextmanager
+    def upload(self, address: str) -> Iterator[None]:
+        """A dump file, from its first byte until it is read; raises ``BusyError``."""
+        who = group(address)
+        if self._uploads.total() >= UPLOADS or self._uploads[who] >= ADDRESS_UPLOADS:
+            self.note("uploads")
+            raise BusyError(Reason.TOO_MANY, "too many files at the same time")
+        self._uploads[who] += 1
+        try:
+            yield
+        finally:
+            _release(self._uploads, who)
 
     @contextmanager
     def body(self) -> Iterator[Callable[[int], None]]:

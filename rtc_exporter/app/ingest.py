@@ -31,8 +31,6 @@ from rtc_exporter.wire.decoder import Description
 
 #: Documents in one body: each that is refused is answered for.
 DOCUMENTS = 5000
-#: Dump files that are read at the same time: each is held in memory while it is.
-UPLOADS = 4
 #: Seconds after which who there was no room for may come again.
 RETRY = 10
 #: Where the API of a format begins: what follows, its decoder reads.
@@ -65,7 +63,6 @@ class Ingest:
         self._gate = gate
         self._line = line
         self._clock = clock
-        self._uploads = 0
         self.configure()
 
     def configure(self) -> None:
@@ -209,18 +206,13 @@ class Ingest:
     async def _take_dump(self, request: Request, turns: Turns) -> Response:
         identity = self._identity(request)
         self._intake.has_room()
-        if self._uploads >= UPLOADS:
-            raise BusyError(Reason.TOO_MANY, "too many files at the same time")
-        self._uploads += 1
-        try:
+        with self._gate.upload(self._gate.address(*_source(request))):
             with self._gate.body() as hold:
                 stream = await bodies.file(request, self._intake.limits.dump_bytes, hold)
                 async with turns:
                     answer = await self._play(stream, turns, identity)
             await self._stored()
             return answer
-        finally:
-            self._uploads -= 1
 
     async def _play(self, stream: BinaryIO, turns: Turns, identity: Identity) -> Response:
         """Read the file in turns, so that live clients do not wait for it."""

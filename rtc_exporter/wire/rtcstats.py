@@ -64,13 +64,15 @@ ABSOLUTE = 1e11
 class _Connection:
     """What is known of one RTCPeerConnection."""
 
-    __slots__ = ("base", "is_closed", "key", "parked", "whole")
+    __slots__ = ("base", "is_baseless", "is_closed", "key", "parked", "whole")
 
     def __init__(self, key: PeerConnectionKey, limits: Limits, refused: list[ClientError], room: Room) -> None:
         self.key = key
         self.base = Base(limits=limits, refused=refused, room=room)
         self.whole = Whole(room)
         self.is_closed = False
+        #: Whether it was told that its reports cannot be read.
+        self.is_baseless = False
         #: The base from before a reconnect, until the first report tells whether it goes on.
         self.parked: Base | None = None
 
@@ -224,7 +226,8 @@ class Decoder:
             # What it changes went to another process, or to this one before its restart: nobody can say what it is.
             base.is_trusted = False
             self.refused.append(FrameError(Reason.NO_BASE, "a change of a report that never came"))
-            return []
+            is_news, connection.is_baseless = not connection.is_baseless, True
+            return [Event(PeerConnectionKey(*self.key, ""), sent, "baseless", {})] if is_news else []
         return [Report(connection.key, base.time or sent, sent, base, removed or NOTHING, arrived)]
 
     def _event(self, method: str, peer: str | None, value: object, extra: list[object], sent: float) -> list[Record]:
