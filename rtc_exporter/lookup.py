@@ -21,6 +21,14 @@ from rtc_exporter.verdicts import class_of
 STATES = ("live", "ended", "all")
 #: Seconds before and after a session in which others are compared with it: only this one, or everybody?
 AROUND = 1800.0
+#: By what others are compared with it apart, and the attributes that make it: who has not all of them has it not.
+TRAITS: Mapping[str, tuple[str, ...]] = {
+    "country": ("geo.country.iso_code",),
+    "release": ("rtc.app.name", "rtc.app.version"),
+    "network operator": ("rtc.client.as",),
+}
+#: Values of one trait by which a session of people from everywhere is compared.
+ALIKE = 3
 
 
 class Row(NamedTuple):
@@ -52,11 +60,20 @@ class Who(NamedTuple):
     finding: Finding
 
 
+class Alike(NamedTuple):
+    """Other sessions that have a trait of this one: class -> how many; see ``TRAITS``."""
+
+    trait: str
+    value: str
+    sessions: Mapping[str, int]
+
+
 class View(NamedTuple):
     """
     One session, looked at closely: who is and was in it, who hears whom, and when else there was one so called.
 
-    ``around``: class -> how many other sessions of the tenant there were in the hour around it.
+    ``around``: class -> how many other sessions of the tenant there were in the hour around it; ``alike``: those of
+    them that are like this one.
     """
 
     tenant: str
@@ -68,6 +85,7 @@ class View(NamedTuple):
     pairs: Pairs
     others: tuple[float, ...]
     around: Mapping[str, int]
+    alike: tuple[Alike, ...] = ()
 
 
 def _worst(row: Row) -> tuple[float, ...]:
@@ -135,8 +153,8 @@ class Lookup:
         call = begins[max(several)]
         people = tuple(Who(one.participant, False, one.trace, one.whole) for one in call.stays)
         rest = tuple(begin for begin in others if begin != round(call.begin, 3))
-        around = self._around(tenant, call.begin, call.end, call)
-        return View(tenant, name, False, call.begin, call.end, people, call.pairs, rest, around)
+        around, alike = self._around(tenant, call.begin, call.end, call)
+        return View(tenant, name, False, call.begin, call.end, people, call.pairs, rest, around, alike)
 
     def _live(self, tenant: str, session: Session, call: Call | None, now: float, others: tuple[float, ...]) -> View:
         history, scoring = self.archive.listener(tenant), self.archive.scoring
@@ -147,10 +165,12 @@ class Lookup:
         gone = [Who(one.participant, False, one.trace, one.whole) for one in call.stays] if call else []
         begin = min([session.started, *(call.begin for call in (call,) if call)])
         pairs = self.archive.pairs(tenant, session.name)
-        around = self._around(tenant, begin, now, session)
-        return View(tenant, session.name, True, begin, now, (*gone, *here), pairs, others, around)
+        around, alike = self._around(tenant, begin, now, session)
+        return View(tenant, session.name, True, begin, now, (*gone, *here), pairs, others, around, alike)
 
-    def _around(self, tenant: str, begin: float, end: float, but: Session | Call) -> Counter[str]:
+    def _around(
+        self, tenant: str, begin: float, end: float, but: Session | Call
+    ) -> tuple[Counter[str], tuple[Alike, ...]]:
         """Classes of the other sessions of these times: of those that are live as they are now."""
         live = (one for one in self._sessions().get(tenant, ()) if one is not but and one.started < end + AROUND)
         past = (
@@ -159,7 +179,36 @@ class Lookup:
             if call is not but and call.tenant == tenant and not self._goes_on(call)
             and call.begin < end + AROUND and call.end > begin - AROUND
         )  # fmt: skip
-        return Counter([*map(_class_now, live), *map(_class_then, past)])
+        others = [
+            *((_class_now(one), _traits_now(one)) for one in live),
+            *((_class_then(call), _traits_then(call)) for call in past),
+        ]  # fmt: skip
+        own = _traits_now(but) if isinstance(but, Session) else _traits_then(but)
+        alike = [
+            Alike(trait, value, Counter(quality for quality, traits in others if (trait, value) in traits))
+            for trait in TRAITS
+            for value in [value for name, value in own if name == trait][:ALIKE]
+        ]
+        return Counter(quality for quality, _ in others), tuple(alike)
+
+
+def _traits(clients: Iterable[Mapping[str, str]]) -> tuple[tuple[str, str], ...]:
+    """Trait and value of a session's clients; those that most of them have come first."""
+    found = Counter(
+        (trait, " ".join(told[name] for name in names))
+        for told in clients
+        for trait, names in TRAITS.items()
+        if all(told.get(name) for name in names)
+    )
+    return tuple(one for one, _ in found.most_common())
+
+
+def _traits_now(session: Session) -> tuple[tuple[str, str], ...]:
+    return _traits(participant.cohort for participant in session.participants.values())
+
+
+def _traits_then(call: Call) -> tuple[tuple[str, str], ...]:
+    return _traits(one.finding.about for one in call.stays)
 
 
 def _has(row: Row, wanted: str) -> bool:

@@ -7,7 +7,7 @@ full is kept half as fine, and of two samples the worse one stays.
 Times are of our clock, in Unix seconds, as spans have them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from math import floor, inf
 from typing import NamedTuple
 
@@ -22,8 +22,8 @@ from rtc_exporter.setup import Stage as Took
 
 #: Stretches of a timeline, and episodes of a stay.
 STRETCHES = EPISODES = 1000
-#: Marks of what happened to the page, and stages of its setups.
-NOTES = STAGES = 200
+#: Marks of what happened to the page, stages of its setups, and paths.
+NOTES = STAGES = WAYS = 200
 #: Bytes of a stay, and of the rows of a peer connection, that hold nothing yet.
 SIZE, ROWS_SIZE = 900, 300
 #: Peer connections of which values are kept before the old ones are looked for.
@@ -56,11 +56,24 @@ class Found(NamedTuple):
     path: str
 
 
+class Way:
+    """A path over which a peer connection went for a while."""
+
+    __slots__ = ("begin", "end", "path", "peer_connection")
+
+    def __init__(self, peer_connection: str, begin: float, end: float, path: Mapping[str, str]) -> None:
+        self.peer_connection = peer_connection
+        self.begin, self.end = begin, end
+        #: As labels have it; another one is another object.
+        self.path = path
+
+
 class Stay:
     """One participant, from join to leave."""
 
     __slots__ = (
-        "_asked", "_open", "_places", "found", "grades", "left_out", "most", "notes", "rows", "stages", "stretches",
+        "_asked", "_open", "_places", "_ways", "found", "grades", "left_out", "most", "notes", "rows", "stages",
+        "stretches", "ways",
     )  # fmt: skip
 
     def __init__(self, most: int = SAMPLES) -> None:
@@ -72,6 +85,9 @@ class Stay:
         self.notes: list[Note] = []
         self.stages: list[Stage] = []
         self._asked: float | None = None
+        #: Which paths were used when, and the one that each peer connection uses now.
+        self.ways: list[Way] = []
+        self._ways: dict[str, Way] = {}
         #: What was passed, stretch by stretch, neighbours of one class joined.
         self.stretches: list[Stretch] = []
         #: Seconds by class and score, in tenths and rounded down: there are few of these, however long it lasts.
@@ -153,6 +169,15 @@ class Stay:
         if len(self.stages) < min(STAGES, self.most):
             self.stages.append(stage)
 
+    def go(self, name: str, time: float, path: Mapping[str, str]) -> None:
+        """A peer connection went over this path until now, since it was last asked: paths are found after folds."""
+        known = self._ways.get(name)
+        if known is not None and known.path is path:
+            known.end = time
+        elif path and len(self.ways) < min(WAYS, self.most):
+            known = self._ways[name] = Way(name, time if known is None else known.end, time, path)
+            self.ways.append(known)
+
     def ask(self, name: str, time: float) -> None:
         """The page asks for camera or microphone, or is answered."""
         if name == "getUserMedia":
@@ -174,7 +199,7 @@ class Stay:
         parts = len(self.found) + len(self._open)
         return (
             SIZE + 9 * values + ROWS_SIZE * len(self.rows) + 700 * parts + 220 * len(self.stretches)
-            + 180 * (len(self.notes) + len(self.stages)) + 130 * len(self.grades)
+            + 180 * (len(self.notes) + len(self.stages) + len(self.ways)) + 130 * len(self.grades)
         )  # fmt: skip
 
 
@@ -218,7 +243,9 @@ class Recorder:
         if stay is None:
             return
         row = row_of(participant.sent + participant.clock.shift, connection.judge, fold)
-        stay.sample(connection.key.peer_connection, row)
+        name = connection.key.peer_connection
+        stay.sample(name, row)
+        stay.go(name, row[0], connection.path)
 
     def passed(self, participant: Participant, begin: float, end: float, quality: str) -> None:
         """So much of a participant's time was of this class; times are of its event clock."""

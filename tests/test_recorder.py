@@ -8,7 +8,7 @@ from rich.console import Console
 from rtc_exporter import importer, rules
 from rtc_exporter.episodes import Change, Episode
 from rtc_exporter.model import ParticipantKey
-from rtc_exporter.recorder import EPISODES, STRETCHES, Recorder, Stay
+from rtc_exporter.recorder import EPISODES, STRETCHES, WAYS, Recorder, Stay
 from rtc_exporter.samples import CHANNELS, SAMPLES, Series
 from rtc_exporter.sessions import Participant
 from tests.captures import DATA
@@ -75,6 +75,30 @@ def test_timelines_and_grades_are_bounded() -> None:
     assert len(stay.stretches) == STRETCHES
     assert sum(stay.grades.values()) == STRETCHES * 10
     assert len(stay.grades) <= 2 * 36
+
+
+def test_paths_are_kept_while_they_are_used() -> None:
+    """Of each peer connection; one that changes begins where the one before was seen last."""
+    stay = Stay()
+    direct, relayed = {"rtc.ice.candidate.type": "host"}, {"rtc.ice.candidate.type": "relay"}
+    for time, path in ((5.0, {}), (10.0, direct), (15.0, direct), (20.0, relayed), (25.0, relayed), (30.0, direct)):
+        stay.go("PC_0", time, path)
+    stay.go("PC_1", 12.0, relayed)
+
+    assert [(way.peer_connection, way.begin, way.end, way.path) for way in stay.ways] == [
+        ("PC_0", 10.0, 15.0, direct), ("PC_0", 15.0, 25.0, relayed), ("PC_0", 25.0, 30.0, direct),
+        ("PC_1", 12.0, 12.0, relayed),
+    ]  # fmt: skip
+
+
+def test_paths_are_bounded() -> None:
+    """One that changes all the time, and peer connections without end."""
+    stay = Stay()
+    for number in range(WAYS * 2):
+        stay.go(f"PC_{number % 300}", float(number), {"rtc.ice.transport": "udp"})
+
+    assert len(stay.ways) == WAYS
+    assert len(stay._ways) <= WAYS
 
 
 def episode(rule: str = "loss.inbound.audio", begin: float = 100.0) -> Episode:

@@ -148,6 +148,11 @@ def test_a_relayed_call_shows_its_path() -> None:
         assert "relay/" in plain(await page(exporter, "/sessions?state=all"))
         assert "connected over relay/" in plain(await page(exporter, f"/sessions/{room}"))
         assert "connected over relay/" in plain(await page(exporter, f"/sessions/{room}/p1"))
+        assert "Path over time" in plain(await page(exporter, f"/sessions/{room}/p1"))
+        (one,) = (await told(exporter, f"/{room}/participants/p1"))["stays"]
+        (way,) = one["paths"]
+        assert (way["path"], way["peer_connection"]) == ("relay/udp over wired", "PC_0")
+        assert 35 < way["end"] - way["begin"] < one["duration"]
 
     replayed("relay-cr", look)
 
@@ -438,6 +443,22 @@ async def test_a_session_is_compared_with_the_others_of_its_hour(exporter: Runni
     assert (await told(exporter, "/it"))["around"] == {"unclassified": 2}
     seen = plain(await page(exporter, "/sessions/it"))
     assert "In the hour around it: 2 other sessions, 2 unclassified." in seen
+
+
+@with_exporter(metrics__fold_interval="0")
+async def test_a_session_is_compared_with_those_that_are_like_it(exporter: Running) -> None:
+    """Of the same release apart: what a new build does is not lost among everybody."""
+    for session, version in (("it", "2.0"), ("like", "2.0"), ("older", "1.9"), ("unknown", "")):
+        app = {"app": {"name": "shop", "version": version}} if version else {}
+        assert await post(exporter, session, "ann", **app) == 202
+
+    view = await told(exporter, "/it")
+    assert view["around"] == {"unclassified": 3}
+    assert view["alike"] == [{"trait": "release", "value": "shop 2.0", "sessions": {"unclassified": 1}}]
+    seen = plain(await page(exporter, "/sessions/it"))
+    assert "3 other sessions, 3 unclassified. With its release shop 2.0: 1 other session, 1 unclassified." in seen
+    assert "With its release shop 1.9: no other." in plain(await page(exporter, "/sessions/older"))
+    assert (await told(exporter, "/unknown"))["alike"] == []
 
 
 @with_exporter(metrics__fold_interval="0")

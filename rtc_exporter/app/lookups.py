@@ -32,6 +32,7 @@ _ISSUE = _object(
     }
 )  # fmt: skip
 _STRETCH = _object({"begin": _TIME, "end": _TIME, "class": _CLASS, "score": _or_null(_NUMBER)})
+_WAY = _object({"begin": _TIME, "end": _TIME, "path": _TEXT, "peer_connection": _TEXT})
 _CONNECTION = _object(
     {
         "peer_connection": _TEXT, "outcome": _or_null(_TEXT), "state": _TEXT, "path": _or_null(_TEXT),
@@ -47,7 +48,7 @@ _STAY = {
     "client": _or_null(_TEXT), "about": _ABOUT, "start": _TIME, "duration": _NUMBER,
     "peer_connections": _array(_CONNECTION), "errors": _COUNTS, "issues": _array(_ISSUE),
     "issues_left_out": {"type": "integer"}, "timeline": _array(_STRETCH),
-    "cannot_judge": _array(_TEXT), "here": _FLAG, "trace_id": _or_null(_TEXT),
+    "paths": _array(_WAY), "cannot_judge": _array(_TEXT), "here": _FLAG, "trace_id": _or_null(_TEXT),
 }  # fmt: skip
 _HEARD = _object({"receiver": _TEXT, "sender": _TEXT, "seconds": _NUMBER, "issues": _SECONDS})
 _EVENT = _object({"time": _TIME, "event": _TEXT, "text": _TEXT})
@@ -75,6 +76,7 @@ def schemas() -> dict[str, Any]:
             {
                 **_HEAD, "participants": _array(_object(_STAY)), "heard": _array(_HEARD),
                 "other_begins": _array(_TIME), "text": _TEXT, "around": _COUNTS,
+                "alike": _array(_object({"trait": _TEXT, "value": _TEXT, "sessions": _COUNTS})),
             }
         ),
         "Participant": _object({**_HEAD, "participant": _TEXT, "stays": _array(_object(whole))}),

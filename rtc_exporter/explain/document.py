@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from rtc_exporter.draw.axes import NEAR
-from rtc_exporter.explain import text
+from rtc_exporter.explain import text, words
 from rtc_exporter.explain.findings import Finding, evidence
 
 
@@ -46,6 +46,15 @@ def _participant(finding: Finding) -> dict[str, object]:
                 "score": None if stretch.score is None else round(stretch.score, 2),
             }
             for stretch in finding.stretches
+        ],
+        "paths": [
+            {
+                "begin": round(way.begin, 3),
+                "end": round(way.end, 3),
+                "path": words.path(way.path),
+                "peer_connection": way.peer_connection,
+            }
+            for way in finding.ways
         ],
         "cannot_judge": list(finding.cannot_judge),
     }

@@ -14,7 +14,7 @@ from rtc_exporter.explain import words
 from rtc_exporter.model import Member
 from rtc_exporter.notes import Note, Stage
 from rtc_exporter.quality import CLASSES, UNCLASSIFIED
-from rtc_exporter.recorder import Found, Stay, Stretch, tenths
+from rtc_exporter.recorder import Found, Stay, Stretch, Way, tenths
 from rtc_exporter.rules import unjudged
 from rtc_exporter.rules.rule import INFO
 from rtc_exporter.scores import Scoring
@@ -59,6 +59,8 @@ class Finding(NamedTuple):
     stages: tuple[Stage, ...] = ()
     #: By attribute, see ``ABOUT``; what is not known is left out.
     about: Mapping[str, str] = {}
+    #: Which paths were used when.
+    ways: tuple[Way, ...] = ()
 
     @property
     def end(self) -> float:
@@ -103,6 +105,7 @@ def explain(participant: Participant, stay: Stay, end: float, scoring: Scoring) 
         summary, quality, score, tuple(stay.stretches), tuple(stay.all), stay.left_out, several,
         unjudged(judged) if judges else (),
         measured(stay), tuple(stay.notes), tuple(stay.stages), about(participant),
+        tuple(stay.ways),
     )  # fmt: skip
 
 

@@ -111,6 +111,8 @@ def participant(finding: Finding, span: Span, ident: str) -> Markup:
     if finding.stretches:
         parts += [tag("h3", "Quality over time"), panels.timeline(finding, span),
                   tag("p", text.spent(finding), class_="soft")]  # fmt: skip
+    if finding.ways:
+        parts += [tag("h3", "Path over time"), panels.ways(finding, span)]
     for story in finding.stories:
         when = f"{clock(story.begin)} to {clock(story.end)}, {story.side}, {story.severity}"
         todo = tag("ul", *(tag("li", piece) for piece in text.advice(story)))

@@ -104,6 +104,16 @@ def issues(finding: Finding, span: Span, prefix: str) -> Markup:
     return bars.issues("Issues over time", drawn, span)
 
 
+def ways(finding: Finding, span: Span) -> Markup:
+    """Which path when: a row for each."""
+    rows: dict[str, list[bars.Bar]] = {}
+    for way in finding.ways:
+        path = words.path(way.path)
+        label = f"{path}, {words.plain(way.peer_connection)}"
+        rows.setdefault(path, []).append(bars.Bar(way.begin, way.end, "info", label))
+    return bars.issues("Path over time", [bars.Row(path, several) for path, several in rows.items()], span)
+
+
 #: Letters of a peer connection's id in a row of the setup.
 SHORT = 12
 #: Stage of setup -> how it is called; the outcomes of ``words.OUTCOMES`` are called as they are.

@@ -5,10 +5,12 @@ An issue without a row is told by its ``help``; a row makes it read better.  A s
 issue beside it says why.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from rtc_exporter.draw.axes import length, written
 from rtc_exporter.episodes import Episode
+from rtc_exporter.recorder import PATH
 from rtc_exporter.rules import CAUSES, ISSUES, OUTAGE
 
 #: What stands in for a letter that a terminal would obey or not show.
@@ -166,6 +168,13 @@ def because(cause: str) -> str:
     if cause in SAYINGS and SAYINGS[cause].said:
         return SAYINGS[cause].said
     return lower(ISSUES[cause].help) if cause in ISSUES else ""
+
+
+def path(labels: Mapping[str, str]) -> str:
+    """A path by its labels, ``relay/tcp over wifi``; of a network that nobody told only the rest is said."""
+    way = "/".join(filter(None, (labels.get(name, "") for name in PATH)))
+    network = labels.get("network.connection.type", "")
+    return f"{way} over {network}" if network and network != "unknown" else way
 
 
 def lower(sentence: str) -> str:

@@ -70,6 +70,7 @@ def session(view: View) -> dict[str, Any]:
         ],
         "other_begins": list(view.others),
         "around": dict(view.around),
+        "alike": [{**one._asdict(), "sessions": dict(one.sessions)} for one in view.alike],
         "text": ticket(view.tenant, [who.finding for who in people]),
     }  # fmt: skip
 

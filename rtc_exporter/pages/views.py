@@ -1,6 +1,6 @@
 """The page of one session, and that of one participant in it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
 from rtc_exporter.draw import bars
@@ -81,8 +81,17 @@ def _around(view: View) -> Markup:
     number = sum(view.around.values())
     if not number:
         return tag("p", "There was no other session in the hour around it.", class_="soft")
-    told = ", ".join(f"{view.around[name]} {name}" for name in CLASSES if name in view.around)
-    return tag("p", f"In the hour around it: {number} other session{'s' if number > 1 else ''}, {told}.", class_="soft")
+    told = [f"In the hour around it: {_sessions(view.around)}."]
+    for one in view.alike:
+        said = _sessions(one.sessions) if one.sessions else "no other"
+        told.append(f"With its {one.trait} {words.plain(one.value)}: {said}.")
+    return tag("p", " ".join(told), class_="soft")
+
+
+def _sessions(classes: Mapping[str, int]) -> str:
+    number = sum(classes.values())
+    told = ", ".join(f"{classes[name]} {name}" for name in CLASSES if name in classes)
+    return f"{number} other session{'s' if number > 1 else ''}, {told}"
 
 
 def _row(view: View, who: Who, span: Span) -> Markup:
