@@ -112,6 +112,12 @@ def pushing(core: int | None, recording: Recording, args: argparse.Namespace) ->
         return measure(child, place, recording, args, admin)
 
 
+def lacking(core: int | None, recording: Recording, args: argparse.Namespace) -> Round:
+    """The exporter once more, with something switched off."""
+    with children.exporter(core, *args.setting, f"--{args.without}", "false") as (child, place, admin):
+        return measure(child, place, recording, args, admin)
+
+
 def compare(core: int | None, recording: Recording, args: argparse.Namespace) -> tuple[Round, Round]:
     """The floor, then the exporter."""
     with children.floor(core) as (child, place):
@@ -147,16 +153,18 @@ def main() -> None:
         "--repeat", type=int, default=3, help="rounds, of which medians are shown (default: %(default)s)"
     )
     parser.add_argument("--otlp", action="store_true", help="once more with spans and metrics pushed to a receiver")
+    parser.add_argument("--without", help="once more without this, to see what it costs, such as history.enabled")
     parser.add_argument(
         "setting", nargs="*", help="settings of the exporter after --, such as -- --metrics.fold-interval 0"
     )
     args = parser.parse_args()
     recording = recorded(args.recording)
     with children.measuring() as core:
-        rounds, pushed = [], []
+        rounds, pushed, lacked = [], [], []
         for _ in range(args.repeat):
             rounds.append(compare(core, recording, args))
             pushed += [pushing(core, recording, args)] if args.otlp else []
+            lacked += [lacking(core, recording, args)] if args.without else []
     floors, exporters = [floor for floor, _ in rounds], [exporter for _, exporter in rounds]
     table = Table(
         "", "µs a report", "range", "reports/s and core", "lost", "RSS MiB", "scrape ms", "p99 late ms", "generator",
@@ -169,6 +177,8 @@ def main() -> None:
     table.add_row(*row("exporter", exporters))
     if pushed:
         table.add_row(*row("exporter, OTLP", pushed))
+    if lacked:
+        table.add_row(*row(f"exporter without {args.without}", lacked))
     console = Console(width=None if Console().is_terminal else 140)
     console.print(table)
     ratio = median(exporter.cost / floor.cost for floor, exporter in rounds)
@@ -178,6 +188,9 @@ def main() -> None:
     if pushed:
         more = median(push.cost / exporter.cost for push, exporter in zip(pushed, exporters, strict=True)) - 1
         console.print(f"spans and OTLP add {more:.0%} (goal: at most {MOST_MORE:.0%})")
+    if lacked:
+        more = median(exporter.cost / lack.cost for lack, exporter in zip(lacked, exporters, strict=True)) - 1
+        console.print(f"{args.without} adds {more:.1%}")
 
 
 if __name__ == "__main__":

@@ -155,14 +155,22 @@ def parse(frame: str | bytes, limits: Limits, size: int | None = None, is_file: 
     return document
 
 
+#: What the parser makes of objects and arrays.
+_CONTAINERS = frozenset((dict, list))
+
+
 def _is_deeper(document: object, depth: int) -> bool:
-    # The classes themselves: the parser makes no others, and this is half of what a wide document costs.
+    # Most objects hold no other, which the interpreter is not needed for: else this is half of what a wide one costs.
     level: list[Any] = [document]
     for _ in range(depth):
-        children = [child for node in level for child in (node.values() if node.__class__ is dict else node)]
-        level = [child for child in children if child.__class__ is dict or child.__class__ is list]
-        if not level:
+        below: list[Any] = []
+        for node in level:
+            children = node.values() if node.__class__ is dict else node
+            if not _CONTAINERS.isdisjoint(map(type, children)):
+                below += [child for child in children if type(child) in _CONTAINERS]
+        if not below:
             return False
+        level = below
     return True
 
 
