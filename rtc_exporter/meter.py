@@ -102,7 +102,7 @@ class Meter:
                 counter.value += amount  # an increment is finite and not negative: ``add`` would ask again
         totals = TOTALS.get(route.stats)
         if totals:
-            participant.add_totals(route.group, increments, totals)
+            participant.add_totals(route.stats, increments, totals)
         if thing.restarted:
             self._store.add("rtc.exporter.stats_object.resets", (route.stats,), 1, now)
 

@@ -66,7 +66,7 @@ class Sink:
 class Route:
     """What becomes of objects of one stats type with these labels."""
 
-    __slots__ = ("codec", "counters", "generation", "group", "labels", "sinks", "stats", "_store")
+    __slots__ = ("codec", "counters", "generation", "labels", "sinks", "stats", "_store")
 
     def __init__(self, store: SeriesStore, stats: str, labels: Mapping[str, str], members: Members) -> None:
         self._store = store
@@ -74,8 +74,6 @@ class Route:
         self.stats = stats
         self.labels = labels
         kind = labels.get(catalog.KIND, "")
-        #: The key of its sums among a participant's totals, which take all kinds together.
-        self.group = stats
         self.codec = labels.get(catalog.CODEC, "")
         self.counters: dict[str, Counter | None] = {}
         self.sinks = tuple(_sinks(store, stats, kind, members))

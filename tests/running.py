@@ -123,13 +123,17 @@ async def closed(client: ClientConnection) -> tuple[int, str]:
 
 @contextlib.asynccontextmanager
 async def running(
-    environ: Mapping[str, str] | None = None, *, start: float = START, **settings: str
+    environ: Mapping[str, str] | None = None, *, start: float = START, shared: str = "0", **settings: str
 ) -> AsyncIterator[Running]:
-    """Start an exporter, whose clock says ``start``, and stop it; settings are written ``ingest__resume="1"``."""
+    """
+    Start an exporter, whose clock says ``start``, and stop it; settings are written ``ingest__resume="1"``.
+
+    ``shared``: seconds for which a scrape is given to others too, written in the same way.
+    """
     args = {name.replace("__", "."): value for name, value in settings.items()}
     config = Config.load({"ingest.listen": "127.0.0.1:0", "admin.listen": "127.0.0.1:0", **args}, environ or {})
     now = [start]
-    server = Server(config, lambda: now[0], shared=0.0)
+    server = Server(config, lambda: now[0], shared=float(shared))
     ready = asyncio.Event()
     task = asyncio.create_task(server.run(ready.set))
     try:

@@ -121,6 +121,14 @@ def test_looking_counts_nothing_but_a_refusal(capsys: pytest.CaptureFixture[str]
         assert here.exporter.participants == set()
 
 
+def test_a_scrape_that_is_shared_does_not_hide_what_was_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    """As it is outside of tests: whoever asks within the second is given what was there before."""
+    with live(shared="1") as here:
+        _, found = look(capsys, *here.args, "--send")
+
+    assert found["admin-counted"][1] == "the report is counted"
+
+
 def test_who_is_sent_leaves_at_once(capsys: pytest.CaptureFixture[str]) -> None:
     """One report, and nobody stays."""
     with live() as here:

@@ -1,6 +1,7 @@
 """Checks of the listener for operators, and of what the exporter's own metrics tell of it."""
 
 import json
+import time
 import uuid
 
 from rtc_exporter import __version__
@@ -21,6 +22,8 @@ OTHER_FILES = 100
 CLIENTS = 10_000
 #: Share of files or memory in use from which on it is worth a word.
 FULL = 0.8
+#: Seconds in which what was sent has to be counted: a scrape may be one that was made for somebody else a second ago.
+PATIENCE = 3.0
 LOGIN = "Name user and password in a file: --password-file."
 
 
@@ -100,14 +103,18 @@ def counted(patient: Patient) -> Finding:
         return failed("a token is wanted", "Name the key or a token: --token-secret-file or --token-file.")
     if answer.status != 202:
         return failed(f"the report is answered with {answer.status}: {answer.text.strip()[:100]}", "See its log.")
-    patient.__dict__.pop("samples", None)
-    if _accepted(patient) <= before:
+    end = time.monotonic() + PATIENCE
+    while _accepted(patient) <= before:
+        if time.monotonic() < end:
+            time.sleep(PATIENCE / 10)
+            continue
         advice = "Both addresses have to lead to the same process to see that; of several, name each by itself."
         return warning("the report is taken, and not counted where operators look", advice)
     return ok("the report is counted")
 
 
 def _accepted(patient: Patient) -> float:
+    patient.__dict__.pop("samples", None)
     found = patient.scrape().get(_prometheus("rtc.exporter.reports"), {})
     return sum(value for labels, value in found.items() if ("rtc_outcome", "accepted") in labels)
 
