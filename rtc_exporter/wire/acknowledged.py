@@ -18,12 +18,12 @@ from zlib import crc32
 
 import orjson
 
-from rtc_exporter.errors import ClientError, FrameError, Reason
+from rtc_exporter.errors import FrameError, Reason
 from rtc_exporter.limits import Limits
 from rtc_exporter.model import Event, Joined, ParticipantKey, PeerConnectionKey, Record
 from rtc_exporter.wire import rtcstats
 from rtc_exporter.wire.agents import agent
-from rtc_exporter.wire.decoder import DEFAULTS, mapping, parse, text
+from rtc_exporter.wire.decoder import DEFAULTS, Stream, mapping, parse, text
 from rtc_exporter.wire.decoder import Decoder as AnyDecoder
 from rtc_exporter.wire.events import facts
 
@@ -162,14 +162,11 @@ class Clients:
         self._number -= 1
 
 
-class Decoder:
+class Decoder(Stream):
     """Decodes one connection's frames; ``clients`` is shared by all connections."""
 
     def __init__(self, key: ParticipantKey, *, page: int = 1, claimed: bool = True, limits: Limits = DEFAULTS) -> None:
-        self.key = key
-        self.refused: list[ClientError] = []
-        self.replies: list[str] = []
-        self.page = page
+        super().__init__(key, page=page, claimed=claimed, limits=limits)
         self.clients = Clients()
         #: Who speaks, once it has said so.
         self.client: Client | None = None
@@ -181,7 +178,6 @@ class Decoder:
         self._name = ""
         #: Whether its last acknowledgement is sent: what comes now is sent again, to the process that comes next.
         self.is_over = False
-        self._limits = limits
 
     def adopt(self, previous: AnyDecoder) -> None:
         """The first frame says who goes on."""

@@ -14,7 +14,7 @@ import orjson
 
 from rtc_exporter.errors import ClientError, FrameError, LimitError, Reason
 from rtc_exporter.limits import OBJECT, Limits
-from rtc_exporter.model import Members, ParticipantKey, Record
+from rtc_exporter.model import Member, Members, ParticipantKey, Record
 
 #: What holds where the caller sets no limits.
 DEFAULTS = Limits()
@@ -68,6 +68,32 @@ class Decoder(Protocol):
 
         Called before the first frame, and ``previous`` is not used again.
         """
+
+
+class Stream:
+    """One client's stream, as far as all decoders are alike; see ``Decoder``."""
+
+    def __init__(self, key: ParticipantKey, *, page: int = 1, claimed: bool = True, limits: Limits = DEFAULTS) -> None:
+        self.key = key
+        self.refused: list[ClientError] = []
+        self.replies: list[str] = []
+        self.page = page
+        self._given = key
+        self._claimed = claimed
+        self._limits = limits
+
+
+class Told(NamedTuple):
+    """A report or an event, read and checked, but not yet taken."""
+
+    peer_connection: str
+    #: When it was sent, or happened.
+    time: float
+    event: str = ""
+    facts: Mapping[str, Member] = {}
+    #: The time of the statistics, which have a clock of their own.
+    taken: float | None = None
+    stats: dict[str, Members] = {}
 
 
 class Request(NamedTuple):

@@ -5,29 +5,20 @@ A file is of one participant, whom its first document names.  A document that na
 file is, is for the caller to say.
 """
 
-from collections import Counter
 from collections.abc import Iterator
-from typing import BinaryIO, ClassVar
+from typing import ClassVar
 
 from rtc_exporter.errors import ClientError, Reason
-from rtc_exporter.limits import Limits
 from rtc_exporter.model import Left, ParticipantKey, Record, Report
 from rtc_exporter.wire.decoder import DEFAULTS, Description, is_time, milliseconds, text
-from rtc_exporter.wire.files import Idle, beginning, json_line, lines
+from rtc_exporter.wire.files import File, Idle, beginning, json_line, lines
 from rtc_exporter.wire.plain import MARKS, Decoder, documents
 
 
-class Reader:
+class Reader(File):
     """Reads a file of documents."""
 
     name: ClassVar[str] = "json"
-
-    def __init__(self, stream: BinaryIO, key: ParticipantKey, now: float, limits: Limits = DEFAULTS) -> None:
-        self.refused: Counter[Reason] = Counter()
-        self._stream = stream
-        self._key = key
-        self._now = now
-        self._limits = limits
 
     def __iter__(self) -> Iterator[Record]:
         decoder = Decoder(self._key, limits=self._limits)

@@ -9,13 +9,11 @@ Files of rtcstats frames, one JSON array per line.
   "code"}``.
 """
 
-from collections import Counter
 from collections.abc import Iterator
-from typing import BinaryIO, ClassVar
+from typing import ClassVar
 
 from rtc_exporter.errors import ClientError, FrameError, Reason
-from rtc_exporter.limits import Limits
-from rtc_exporter.model import Joined, Left, ParticipantKey, Record
+from rtc_exporter.model import Joined, Left, Record
 from rtc_exporter.wire.decoder import (
     DEFAULTS,
     NUMBERS,
@@ -28,24 +26,17 @@ from rtc_exporter.wire.decoder import (
     parse,
     text,
 )
-from rtc_exporter.wire.files import Idle, beginning, json_line, lines
+from rtc_exporter.wire.files import File, Idle, beginning, json_line, lines
 from rtc_exporter.wire.rtcstats import Decoder
 
 #: First line of an RTCStatsDump file.
 MAGIC = b"RTCStatsDump"
 
 
-class Reader:
+class Reader(File):
     """Reads an RTCStatsDump file."""
 
     name: ClassVar[str] = "dump"
-
-    def __init__(self, stream: BinaryIO, key: ParticipantKey, now: float, limits: Limits = DEFAULTS) -> None:
-        self.refused: Counter[Reason] = Counter()
-        self._stream = stream
-        self._key = key
-        self._now = now
-        self._limits = limits
 
     def __iter__(self) -> Iterator[Record]:
         rows = lines(self._stream, self._limits, self.refused)
@@ -103,17 +94,10 @@ class Reader:
 _CLOSE = b'["close",null,'
 
 
-class RecordingReader:
+class RecordingReader(File):
     """Reads the recording of a WebSocket."""
 
     name: ClassVar[str] = "dump"
-
-    def __init__(self, stream: BinaryIO, key: ParticipantKey, now: float, limits: Limits = DEFAULTS) -> None:
-        self.refused: Counter[Reason] = Counter()
-        self._stream = stream
-        self._key = key
-        self._now = now
-        self._limits = limits
 
     def __iter__(self) -> Iterator[Record]:
         rows = lines(self._stream, self._limits, self.refused)

@@ -11,6 +11,8 @@ import orjson
 
 from rtc_exporter.errors import FrameError, LimitError, Reason
 from rtc_exporter.limits import Limits
+from rtc_exporter.model import ParticipantKey
+from rtc_exporter.wire.decoder import DEFAULTS
 
 GZIP = b"\x1f\x8b"
 
@@ -85,6 +87,17 @@ def lines(stream: BinaryIO, limits: Limits, refused: Counter[Reason]) -> Iterato
             is_skipping, rest = True, b""
     if rest and not is_skipping:
         yield rest
+
+
+class File:
+    """A file that is read, as far as all readers are alike; see ``decoder.Reader``."""
+
+    def __init__(self, stream: BinaryIO, key: ParticipantKey, now: float, limits: Limits = DEFAULTS) -> None:
+        self.refused: Counter[Reason] = Counter()
+        self._stream = stream
+        self._key = key
+        self._now = now
+        self._limits = limits
 
 
 class Idle:

@@ -6,20 +6,18 @@ in the order of time.  Chrome keeps 1000 points per series, so the start of a lo
 """
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping
-from typing import BinaryIO, ClassVar, TypeAlias
+from typing import ClassVar, TypeAlias
 
 import orjson
 
 from rtc_exporter.errors import ClientError, FrameError, Reason
-from rtc_exporter.limits import Limits
-from rtc_exporter.model import Event, Joined, Left, ParticipantKey, PeerConnectionKey, Record, Report
+from rtc_exporter.model import Event, Joined, Left, PeerConnectionKey, Record, Report
 from rtc_exporter.w3c import OWN_CLOCK, STATS
 from rtc_exporter.wire.agents import agent
-from rtc_exporter.wire.decoder import DEFAULTS, Description, is_time, items, mapping, milliseconds, parse, text
+from rtc_exporter.wire.decoder import Description, is_time, items, mapping, milliseconds, parse, text
 from rtc_exporter.wire.events import event_name, facts
-from rtc_exporter.wire.files import beginning, unpack
+from rtc_exporter.wire.files import File, beginning, unpack
 from rtc_exporter.wire.stats import W3C, Whole, read
 
 #: Seconds within which samples belong to the same getStats() call.  Chrome polls once a second; timestamps of one
@@ -30,17 +28,10 @@ MOMENT = 0.3
 _Samples: TypeAlias = list[tuple[float, dict[str, object]]]
 
 
-class Reader:
+class Reader(File):
     """Reads a webrtc-internals file."""
 
     name: ClassVar[str] = "internals"
-
-    def __init__(self, stream: BinaryIO, key: ParticipantKey, now: float, limits: Limits = DEFAULTS) -> None:
-        self.refused: Counter[Reason] = Counter()
-        self._stream = stream
-        self._key = key
-        self._now = now
-        self._limits = limits
 
     def __iter__(self) -> Iterator[Record]:
         size = self._limits.dump_bytes_unpacked

@@ -14,7 +14,7 @@ import re
 from rtc_exporter.errors import ClientError, FrameError, LimitError, Reason
 from rtc_exporter.limits import Limits
 from rtc_exporter.model import Joined, Left, ParticipantKey, Record
-from rtc_exporter.wire.decoder import DEFAULTS, items, mapping, milliseconds, name, parse, text
+from rtc_exporter.wire.decoder import DEFAULTS, Stream, items, mapping, milliseconds, name, parse, text
 from rtc_exporter.wire.decoder import Decoder as AnyDecoder
 from rtc_exporter.wire.rows import Page
 
@@ -41,17 +41,12 @@ class _Session:
         self.last = 0
 
 
-class Decoder:
+class Decoder(Stream):
     """Decodes one client's messages; ``identity`` names its participant."""
 
     def __init__(self, key: ParticipantKey, *, page: int = 1, claimed: bool = True, limits: Limits = DEFAULTS) -> None:
-        self.key = key
-        self.refused: list[ClientError] = []
+        super().__init__(key, page=page, claimed=claimed, limits=limits)
         self.replies: list[str] = [_told(0, is_first=True)]
-        self._given = key
-        self._claimed = claimed
-        self._limits = limits
-        self._number = page
         self._sessions: dict[str, _Session] = {}
         self._acknowledged = 0
         self._looked: float | None = None
@@ -60,7 +55,7 @@ class Decoder:
         """Go on after what came on the connection before; what is sent once more is known by its number."""
         if isinstance(previous, Decoder):
             self._sessions = previous._sessions
-            self._number = previous._number
+            self.page = previous.page
             # Of several sessions none can be meant: 0 makes the client send all that it has.
             last = next(iter(self._sessions.values())).last if len(self._sessions) == 1 else 0
             self.replies = [_told(last, is_first=True)]
@@ -112,7 +107,7 @@ class Decoder:
             key = self._given
             if not self._claimed and id:
                 key = ParticipantKey(key.session, id)
-            number = self._number + len(self._sessions) if key == self._given else 1
+            number = self.page + len(self._sessions) if key == self._given else 1
             page = Page(number, all_named=True, limits=self._limits)
             session = self._sessions[id] = _Session(key, page)
         self.key = session.key

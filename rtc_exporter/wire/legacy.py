@@ -9,7 +9,7 @@ Nobody is told when a stats object is gone, and the client never reconnects (see
 from rtc_exporter.errors import ClientError, FrameError, Reason
 from rtc_exporter.limits import Limits
 from rtc_exporter.model import Joined, ParticipantKey, Record
-from rtc_exporter.wire.decoder import DEFAULTS, items, mapping, milliseconds, name, parse
+from rtc_exporter.wire.decoder import DEFAULTS, Stream, items, mapping, milliseconds, name, parse
 from rtc_exporter.wire.decoder import Decoder as AnyDecoder
 from rtc_exporter.wire.rows import Page
 
@@ -23,14 +23,11 @@ BEGINNINGS = frozenset({
 WAITING = 32
 
 
-class Decoder:
+class Decoder(Stream):
     """Decodes one client's frames; where nobody vouched for its participant, the page names it."""
 
     def __init__(self, key: ParticipantKey, *, page: int = 1, claimed: bool = True, limits: Limits = DEFAULTS) -> None:
-        self.key = key
-        self.refused: list[ClientError] = []
-        self.replies: list[str] = []
-        self._limits = limits
+        super().__init__(key, page=page, claimed=claimed, limits=limits)
         self._page = Page(page, all_named=False, limits=limits)
         #: What came before it was known whose it is; None once it is.
         self._waiting: list[list[object]] | None = None if claimed else []

@@ -9,11 +9,23 @@ Its own scores are left there.  Samples in protocol buffers make sense only one 
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from rtc_exporter.errors import ClientError, FrameError, LimitError, Reason
+from rtc_exporter.errors import FrameError, LimitError, Reason
 from rtc_exporter.limits import SEVERAL, Limits, Room
-from rtc_exporter.model import Event, Joined, Left, Members, ParticipantKey, PeerConnectionKey, Record, Report
+from rtc_exporter.model import Event, Joined, Left, ParticipantKey, PeerConnectionKey, Record, Report
 from rtc_exporter.wire.agents import agent_of
-from rtc_exporter.wire.decoder import DEFAULTS, is_time, items, mapping, milliseconds, name, paged, parse, text
+from rtc_exporter.wire.decoder import (
+    DEFAULTS,
+    Stream,
+    Told,
+    is_time,
+    items,
+    mapping,
+    milliseconds,
+    name,
+    paged,
+    parse,
+    text,
+)
 from rtc_exporter.wire.decoder import Decoder as AnyDecoder
 from rtc_exporter.wire.events import Facts, admitted, event_name, facts
 from rtc_exporter.wire.stats import Whole, read
@@ -66,23 +78,12 @@ IGNORED = frozenset((
 ))  # fmt: skip
 
 
-class _Told(NamedTuple):
-    """A report or an event, read and checked, but not yet taken."""
-
-    peer_connection: str
-    time: float
-    event: str = ""
-    facts: Facts = {}
-    taken: float | None = None
-    stats: dict[str, Members] = {}
-
-
 class _Sample(NamedTuple):
     """A sample that has been checked."""
 
     key: ParticipantKey
     time: float
-    told: list[_Told]
+    told: list[Told]
     attributes: dict[str, str]
     has_left: bool
 
@@ -111,17 +112,11 @@ def _named(sample: Mapping[str, object], given: ParticipantKey, limits: Limits) 
     return ParticipantKey(session or given.session, participant or given.participant)
 
 
-class Decoder:
+class Decoder(Stream):
     """Decodes one client's samples; ``callId`` and ``clientId`` name its participant."""
 
     def __init__(self, key: ParticipantKey, *, page: int = 1, claimed: bool = True, limits: Limits = DEFAULTS) -> None:
-        self.key = key
-        self.refused: list[ClientError] = []
-        self.replies: list[str] = []
-        self.page = page
-        self._given = key
-        self._claimed = claimed
-        self._limits = limits
+        super().__init__(key, page=page, claimed=claimed, limits=limits)
         self._connections: dict[ParticipantKey, dict[str, Whole]] = {}
         self._room = Room(limits.members * (1 if claimed else SEVERAL))
 
@@ -151,7 +146,7 @@ class Decoder:
             attributes |= self._meta(mapping(row))
         return _Sample(key, time, told, attributes, any(row.get("type") == "CLIENT_LEFT" for row in events))
 
-    def _report(self, row: dict[str, object], time: float) -> _Told:
+    def _report(self, row: dict[str, object], time: float) -> Told:
         peer = self._peer(row)
         if not peer:
             raise FrameError(Reason.BAD_FRAME, "a peer connection without an id")
@@ -166,9 +161,9 @@ class Decoder:
             kind = "remote-candidate" if _text(candidate.get("id")) in remote else "local-candidate"
             rows.append({**candidate, "type": kind})
         taken, stats = read(rows, None, self._limits)
-        return _Told(peer, time, taken=taken, stats=stats)
+        return Told(peer, time, taken=taken, stats=stats)
 
-    def _event(self, row: dict[str, object], time: float) -> _Told | None:
+    def _event(self, row: dict[str, object], time: float) -> Told | None:
         kind = row.get("type")
         if not isinstance(kind, str) or kind in IGNORED:
             return None
@@ -179,18 +174,18 @@ class Decoder:
             raise FrameError(Reason.BAD_FRAME, "an event without its peer connection")
         event = own or event_name(kind, peer or None)
         when = milliseconds(row["timestamp"]) if is_time(row.get("timestamp")) else time
-        return _Told(peer, when, event, _facts(event, payload, member))
+        return Told(peer, when, event, _facts(event, payload, member))
 
-    def _issue(self, row: dict[str, object], time: float) -> _Told:
+    def _issue(self, row: dict[str, object], time: float) -> Told:
         """An issue as it is raised, and once more as ``...-resolved`` when it is over."""
         type = row.get("type")
         kind = type if isinstance(type, str) else ""
         is_over = kind.endswith("-resolved")
         when = milliseconds(row["timestamp"]) if is_time(row.get("timestamp")) else time
         if kind == "USER_MEDIA_ERROR":
-            return _Told("", when, "getUserMediaOnFailure", facts("getUserMediaOnFailure", self._payload(row)))
+            return Told("", when, "getUserMediaOnFailure", facts("getUserMediaOnFailure", self._payload(row)))
         told = admitted("issue", {"issue": kind.removesuffix("-resolved"), "flag": not is_over})
-        return _Told(self._peer(self._payload(row)), when, "issue", told)
+        return Told(self._peer(self._payload(row)), when, "issue", told)
 
     def _meta(self, row: dict[str, object]) -> dict[str, str]:
         payload = self._payload(row)
@@ -241,7 +236,7 @@ class Decoder:
             records.append(Left(key, sample.time, "left"))
         return records
 
-    def _tell(self, told: _Told, key: ParticipantKey, known: dict[str, Whole]) -> list[Record]:
+    def _tell(self, told: Told, key: ParticipantKey, known: dict[str, Whole]) -> list[Record]:
         peer = told.peer_connection
         whose = PeerConnectionKey(*key, paged(self.page, peer) if peer else "")
         if told.event:

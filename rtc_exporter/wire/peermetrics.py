@@ -14,11 +14,11 @@ from typing import NamedTuple
 
 import orjson
 
-from rtc_exporter.errors import ClientError, FrameError, LimitError, Reason
+from rtc_exporter.errors import FrameError, LimitError, Reason
 from rtc_exporter.limits import Limits, Room
 from rtc_exporter.model import Event, Joined, Left, Member, ParticipantKey, PeerConnectionKey, Record, Report
 from rtc_exporter.wire.agents import agent_of
-from rtc_exporter.wire.decoder import DEFAULTS, NUMBERS, Request, items, mapping, name, paged, parse, text
+from rtc_exporter.wire.decoder import DEFAULTS, NUMBERS, Request, Stream, items, mapping, name, paged, parse, text
 from rtc_exporter.wire.decoder import Decoder as AnyDecoder
 from rtc_exporter.wire.events import admitted, facts
 from rtc_exporter.wire.stats import Whole, read
@@ -104,17 +104,11 @@ def _body(request: Request, limits: Limits) -> dict[str, object]:
     return body
 
 
-class Decoder:
+class Decoder(Stream):
     """Decodes one client's requests; each one leaves the body of its answer in ``replies``."""
 
     def __init__(self, key: ParticipantKey, *, page: int = 1, claimed: bool = True, limits: Limits = DEFAULTS) -> None:
-        self.key = key
-        self.refused: list[ClientError] = []
-        self.replies: list[str] = []
-        self.page = page
-        self._given = key
-        self._claimed = claimed
-        self._limits = limits
+        super().__init__(key, page=page, claimed=claimed, limits=limits)
         self._connections: dict[str, Whole] = {}
         self._room = Room(limits.members)
         self._added = 0

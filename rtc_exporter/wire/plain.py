@@ -9,12 +9,12 @@ documents of a participant, whichever way they come.
 from collections import deque
 from typing import NamedTuple
 
-from rtc_exporter.errors import ClientError, FrameError, LimitError, Reason
+from rtc_exporter.errors import FrameError, LimitError, Reason
 from rtc_exporter.limits import SEVERAL, Limits, Room
-from rtc_exporter.model import Event, Joined, Left, Members, ParticipantKey, PeerConnectionKey, Record, Report
-from rtc_exporter.wire.decoder import DEFAULTS, items, mapping, milliseconds, paged, parse, text
+from rtc_exporter.model import Event, Joined, Left, ParticipantKey, PeerConnectionKey, Record, Report
+from rtc_exporter.wire.decoder import DEFAULTS, Stream, Told, items, mapping, milliseconds, paged, parse, text
 from rtc_exporter.wire.decoder import Decoder as AnyDecoder
-from rtc_exporter.wire.events import Facts, listed
+from rtc_exporter.wire.events import listed
 from rtc_exporter.wire.stats import Whole, read
 
 #: Members of which a document has at least one; anything else is not for us.
@@ -33,25 +33,12 @@ TOLD = 5000
 REMEMBERED = 64
 
 
-class _Told(NamedTuple):
-    """A report or an event, read and checked, but not yet taken."""
-
-    peer_connection: str
-    #: When it was sent, or happened.
-    time: float
-    event: str = ""
-    facts: Facts = {}
-    #: The time of the statistics, which have a clock of their own.
-    taken: float | None = None
-    stats: dict[str, Members] = {}
-
-
 class _Document(NamedTuple):
     """A document that has been checked."""
 
     key: ParticipantKey
     time: float
-    told: list[_Told]
+    told: list[Told]
     attributes: dict[str, str]
     mark: tuple[int, object] | None
     has_left: bool
@@ -124,17 +111,11 @@ def _named(document: dict[str, object], limits: Limits) -> ParticipantKey | None
     return ParticipantKey(*parts) if any(parts) else None
 
 
-class Decoder:
+class Decoder(Stream):
     """Decodes one client's documents; ``key`` is whose the last one was."""
 
     def __init__(self, key: ParticipantKey, *, page: int = 1, claimed: bool = True, limits: Limits = DEFAULTS) -> None:
-        self.key = key
-        self.refused: list[ClientError] = []
-        self.replies: list[str] = []
-        self.page = page
-        self._given = key
-        self._claimed = claimed
-        self._limits = limits
+        super().__init__(key, page=page, claimed=claimed, limits=limits)
         self._voices: dict[ParticipantKey, _Voice] = {}
         self._room = Room(limits.members * (1 if claimed else SEVERAL))
 
@@ -175,17 +156,17 @@ class Decoder:
         given = {name: value for name, value in attributes.items() if value is not None}
         return _Document(key, time, told, given, mark, document.get("left") is True)
 
-    def _report(self, row: dict[str, object], time: float) -> _Told:
+    def _report(self, row: dict[str, object], time: float) -> Told:
         peer = self._connection(row.get("peer_connection"), DEFAULT_CONNECTION)
         taken, stats = read(row.get("stats"), None, self._limits)
-        return _Told(peer, _time(row, time), taken=taken, stats=stats)
+        return Told(peer, _time(row, time), taken=taken, stats=stats)
 
-    def _event(self, row: dict[str, object], time: float) -> _Told:
+    def _event(self, row: dict[str, object], time: float) -> Told:
         spelling = text(row.get("name"), self._limits.id_length)
         if spelling is None:
             raise FrameError(Reason.BAD_FRAME, "an event without a name")
         peer = self._connection(row.get("peer_connection"), "")
-        return _Told(peer, _time(row, time), *listed(spelling, peer or None, row))
+        return Told(peer, _time(row, time), *listed(spelling, peer or None, row))
 
     def _connection(self, value: object, default: str) -> str:
         if value is None:
@@ -230,7 +211,7 @@ class Decoder:
             records.append(Left(key, document.time, "left"))
         return records
 
-    def _tell(self, told: _Told, key: ParticipantKey, voice: _Voice) -> Record:
+    def _tell(self, told: Told, key: ParticipantKey, voice: _Voice) -> Record:
         peer = told.peer_connection
         whose = PeerConnectionKey(*key, paged(self.page, peer) if peer else "")
         if told.event:

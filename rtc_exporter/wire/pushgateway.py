@@ -12,11 +12,11 @@ import re
 from collections.abc import Mapping
 from math import isfinite
 
-from rtc_exporter.errors import ClientError, FrameError, LimitError, Reason
+from rtc_exporter.errors import FrameError, LimitError, Reason
 from rtc_exporter.limits import Limits, Room
 from rtc_exporter.model import Event, Left, ParticipantKey, PeerConnectionKey, Record, Report
 from rtc_exporter.w3c import LIMITATION_REASONS, STATS
-from rtc_exporter.wire.decoder import DEFAULTS, Request, mapping, name, paged
+from rtc_exporter.wire.decoder import DEFAULTS, Request, Stream, mapping, name, paged
 from rtc_exporter.wire.decoder import Decoder as AnyDecoder
 from rtc_exporter.wire.stats import W3C, Whole, read
 
@@ -58,16 +58,11 @@ def _peer(request: Request, limits: Limits) -> str:
     return peer
 
 
-class Decoder:
+class Decoder(Stream):
     """Decodes one client's requests."""
 
     def __init__(self, key: ParticipantKey, *, page: int = 1, claimed: bool = True, limits: Limits = DEFAULTS) -> None:
-        self.key = key
-        self.refused: list[ClientError] = []
-        self.replies: list[str] = []
-        self.page = page
-        self._claimed = claimed
-        self._limits = limits
+        super().__init__(key, page=page, claimed=claimed, limits=limits)
         self._connections: dict[str, Whole] = {}
         self._room = Room(limits.members)
         #: How often a peer connection was taken away.

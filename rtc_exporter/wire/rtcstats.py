@@ -22,7 +22,7 @@ from rtc_exporter.model import (
 )  # fmt: skip
 from rtc_exporter.wire.agents import agent
 from rtc_exporter.wire.compact import Base, continues, heard, heard_in
-from rtc_exporter.wire.decoder import DEFAULTS, LATEST, NUMBERS, mapping, paged, parse
+from rtc_exporter.wire.decoder import DEFAULTS, LATEST, NUMBERS, Stream, mapping, paged, parse
 from rtc_exporter.wire.decoder import Decoder as AnyDecoder
 from rtc_exporter.wire.events import told
 from rtc_exporter.wire.stats import Whole, read
@@ -82,7 +82,7 @@ class _Connection:
         self.whole.clear()
 
 
-class Decoder:
+class Decoder(Stream):
     """
     Decodes one client's frames.
 
@@ -91,17 +91,13 @@ class Decoder:
     """
 
     def __init__(self, key: ParticipantKey, *, page: int = 1, claimed: bool = True, limits: Limits = DEFAULTS) -> None:
-        self.key = key
-        self.refused: list[ClientError] = []
-        self.replies: list[str] = []
-        self.page = page
+        super().__init__(key, page=page, claimed=claimed, limits=limits)
         self.whole = False
         #: The time of the last event, in milliseconds of the client's clock.
         self.time: float | None = None
         #: How far its clock is ahead of ours, in milliseconds, as its first frames say, and until when they do.
         self._ahead = 0.0
         self._flushed = 0.0
-        self._limits = limits
         self._room = Room(limits.members)
         self._connections: dict[str, _Connection] = {}
         self._previous: Decoder | None = None
