@@ -6,7 +6,7 @@ not there.
 """
 
 from rtc_exporter.delta import Fold, MonitoredObject
-from rtc_exporter.formulas import rate
+from rtc_exporter.formulas import loudness, rate
 from rtc_exporter.model import Members
 from rtc_exporter.plans import number
 
@@ -225,11 +225,8 @@ def bleached(thing: MonitoredObject, fold: Fold) -> float | None:
 
 def silent_microphone(thing: MonitoredObject, fold: Fold) -> float | None:
     """Only noise is captured.  No noise at all is a track that is disabled, or a device that is: it is not judged."""
-    energy, seconds = thing.increments.get("totalAudioEnergy"), thing.increments.get("totalSamplesDuration")
-    is_muted = bool(fold.muted) and thing.members.get("trackIdentifier") in fold.muted
-    if not energy or not seconds or thing.elapsed is None or is_muted:
-        return None
-    return float((energy / seconds) ** 0.5 <= SILENT)
+    level = loudness(thing)
+    return None if not level or thing.elapsed is None or fold.mutes(thing) else float(level <= SILENT)
 
 
 def echoes(thing: MonitoredObject, fold: Fold) -> float | None:

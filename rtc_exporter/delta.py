@@ -98,6 +98,10 @@ class Fold:
         #: Active layers by media source, made when a signal asks for them.
         self.sources: dict[Member, list[MonitoredObject]] | None = None
 
+    def mutes(self, thing: "MonitoredObject") -> bool:
+        """Whether the track that an object is about is muted."""
+        return bool(self.muted) and thing.members.get("trackIdentifier") in self.muted
+
     def settle(self) -> None:
         """All has been read: let go of increments and values, which take more memory than what they came from."""
         for thing in self.changed:

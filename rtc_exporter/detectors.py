@@ -11,12 +11,13 @@ there, and what was open has ended.
 """
 
 from collections.abc import Mapping, Sequence, Set
-from math import inf, sqrt
+from math import inf
 from typing import NamedTuple
 
 from rtc_exporter import quality, signals
 from rtc_exporter.delta import Fold, MonitoredObject
 from rtc_exporter.episodes import Bad, Change, Episode, Watch
+from rtc_exporter.formulas import loudness
 from rtc_exporter.marks import READS as MARKED
 from rtc_exporter.marks import Marker
 from rtc_exporter.model import Members, Report, Stats
@@ -184,10 +185,7 @@ class Judge:
         """Keep what others of the session may want to know of a stream."""
         ssrc, packets = thing.members.get("ssrc"), thing.increments.get(counter)
         if isinstance(ssrc, int) and packets is not None:
-            energy, seconds = loud.increments.get("totalAudioEnergy"), loud.increments.get("totalSamplesDuration")
-            level = sqrt(energy / seconds) if energy is not None and seconds else None
-            is_muted = bool(fold.muted) and loud.members.get("trackIdentifier") in fold.muted
-            flows[ssrc] = Flow(str(thing.members.get("kind", "")), packets, level, is_muted)
+            flows[ssrc] = Flow(str(thing.members.get("kind", "")), packets, loudness(loud), fold.mutes(loud))
 
     @property
     def is_alive(self) -> bool:

@@ -5,12 +5,19 @@ A formula gets a monitored object and the fold it is in, and answers None wherev
 """
 
 from collections.abc import Callable
+from math import sqrt
 from typing import NamedTuple, TypeAlias
 
 from rtc_exporter.delta import Fold, MonitoredObject
 from rtc_exporter.plans import ANY, RANGES
 
 Formula: TypeAlias = Callable[[MonitoredObject, Fold], float | None]
+
+
+def loudness(thing: MonitoredObject) -> float | None:
+    """Root mean square of the samples since the fold before, from 0 to 1 (W3C webrtc-stats, totalAudioEnergy)."""
+    energy, seconds = thing.increments.get("totalAudioEnergy"), thing.increments.get("totalSamplesDuration")
+    return sqrt(energy / seconds) if energy is not None and seconds else None
 
 
 class Reading(NamedTuple):

@@ -129,7 +129,7 @@ class Marker:
             outbound_audio = self._reports(reported, fold, losses)
         round_trip = self._round_trip(fold.time)
         for thing in received:
-            if fold.muted and thing.members.get("trackIdentifier") in fold.muted:
+            if fold.mutes(thing):
                 continue
             if thing.members.get("kind") == "audio":
                 inbound_audio = worse(inbound_audio, self._heard(thing, fold, round_trip))
@@ -213,4 +213,4 @@ def _is_muted(sent: MonitoredObject, fold: Fold) -> bool:
     if not fold.muted:
         return False
     source = fold.objects.get(str(sent.members.get("mediaSourceId", "")))
-    return source is not None and source.members.get("trackIdentifier") in fold.muted
+    return source is not None and fold.mutes(source)

@@ -45,8 +45,7 @@ def _read(stats: str, name: str, kind: str = "") -> tuple[str, str, Formula]:
 
 def _frame_rate(thing: MonitoredObject, fold: Fold) -> float | None:
     """The mean of the interval: after a freeze the browser's last second holds all the frames that had waited."""
-    is_muted = thing.members.get("trackIdentifier") in fold.muted
-    return None if is_muted or not thing.increments.get("packetsReceived") else _FRAMES_DECODED(thing, fold)
+    return None if fold.mutes(thing) or not thing.increments.get("packetsReceived") else _FRAMES_DECODED(thing, fold)
 
 
 CHANNELS: tuple[Channel, ...] = (

@@ -20,7 +20,7 @@ from typing import Final, NamedTuple
 
 from rtc_exporter import conditions, w3c
 from rtc_exporter.delta import Fold, MonitoredObject
-from rtc_exporter.formulas import Formula, Reading, by, combined, either, gauge, rate, ratio, selected
+from rtc_exporter.formulas import Formula, Reading, by, combined, either, gauge, loudness, rate, ratio, selected
 from rtc_exporter.model import Stats
 from rtc_exporter.plans import number
 
@@ -60,26 +60,17 @@ STUN_TIME = either(
 )
 
 
-def _is_muted(thing: MonitoredObject, fold: Fold) -> bool:
-    return bool(fold.muted) and thing.members.get("trackIdentifier") in fold.muted
-
-
 def _shorter(thing: MonitoredObject, width: str, height: str) -> float | None:
     """The shorter side, so that portrait video compares with landscape."""
     across, down = number(thing.members, width), number(thing.members, height)
     return (min(across, down) if across else down) if down else None
 
 
-def _rms(thing: MonitoredObject) -> float | None:
-    """Root mean square of the samples since the previous fold (W3C webrtc-stats, totalAudioEnergy)."""
-    energy, seconds = thing.increments.get("totalAudioEnergy"), thing.increments.get("totalSamplesDuration")
-    return None if energy is None or not seconds or thing.elapsed is None else sqrt(energy / seconds)
-
-
 def _audio_level(thing: MonitoredObject, fold: Fold) -> float | None:
-    if "totalAudioEnergy" in thing.increments and "totalSamplesDuration" in thing.increments:
-        return _rms(thing)
-    return None if thing.elapsed is None else number(thing.members, "audioLevel")
+    if thing.elapsed is None:
+        return None
+    is_summed = "totalAudioEnergy" in thing.increments and "totalSamplesDuration" in thing.increments
+    return loudness(thing) if is_summed else number(thing.members, "audioLevel")
 
 
 def _inbound_loss(thing: MonitoredObject, fold: Fold) -> float | None:
@@ -97,14 +88,14 @@ def _processing_delay(thing: MonitoredObject, fold: Fold) -> float | None:
 
 def _no_data(thing: MonitoredObject, fold: Fold) -> float | None:
     received = thing.increments.get("packetsReceived")
-    if received is None or thing.elapsed is None or _is_muted(thing, fold) or not thing.members.get("packetsReceived"):
+    if received is None or thing.elapsed is None or fold.mutes(thing) or not thing.members.get("packetsReceived"):
         return None
     return 0.0 if received else thing.elapsed
 
 
 def _inbound_frame_rate(thing: MonitoredObject, fold: Fold) -> float | None:
     """A muted camera sends no frames, or black ones now and then: neither says anything about the network."""
-    return None if _is_muted(thing, fold) else FRAMES_RECEIVED.formula(thing, fold)
+    return None if fold.mutes(thing) else FRAMES_RECEIVED.formula(thing, fold)
 
 
 def _inbound_height(thing: MonitoredObject, fold: Fold) -> float | None:
@@ -234,7 +225,7 @@ def _source_side(thing: MonitoredObject, fold: Fold) -> float | None:
 
 
 def _silence(thing: MonitoredObject, fold: Fold) -> float | None:
-    level = None if _is_muted(thing, fold) else _rms(thing)
+    level = None if thing.elapsed is None or fold.mutes(thing) else loudness(thing)
     if level is None or thing.elapsed is None:
         return None
     return thing.elapsed if level < SILENCE else 0.0

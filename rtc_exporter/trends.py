@@ -11,6 +11,7 @@ from math import sqrt
 from typing import NamedTuple
 
 from rtc_exporter.delta import Fold, MonitoredObject
+from rtc_exporter.formulas import loudness
 from rtc_exporter.limits import keep
 from rtc_exporter.plans import number
 
@@ -181,13 +182,13 @@ class Trends:
 
     def _microphone(self, thing: MonitoredObject, fold: Fold) -> list[Value]:
         """Loud enough to be no digital silence, and never loud enough for speech (rtcStats: 0.01)."""
-        energy, seconds = thing.increments.get("totalAudioEnergy"), thing.increments.get("totalSamplesDuration")
-        if energy is None or not seconds or thing.members.get("trackIdentifier") in fold.muted:
+        level = loudness(thing)
+        if level is None or fold.mutes(thing):
             return []
         if self._faint is None:
             self._faint = deque(maxlen=FAINT)
         levels = self._faint
-        levels.append(sqrt(energy / seconds))
+        levels.append(level)
         if len(levels) < FAINT:
             return []
         is_alive = max(levels) - min(levels) > 1e-6
