@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import functools
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from typing import Any
 
 import httpx2
 from prometheus_client.parser import text_string_to_metric_families
@@ -57,6 +58,18 @@ class Running:
             subprotocols=[Subprotocol(name) for name in subprotocols] or None,
             origin=Origin(origin) if origin else None,
             user_agent_header=CHROME,
+            compression=None,
+            open_timeout=PATIENCE,
+        )
+
+    def again(self, opening: Mapping[str, Any]) -> connect:
+        """The WebSocket of a recorded client, as the first row of its recording tells."""
+        headers = opening["headers"]
+        return connect(
+            self.ingest(opening["url"], "ws"),
+            subprotocols=[Subprotocol(headers["sec-websocket-protocol"])],
+            origin=headers["origin"],
+            user_agent_header=headers["user-agent"],
             compression=None,
             open_timeout=PATIENCE,
         )

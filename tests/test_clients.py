@@ -38,16 +38,8 @@ SPEAKING = sorted(CASES.keys() - {SILENT})
 async def play(exporter: Running, name: str) -> None:
     """Connect as the client did, wait for what it waited for, send what it sent, close as it closed."""
     opening, *rest = clients.rows(name)
-    headers = opening["headers"]
-    async with connect(
-        exporter.ingest(opening["url"], "ws"),
-        subprotocols=[Subprotocol(headers["sec-websocket-protocol"])],
-        origin=headers["origin"],
-        user_agent_header=headers["user-agent"],
-        compression=None,
-        open_timeout=PATIENCE,
-    ) as client:
-        assert client.subprotocol == headers["sec-websocket-protocol"], "browsers want it back"
+    async with exporter.again(opening) as client:
+        assert client.subprotocol == opening["headers"]["sec-websocket-protocol"], "browsers want it back"
         for row in rest:
             match row["dir"]:
                 case "s2c":

@@ -29,7 +29,7 @@ from rtc_exporter.metric import Kind, Metric, Profile, Source, Tier, label
 from rtc_exporter.model import ParticipantKey, Record, Report
 from rtc_exporter.pipeline import Pipeline, PipelineSettings
 from tests.captures import DATA, oracle, rows
-from tests.running import PATIENCE, Running, running
+from tests.running import Running, running
 
 CASES = sorted(path.name.removesuffix(".facts.json") for path in DATA.glob("*.facts.json"))
 INTERNALS = sorted(path.name for path in DATA.glob("*.webrtc-internals.json.gz"))
@@ -158,15 +158,7 @@ def mismatches(want: Sums, got: Sums) -> dict[tuple[str, str, str], tuple[float,
 async def play_client(exporter: Running, name: str) -> None:
     """One page load: connect as the client did, send what it sent, close as it closed."""
     opening, *rest = rows(name)
-    headers = opening["headers"]
-    async with connect(
-        exporter.ingest(opening["url"], "ws"),
-        subprotocols=[Subprotocol(headers["sec-websocket-protocol"])],
-        origin=headers["origin"],
-        user_agent_header=headers["user-agent"],
-        compression=None,
-        open_timeout=PATIENCE,
-    ) as client:
+    async with exporter.again(opening) as client:
         for row in rest:
             if row["dir"] == "c2s":
                 await client.send(row["text"])
