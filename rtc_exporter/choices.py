@@ -2,13 +2,13 @@
 What the operator may choose about the pipeline, and what the pipeline says of itself.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from rtc_exporter import catalog
 from rtc_exporter.attributes import SHARD, TENANT
 from rtc_exporter.limits import Limits, Room
-from rtc_exporter.metric import Profile
+from rtc_exporter.metric import Profile, Tier
 from rtc_exporter.series import SeriesStore
 from rtc_exporter.thresholds import Thresholds
 from rtc_exporter.tracing import TraceSettings
@@ -63,11 +63,27 @@ def series_of(limits: Limits, tenant: str) -> int:
     return limits.tenant_series if tenant else limits.series
 
 
+#: Of the metrics of this exporter, those that a tenant's clients cause; all others are of the process, and there once.
+OF_TENANTS = frozenset((
+    "rtc.exporter.reports", "rtc.exporter.reports.dropped", "rtc.exporter.connections",
+    "rtc.exporter.connections.opened", "rtc.exporter.clients.remembered", "rtc.exporter.events.unknown",
+    "rtc.exporter.stats_object.resets", "rtc.exporter.report.gaps", "rtc.exporter.participants.evicted",
+    "rtc.exporter.series", "rtc.exporter.series.limited", "rtc.exporter.series.expired",
+    "rtc.exporter.label_values.limited", "rtc.exporter.client.clock_offset", "rtc.exporter.report.delay",
+    "rtc.exporter.spans", "rtc.exporter.spans.buffered",
+))  # fmt: skip
+#: What a tenant's series are of: of the process it has none, not even at 0.
+_TENANTS = tuple(
+    metric if metric.tier is not Tier.SELF or metric.name in OF_TENANTS else replace(metric, zeros=())
+    for metric in catalog.METRICS
+)
+
+
 def store_of(settings: PipelineSettings, now: float) -> SeriesStore:
     """The series of one tenant, or of everybody where there are none."""
     limits, tenant = settings.limits, settings.tenant
     return SeriesStore(
-        catalog.METRICS,
+        _TENANTS if tenant else catalog.METRICS,
         profile=settings.profile,
         budget=settings.budget,
         total=series_of(limits, tenant),

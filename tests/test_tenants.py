@@ -9,8 +9,8 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from rtc_exporter.app.parts import pipeline_settings
-from rtc_exporter.catalog import METRICS
-from rtc_exporter.choices import PipelineSettings
+from rtc_exporter.catalog import BY_NAME, METRICS
+from rtc_exporter.choices import OF_TENANTS, PipelineSettings
 from rtc_exporter.config import Config
 from rtc_exporter.errors import BusyError, ConfigError
 from rtc_exporter.export import prometheus, protobuf
@@ -98,6 +98,20 @@ def test_t10_equal_sessions_of_two_tenants_share_no_state() -> None:
     assert participant is not None
     assert participant.cohort["rtc.app.name"] == "meet"
     assert tenants.status().participants == 1
+
+
+def test_what_is_about_the_process_is_shown_once() -> None:
+    """No tenant is ready, has memory or scrapes of its own; what a tenant's clients cause is counted from 0."""
+    tenants = Tenants(PipelineSettings(), ("acme",), NOW)
+    text = b"".join(prometheus.render(tenants.families(Tier.SELF), prometheus.TEXT)).decode()
+    shown = {line.split("{")[0].split(" ")[0] for line in text.splitlines() if 'rtc_tenant="acme"' in line}
+    whole = {line.split("{")[0].split(" ")[0] for line in text.splitlines() if not line.startswith("#")}
+
+    assert {"rtc_exporter_ready", "rtc_exporter_memory_usage_bytes", "rtc_exporter_scrapes_total"} <= whole - shown
+    assert {"rtc_exporter_reports_total", "rtc_exporter_reports_dropped_total", "rtc_exporter_spans_total"} <= shown
+    assert {name for name in shown if not name.startswith("rtc_participants_exported")} <= {
+        BY_NAME[name].prometheus + suffix for name in OF_TENANTS for suffix in ("", "_bucket", "_count", "_sum")
+    }
 
 
 def test_without_tenants_there_is_no_label() -> None:
