@@ -182,6 +182,35 @@ def _storm(lost: str, time: str) -> dict[str, str]:
     }
 
 
+def _engine() -> Iterator[Case]:
+    """Of the guards: processes without an engine show all of this as 0."""
+    batches = f'rtc_exporter_engine_batches_total{{{J},rtc_outcome="%s"}}'
+    left_out = f'rtc_exporter_reports_dropped_total{{{J},rtc_drop_reason="%s"}}'
+    yield from four(
+        "RTCEngineFull", JOB, "50", 30, {left_out % "no_engine": "0+5x200"},
+        {left_out % "no_engine": _DOWN, batches % "refused": _DOWN},
+        {left_out % "no_memory": "0+5x200", batches % "stored": "0+5x200"},
+        {batches % "refused": grows((40, 5), (100, 0))}, 60,
+    )  # fmt: skip
+    yield from four(
+        "RTCEngineDamaged", {**JOB, "rtc_outcome": "lost"}, "15", 20, {batches % "lost": "0+1x200"},
+        {batches % "lost": _DOWN}, {batches % "repeated": "0+9x200"},
+        {batches % "lost": grows((25, 1), (100, 0))}, 60,
+    )  # fmt: skip
+    shown = f'rtc_exporter_engine_partitions{{{J},instance="%s",rtc_state="shown"}}'
+    yield from four(
+        "RTCEngineUnread", JOB, "4", 70, {shown % "a": "4x200", shown % "b": "4x59 stale"},
+        {shown % "a": "4x60 8x140", shown % "b": "4x59 stale"},
+        {shown % "a": _DOWN, shown % "b": _DOWN},
+        {shown % "a": "4x75 8x140", shown % "b": "4x59 stale"}, 90,
+    )  # fmt: skip
+    behind = f'rtc_exporter_engine_behind{{{J},instance="a"}}'
+    yield from four(
+        "RTCEngineBehind", JOB, "900", 30, {behind: "900x200"}, {behind: "600x200"}, {behind: "900x8 10x200"},
+        {behind: "900x40 5x100"}, 60,
+    )  # fmt: skip
+
+
 def _hole(reports: str, connections: str = "50x200") -> dict[str, str]:
     return {
         f'rtc_exporter_reports_total{{{J},rtc_outcome="accepted"}}': reports,
@@ -264,6 +293,14 @@ def others() -> Iterator[Case]:
         "RTCShardDown", {**JOB, "instance": "a", "shard": "1"}, "0", 10, {shard: _DOWN}, {shard: "1x8 0x60"},
         {}, {shard: "0x12 1x60"}, 40,
     )  # fmt: skip
+    build = f'rtc_exporter_build_info{{{J},instance="%s",service_version="%s"}}'
+    yield from four(
+        "RTCExporterVersionSkew", JOB, "2", 140, {build % ("a", "0.1.0"): _UP, build % ("b", "0.2.0"): _UP},
+        {build % ("a", "0.1.0"): "1x100", build % ("b", "0.2.0"): _UP},
+        {build % ("a", "0.2.0"): _UP, build % ("b", "0.2.0"): _UP},
+        {build % ("a", "0.1.0"): "1x150", build % ("b", "0.2.0"): "1x300"}, 170,
+    )  # fmt: skip
+    yield from _engine()
     start = f'process_start_time_seconds{{{J},instance="a"}}'
     yield from four(
         "RTCExporterRestarting", {**JOB, "instance": "a"}, "4", 50, {start: "0x9 1x9 2x9 3x9 4x60"},

@@ -57,6 +57,7 @@ class Limits:
     otlp_dropped: int = _limit(50, "How many of them in a quarter of an hour.")
     clock_share: float = _limit(0.05, "Share of client clocks that are off by more than five seconds.")
     clocks: int = _limit(200, "Clocks that were looked at in an hour.")
+    behind: int = _limit(600, "Batches of the engine that nobody has read yet: a minute of an edge and a partition.")
     restarts: int = _limit(3, "Starts of one exporter in an hour.")
 
 

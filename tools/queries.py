@@ -105,6 +105,14 @@ QUERIES: dict[str, str] = {
     "otlp_dropped": increase("rtc.exporter.otlp.dropped", OURS, by="job, rtc_signal"),
     "internal_errors": increase("rtc.exporter.errors.internal", OURS, by="job"),
     "memory_stage": now("rtc.exporter.memory.stage", OURS, by="job, instance"),
+    "engine_left_out": increase("rtc.exporter.reports.dropped", OURS, 'rtc_drop_reason="no_engine"', by="job"),
+    "engine_refused": increase("rtc.exporter.engine.batches", OURS, 'rtc_outcome="refused"', by="job"),
+    "engine_damaged": increase(
+        "rtc.exporter.engine.batches", OURS, 'rtc_outcome=~"lost|spoilt"', by="job, rtc_outcome"
+    ),
+    "engine_behind": now("rtc.exporter.engine.behind", OURS, by="job"),
+    "engine_shown": now("rtc.exporter.engine.partitions", OURS, 'rtc_state="shown"', by="job"),
+    "versions": f"count by (job) (count by (job, service_version) ({series('rtc.exporter.build.info', OURS)}))",
     "turned_away": increase("rtc.exporter.connections.refused", OURS, _EVERYBODYS, by="job, rtc_limit"),
     "series_limited": increase("rtc.exporter.series.limited", OURS, by="job, rtc_metric_family"),
     "clocks": increase("rtc.exporter.client.clock_offset", OURS, part="count", by="job"),

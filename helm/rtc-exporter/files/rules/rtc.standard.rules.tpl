@@ -1621,6 +1621,19 @@ groups:
           description: '{{ "{{" }} $labels.instance }} has started {{ "{{" }} $value | humanize }} times within an hour. First look: memory limits and its log.'
           runbook_url: https://example.com/rtc-exporter/docs/runbooks/RTCExporterRestarting.md
           dashboard_url: http://localhost:3000/d/rtc-exporter?var-job={{ "{{" }} $labels.job | urlquery }}&from=now-3h&to=now
+      - alert: RTCExporterVersionSkew
+        expr: count by (job) (count by (job, service_version) (rtc_exporter_build_info{job="rtc-exporter"})) > 1
+        for: 2h
+        keep_firing_for: 5m
+        labels:
+          severity: info
+          component: exporter
+          team: rtc
+        annotations:
+          summary: Exporters of several versions are at work
+          description: '{{ "{{" }} $value | humanize }} versions have been at work for two hours, longer than a roll-out takes: metrics may mean two things. First look: which instance has stayed behind, and why.'
+          runbook_url: https://example.com/rtc-exporter/docs/runbooks/RTCExporterVersionSkew.md
+          dashboard_url: http://localhost:3000/d/rtc-exporter?var-job={{ "{{" }} $labels.job | urlquery }}&from=now-3h&to=now
       - alert: RTCNoReports
         expr: |-
           sum by (job) (increase(rtc_exporter_reports_total{job="rtc-exporter",rtc_outcome="accepted"}[10m]))
@@ -1682,6 +1695,62 @@ groups:
           summary: Clients are turned away because there is no room
           description: '{{ "{{" }} $value | humanize }} connections and requests were refused within a quarter of an hour, because the {{ "{{" }} $labels.rtc_limit }} is full. First look: connections against limits, and what else may take them.'
           runbook_url: https://example.com/rtc-exporter/docs/runbooks/RTCNoRoom.md
+          dashboard_url: http://localhost:3000/d/rtc-exporter?var-job={{ "{{" }} $labels.job | urlquery }}&from=now-3h&to=now
+      - alert: RTCEngineFull
+        expr: |-
+          sum by (job) (increase(rtc_exporter_reports_dropped_total{job="rtc-exporter",rtc_drop_reason="no_engine"}[10m])) > 0
+          or
+            sum by (job) (increase(rtc_exporter_engine_batches_total{job="rtc-exporter",rtc_outcome="refused"}[10m])) > 0
+        for: 5m
+        keep_firing_for: 5m
+        labels:
+          severity: warning
+          component: exporter
+          team: rtc
+        annotations:
+          summary: The engine does not take what clients report
+          description: '{{ "{{" }} $value | humanize }} reports or batches were not taken within ten minutes: what cannot wait is left out, and clients are sent away. First look: disk, streams and leader of NATS.'
+          runbook_url: https://example.com/rtc-exporter/docs/runbooks/RTCEngineFull.md
+          dashboard_url: http://localhost:3000/d/rtc-exporter?var-job={{ "{{" }} $labels.job | urlquery }}&from=now-3h&to=now
+      - alert: RTCEngineDamaged
+        expr: sum by (job, rtc_outcome) (increase(rtc_exporter_engine_batches_total{job="rtc-exporter",rtc_outcome=~"lost|spoilt"}[15m])) > 0
+        keep_firing_for: 5m
+        labels:
+          severity: warning
+          component: exporter
+          team: rtc
+        annotations:
+          summary: Batches of the engine are lost or spoilt
+          description: '{{ "{{" }} $value | humanize }} batches were {{ "{{" }} $labels.rtc_outcome }} within a quarter of an hour: counts lack what was in them. First look: lost is the disk of NATS, spoilt is who else writes to its streams.'
+          runbook_url: https://example.com/rtc-exporter/docs/runbooks/RTCEngineDamaged.md
+          dashboard_url: http://localhost:3000/d/rtc-exporter?var-job={{ "{{" }} $labels.job | urlquery }}&from=now-3h&to=now
+      - alert: RTCEngineUnread
+        expr: |-
+          sum by (job) (rtc_exporter_engine_partitions{job="rtc-exporter",rtc_state="shown"})
+            < quantile_over_time(0.9, (sum by (job) (rtc_exporter_engine_partitions{job="rtc-exporter",rtc_state="shown"}))[6h:1m])
+        for: 5m
+        keep_firing_for: 5m
+        labels:
+          severity: warning
+          component: exporter
+          team: rtc
+        annotations:
+          summary: Some partitions of the engine are counted by nobody
+          description: '{{ "{{" }} $value | humanize }} partitions are shown, and for most of six hours there were more: calls of the others are not seen until an aggregator takes them. First look: aggregators that are gone or restart.'
+          runbook_url: https://example.com/rtc-exporter/docs/runbooks/RTCEngineUnread.md
+          dashboard_url: http://localhost:3000/d/rtc-exporter?var-job={{ "{{" }} $labels.job | urlquery }}&from=now-3h&to=now
+      - alert: RTCEngineBehind
+        expr: sum by (job) (rtc_exporter_engine_behind{job="rtc-exporter"}) > {{ int64 (default 600 (index $.Values.prometheusRule.thresholds "behind")) }}
+        for: 10m
+        keep_firing_for: 5m
+        labels:
+          severity: warning
+          component: exporter
+          team: rtc
+        annotations:
+          summary: Aggregators do not keep up with the engine
+          description: '{{ "{{" }} $value | humanize }} batches are stored and not read: metrics are late, and what is over the bound of a stream is refused. First look: processor time of aggregators, then start more.'
+          runbook_url: https://example.com/rtc-exporter/docs/runbooks/RTCEngineBehind.md
           dashboard_url: http://localhost:3000/d/rtc-exporter?var-job={{ "{{" }} $labels.job | urlquery }}&from=now-3h&to=now
       - alert: RTCSeriesOverflow
         expr: sum by (job, rtc_metric_family) (increase(rtc_exporter_series_limited_total{job="rtc-exporter"}[30m])) > 0
