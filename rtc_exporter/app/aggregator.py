@@ -17,6 +17,7 @@ from rtc_exporter.app import memory, protocols
 from rtc_exporter.app.admin import Admin
 from rtc_exporter.app.cluster import log_of, owner, reach
 from rtc_exporter.app.eventlog import EngineError, EventLog, end
+from rtc_exporter.app.garbage import collect_less
 from rtc_exporter.app.guard import Guard
 from rtc_exporter.app.holding import Holdings
 from rtc_exporter.app.intake import Intake
@@ -208,6 +209,7 @@ async def serve(config: Config, limit: logs.Limit) -> None:
         loop.add_signal_handler(number, aggregator.stop)
     # Another configuration is another aggregator's: partitions have one set of rules at a time.
     loop.add_signal_handler(signal.SIGHUP, logger.warning, "an aggregator reads its configuration at its start alone")
+    collect_less()
     await aggregator.run()
     if aggregator.error is not None:
         raise aggregator.error

@@ -73,8 +73,14 @@ _ARRIVED_TEXTS = tuple(f'"{key}":' for key in (*_ARRIVED_CODES, *_ARRIVED))
 
 NAMES = with_codes(W3C, {str(code): name for code, name in MEMBERS.items()})
 
+#: When a frame of video was received, decoded and shown (``googTimingFrameInfo``): it is not used.
+_TIMING = ',"67":"'
+
 #: Frames that are laid by at most: what a client reports in one fold interval, and a bound for who never is read.
 LAID_BY = 8
+
+#: What a snapshot has of a base.
+_KEPT = ("_dated", "_ghosts", "_laid_by", "_stats", "is_trusted", "limits", "time")
 
 _NULL = type(None)
 _OBJECTS = frozenset((dict, _NULL))
@@ -93,7 +99,7 @@ class Base(Mapping[str, Members]):
     """
 
     __slots__ = ("_dated", "_ghosts", "_laid_by", "_others", "_room", "_stats", "_weight", "is_trusted", "limits",
-                 "names", "refused", "time", "types")  # fmt: skip
+                 "names", "newest", "number", "refused", "time", "told", "types")  # fmt: skip
 
     def __init__(
         self,
@@ -112,6 +118,10 @@ class Base(Mapping[str, Members]):
         #: Where it is noted why deltas that were laid by could not be merged; a client that sends such is read at once.
         self.refused = [] if refused is None else refused
         self.is_trusted = True
+        #: How many deltas came, and the newest, where that was laid by; else nothing.
+        self.number, self.newest = 0, ""
+        #: Free for whoever passes on what it holds.
+        self.told: Any = None
         self._room = Room(limits.members) if room is None else room
         self._weight = 0
         self._stats: dict[str, Members] = {}
@@ -149,6 +159,25 @@ class Base(Mapping[str, Members]):
             self._settle()
         return self._stats
 
+    @classmethod
+    def of(cls, stats: dict[str, Members], time: float, limits: Limits) -> "Base":
+        """One that goes on from a report which another has held; ``stats`` is its own from here on."""
+        base = cls(limits=limits)
+        base._stats, base.time = stats, time
+        base._dated = [
+            id for id, members in stats.items() if "timestamp" in members and members["type"] not in OWN_CLOCK
+        ]
+        return base
+
+    def __getstate__(self) -> dict[str, object]:
+        """For a snapshot: what is not the same in every process.  Of those with other tables there are none there."""
+        return {name: getattr(self, name) for name in _KEPT}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(limits=state["limits"])  # type: ignore[misc]  # what is left out is as in a new one
+        for name in _KEPT:
+            setattr(self, name, state[name])
+
     @property
     def ids(self) -> frozenset[str]:
         """Every id that a delta may refer to."""
@@ -162,7 +191,8 @@ class Base(Mapping[str, Members]):
     def lay_by(self, frame: str, time: float) -> None:
         """Keep a frame whose delta removes nothing; ``time`` is what it says."""
         self._laid_by.append(frame)
-        self.time = time
+        self.time, self.newest = time, frame
+        self.number += 1
         if len(self._laid_by) >= LAID_BY:
             self._settle()
 
@@ -174,7 +204,7 @@ class Base(Mapping[str, Members]):
                 row = parse(frame, self.limits)
                 if not isinstance(row, list) or len(row) < 4 or type(row[2]) is not dict:
                     raise FrameError(Reason.BAD_FRAME, "no delta")
-                self.merge(row[2])
+                self._merge(row[2])
             except ClientError as exc:
                 self.refused.append(exc.with_traceback(None))
                 self.is_trusted = False
@@ -215,8 +245,14 @@ class Base(Mapping[str, Members]):
         room.taken += self._weight
 
     def merge(self, delta: dict[str, object]) -> dict[str, Members]:
+        """Merge one delta, and give the objects that it removes, as they were."""
+        self.newest = ""
+        self.number += 1
+        return self._merge(delta)
+
+    def _merge(self, delta: dict[str, object]) -> dict[str, Members]:
         """
-        Merge one delta, and give the objects that it removes, as they were.
+        The same of one that was counted.
 
         Everything that can be refused is refused before the first change, so that the base is good for
         the next delta whatever comes.
@@ -319,6 +355,19 @@ OTHERS = others(NAMES)
 def _kind(changes: object, types: Mapping[object, str]) -> str | None:
     code = mapping(changes).get("type")
     return types.get(code) if type(code) is int or type(code) is str else None
+
+
+def numbers_alone(frame: str) -> str:
+    """
+    A delta that was laid by, if it says nothing but numbers of objects that were there: nothing in it is private.
+
+    Every string in it is a name then, but the two at its front.  What Chrome adds to each delta of a video for itself
+    is left out.  Empty where there is more to it: an object that is new, a word.
+    """
+    while (at := frame.find(_TIMING)) >= 0 and (end := frame.find('"', at + len(_TIMING))) >= 0:
+        frame = frame[:at] + frame[end + 1 :]
+    is_bare = frame.count('"') == 2 * frame.count('":') + 4 and '"type"' not in frame
+    return frame if is_bare and "\\" not in frame and "\n" not in frame else ""
 
 
 def heard_in(text: str) -> bool:
