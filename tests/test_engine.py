@@ -31,7 +31,7 @@ from rtc_exporter.model import Event, Joined, Left, ParticipantKey, PeerConnecti
 from rtc_exporter.pipeline import PipelineSettings
 from rtc_exporter.slots import Histogram
 from rtc_exporter.tenants import Tenants
-from rtc_exporter.wire.compact import numbers_alone
+from rtc_exporter.wire.unread import numbers_alone
 from tests.captures import names, rows
 
 CONFIG = Config.load({}, {})

@@ -23,8 +23,9 @@ from rtc_exporter.series import SeriesStore
 from rtc_exporter.sessions import Participant
 from rtc_exporter.tenants import Tenants
 from rtc_exporter.wire import acknowledged
-from rtc_exporter.wire.compact import Base, numbers_alone
+from rtc_exporter.wire.compact import Base
 from rtc_exporter.wire.decoder import Decoder
+from rtc_exporter.wire.unread import numbers_alone
 
 #: Seconds that who has posted something waits for it to be stored: a new leader takes five.
 PATIENCE = 10.0

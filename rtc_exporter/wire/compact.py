@@ -8,12 +8,14 @@ until somebody reads, and nearly everything in one is a number under a known nam
 from collections.abc import ItemsView, Iterator, Mapping, ValuesView
 from typing import Any, NoReturn
 
+import orjson
+
 from rtc_exporter.errors import ClientError, FrameError, LimitError, Reason
 from rtc_exporter.limits import OBJECT, Limits, Room
 from rtc_exporter.model import Members
 from rtc_exporter.w3c import OWN_CLOCK
 from rtc_exporter.wire import browsers
-from rtc_exporter.wire.decoder import DEFAULTS, is_time, mapping, milliseconds, parse, weight
+from rtc_exporter.wire.decoder import DEFAULTS, NODES, is_time, mapping, milliseconds, parse, weight
 from rtc_exporter.wire.stats import W3C, Names, assign, take_record, with_codes
 
 _CODED_TYPES = (
@@ -65,16 +67,12 @@ MEMBERS: dict[int, str] = {
 }  # fmt: skip
 
 #: The members that grow when anything arrives, whatever it is, the one that stands further to the front of a delta
-#: first; as keys of an object, by name and by code, and as the text of a delta shows them.
+#: first, by code and then by name.
 _ARRIVED = ("bytesReceived", "packetsReceived")
-_ARRIVED_CODES = tuple(str(code) for name in _ARRIVED for code, known in MEMBERS.items() if known == name)
-_ARRIVED_KEYS = frozenset((*_ARRIVED, *_ARRIVED_CODES))
-_ARRIVED_TEXTS = tuple(f'"{key}":' for key in (*_ARRIVED_CODES, *_ARRIVED))
+ARRIVED = (*(str(code) for name in _ARRIVED for code, known in MEMBERS.items() if known == name), *_ARRIVED)
+_ARRIVED_KEYS = frozenset(ARRIVED)
 
 NAMES = with_codes(W3C, {str(code): name for code, name in MEMBERS.items()})
-
-#: When a frame of video was received, decoded and shown (``googTimingFrameInfo``): it is not used.
-_TIMING = ',"67":"'
 
 #: Frames that are laid by at most: what a client reports in one fold interval, and a bound for who never is read.
 LAID_BY = 8
@@ -201,12 +199,15 @@ class Base(Mapping[str, Members]):
         newest = self.time
         for frame in frames:
             try:
-                row = parse(frame, self.limits)
+                # So short a frame has no more objects than any may, and how deep it is does not matter here: merging
+                # looks two levels down.  To count and to look took a third of the time of reading (measured).
+                row = orjson.loads(frame) if len(frame) <= NODES else parse(frame, self.limits)
                 if not isinstance(row, list) or len(row) < 4 or type(row[2]) is not dict:
                     raise FrameError(Reason.BAD_FRAME, "no delta")
                 self._merge(row[2])
-            except ClientError as exc:
-                self.refused.append(exc.with_traceback(None))
+            except (ClientError, orjson.JSONDecodeError) as exc:
+                error = exc if isinstance(exc, ClientError) else FrameError(Reason.BAD_JSON, "not JSON")
+                self.refused.append(error.with_traceback(None))
                 self.is_trusted = False
         self.time = newest
         try:
@@ -357,37 +358,8 @@ def _kind(changes: object, types: Mapping[object, str]) -> str | None:
     return types.get(code) if type(code) is int or type(code) is str else None
 
 
-def numbers_alone(frame: str) -> str:
-    """
-    A delta that was laid by, if it says nothing but numbers of objects that were there: nothing in it is private.
-
-    Every string in it is a name then, but the two at its front.  What Chrome adds to each delta of a video for itself
-    is left out.  Empty where there is more to it: an object that is new, a word.
-    """
-    while (at := frame.find(_TIMING)) >= 0 and (end := frame.find('"', at + len(_TIMING))) >= 0:
-        frame = frame[:at] + frame[end + 1 :]
-    is_bare = frame.count('"') == 2 * frame.count('":') + 4 and '"type"' not in frame
-    return frame if is_bare and "\\" not in frame and "\n" not in frame else ""
-
-
-def heard_in(text: str) -> bool:
-    """
-    Whether an unread delta says that anything arrived since the report before: it holds only what changed.
-
-    What the other side reports grows when its RTCP arrives, so that counts too.  Stats ids are numbers as well, and
-    are told from members by the object after them.
-    """
-    for key in _ARRIVED_TEXTS:
-        at = text.find(key)
-        while at >= 0:
-            if text[at + len(key)] != "{":
-                return True
-            at = text.find(key, at + 1)
-    return False
-
-
 def heard(delta: Mapping[str, object]) -> bool:
-    """The same of a delta that was read."""
+    """Whether a delta says that anything arrived since the report before: it holds only what changed."""
     return any(not _ARRIVED_KEYS.isdisjoint(mapping(changes)) for changes in delta.values())
 
 
