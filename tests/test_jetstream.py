@@ -4,15 +4,18 @@ import asyncio
 import contextlib
 import importlib.util
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
 from rtc_exporter.app.aggregator import Aggregator
 from rtc_exporter.app.cluster import log_of
-from rtc_exporter.app.eventlog import Kept, LostError
+from rtc_exporter.app.eventlog import EngineError, EventLog, Kept, LostError
 from rtc_exporter.config import Config
 from rtc_exporter.errors import ConfigError
+from tests.certificates import certificates
 from tests.engines import SERVERS, engine
+from tests.operators import Operator, nkey
 from tests.replayed import play, start
 from tests.running import running
 from tests.test_engine import counts, near
@@ -103,6 +106,83 @@ def test_who_was_superseded_can_save_nothing(server: str) -> None:
 
     with engine(server) as servers:
         asyncio.run(run(servers[0].url))
+
+
+def _files(folder: Path) -> tuple[str, dict[str, Path]]:
+    """The configuration of a server with TLS that knows one operator's users and no others, and files of clients."""
+    ours, others = certificates(folder, "ours"), certificates(folder, "others")
+    operator = Operator()
+    files = {"ours": ours.certificate, "others": others.certificate}
+    for name, text in (("user", operator.credentials()), ("stranger", Operator().credentials())):
+        files[name] = folder / f"{name}.creds"
+        files[name].write_text(text, encoding="utf-8")
+    return f'tls {{ cert_file: "{ours.certificate}", key_file: "{ours.key}" }}\n{operator.config}', files
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_who_has_credentials_is_let_in_over_tls(server: str, tmp_path: Path) -> None:
+    """By a token that the operator's account signed; without one, with another's, or to another's server, nobody is."""
+    config, files = _files(tmp_path)
+
+    async def run(url: str) -> None:
+        def log(ca: str, credentials: str) -> EventLog:
+            given = {**settings(url, "aggregate"), "engine.ca-file": str(files[ca])}
+            if credentials:
+                given["engine.credentials-file"] = str(files[credentials])
+            return log_of(Config.load(given, {}), "one")
+
+        let_in = log("ours", "user")
+        await let_in.start()
+        await let_in.publish(0, "a", b"1")
+        assert [tuple(batch) for batch in await let_in.read(0, 0)] == [(1, b"1")]
+        await let_in.stop()
+        for ca, credentials, why in REFUSED:
+            with pytest.raises(EngineError, match=why):
+                await log(ca, credentials).start()
+
+    with engine(server, config=config) as servers:
+        asyncio.run(run(servers[0].url.replace("nats://", "tls://")))
+
+
+REFUSED = (
+    ("ours", "", "(?i)authorization violation"),
+    ("ours", "stranger", "(?i)authorization violation"),
+    ("others", "user", "(?i)certificate verify failed"),
+)
+
+
+def test_an_nkey_needs_no_token(tmp_path: Path) -> None:
+    """Its seed alone is in the file."""
+    seed, public = nkey()
+    file = tmp_path / "user.nk"
+    file.write_text(f"{seed}\n", encoding="utf-8")
+
+    async def run(url: str) -> None:
+        log = log_of(Config.load({**settings(url, "edge"), "engine.credentials-file": str(file)}, {}), "one")
+        await log.start()
+        assert await log.end(0) == 0
+        await log.stop()
+
+    with engine(config=f"authorization {{ users: [ {{ nkey: {public} }} ] }}") as servers:
+        asyncio.run(run(servers[0].url))
+
+
+@pytest.mark.parametrize(
+    ("setting", "wanted"),
+    [
+        ("engine.credentials-file", "wanted a file that holds credentials of nsc, or the seed of a user"),
+        ("engine.ca-file", "wanted a file that holds certificates in PEM"),
+    ],
+)
+def test_a_file_of_something_else_is_refused_at_the_start(setting: str, wanted: str, tmp_path: Path) -> None:
+    """Not later, and not again and again."""
+    file = tmp_path / "file"
+    file.write_bytes(b"\xff\nSUPER secret\n")
+
+    with pytest.raises(ConfigError) as error:
+        Config.load({**settings("nats://a:4222", "edge"), setting: str(file)}, {})
+
+    assert str(error.value) == f"--{setting} is {str(file)!r}, {wanted}"
 
 
 def test_another_number_of_partitions_is_refused() -> None:
