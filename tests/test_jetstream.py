@@ -3,8 +3,10 @@
 import asyncio
 import contextlib
 import importlib.util
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,9 +18,11 @@ from rtc_exporter.errors import ConfigError
 from tests.certificates import certificates
 from tests.engines import SERVERS, engine
 from tests.operators import Operator, nkey
+from tests.receivers import OK, Receiver, http_receiver
 from tests.replayed import play, start
 from tests.running import running
 from tests.test_engine import counts, near
+from tests.test_otlp_delivery import environ as otlp
 
 CALLS = ("healthy-cr.p1.frames", "healthy-cr.p2.frames")
 PATIENCE = 30.0
@@ -29,10 +33,15 @@ def settings(url: str, role: str) -> dict[str, str]:
     return {"engine.role": role, "engine.servers": url, "engine.partitions": "2", "admin.listen": "127.0.0.1:0"}
 
 
+def variables(url: str) -> dict[str, str]:
+    """The environment of an edge."""
+    return {f"RTC_EXPORTER_{name.replace('.', '__')}".upper(): value for name, value in settings(url, "edge").items()}
+
+
 @contextlib.asynccontextmanager
-async def aggregating(url: str, now: list[float]) -> AsyncIterator[Aggregator]:
+async def aggregating(url: str, now: list[float], environ: Mapping[str, str] = {}) -> AsyncIterator[Aggregator]:
     """An aggregator that runs and shows both partitions."""
-    aggregator = Aggregator(Config.load(settings(url, "aggregate"), {}), clock=lambda: now[0])
+    aggregator = Aggregator(Config.load(settings(url, "aggregate"), environ), clock=lambda: now[0])
     task = asyncio.create_task(aggregator.run())
     try:
         await until(lambda: len(aggregator.holdings.shown()) == 2)
@@ -59,11 +68,8 @@ def test_the_sums_are_those_of_one_process_and_go_on_in_another(server: str) -> 
         async with running(start=begins) as alone:
             await play(alone, CALLS)
             wanted = counts([alone.server.tenants])
-        environ = {
-            f"RTC_EXPORTER_{name.replace('.', '__')}".upper(): value for name, value in settings(url, "edge").items()
-        }
-        async with running(environ, start=begins) as edge:
-            async with aggregating(url, edge._now) as one:
+        async with running(variables(url), start=begins) as edge:
+            async with aggregating(url, [begins]) as one:  # a minute is a second here: what is late is not past
                 await play(edge, CALLS)
                 await until(lambda: near(counts(one.holdings.shown()), wanted) == [])
             async with aggregating(url, edge._now) as other:
@@ -71,6 +77,41 @@ def test_the_sums_are_those_of_one_process_and_go_on_in_another(server: str) -> 
 
     with engine(server) as servers:
         asyncio.run(run(servers[0].url))
+
+
+def test_spans_arrive_once_and_are_those_of_one_process() -> None:
+    """An aggregator pushes them, and so does the next, which has the first's snapshot."""
+
+    def pushed(receiver: Receiver) -> list[Any]:
+        return [
+            span
+            for request in receiver.requests
+            for one in request.message.resource_spans
+            for scope in one.scope_spans
+            for span in scope.spans
+        ]
+
+    async def run(url: str, alone: Receiver, ours: Receiver) -> None:
+        begins, off = start(CALLS), {"OTEL_METRICS_EXPORTER": "none"}
+        async with running(otlp("http/protobuf", alone.port, **off), start=begins) as exporter:
+            await play(exporter, CALLS)
+            wanted = counts([exporter.server.tenants])
+        environ = otlp("http/protobuf", ours.port, **off)
+        async with running(variables(url), start=begins) as edge:
+            async with aggregating(url, [begins], environ) as one:
+                await play(edge, CALLS)
+                await until(lambda: near(counts(one.holdings.shown()), wanted) == [])
+            async with aggregating(url, edge._now, environ) as other:
+                edge._now[0] += 60.0
+                await until(lambda: not other.holdings.status().participants)
+
+    with engine() as servers, http_receiver([OK]) as alone, http_receiver([OK]) as ours:
+        asyncio.run(run(servers[0].url, alone, ours))
+
+    wanted, found = pushed(alone), pushed(ours)
+    assert len({span.span_id for span in found}) == len(found) > 0
+    assert Counter(span.name for span in found) == Counter(span.name for span in wanted)
+    assert {span.trace_id for span in found} == {span.trace_id for span in wanted}
 
 
 @pytest.mark.parametrize("server", SERVERS)
