@@ -227,18 +227,20 @@ def test_an_aggregator_looks_at_its_file_too(folder: Path) -> None:
         ready = asyncio.Event()
         task = asyncio.create_task(aggregator.run(ready.set))
         url = f"http://{aggregator.admin_address}/metrics"
-        async with httpx2.AsyncClient(timeout=PATIENCE, trust_env=False) as http, asyncio.timeout(PATIENCE):
-            await ready.wait()
-            answer = await http.get(url)
-            assert (answer.status_code, "rtc_exporter_build_info{" in answer.text) == (200, True)
-            path.write_text(f"basic_auth_users:\n  ann: {HASH}\n")
-            while (await http.get(url)).status_code != 401:  # noqa: ASYNC110 - what is waited for has no event
-                await asyncio.sleep(0.05)
-            answer = await http.get(url, auth=("ann", PASSWORD))
-            assert answer.status_code == 200
-            assert 'rtc_exporter_config_reloads_total{rtc_config_file="web",rtc_outcome="applied"} 1' in answer.text
-        aggregator.stop()
-        await task
+        try:
+            async with httpx2.AsyncClient(timeout=PATIENCE, trust_env=False) as http, asyncio.timeout(PATIENCE):
+                await ready.wait()
+                answer = await http.get(url)
+                assert (answer.status_code, "rtc_exporter_build_info{" in answer.text) == (200, True)
+                path.write_text(f"basic_auth_users:\n  ann: {HASH}\n")
+                while (await http.get(url)).status_code != 401:  # noqa: ASYNC110 - what is waited for has no event
+                    await asyncio.sleep(0.05)
+                answer = await http.get(url, auth=("ann", PASSWORD))
+                assert answer.status_code == 200
+                assert 'rtc_exporter_config_reloads_total{rtc_config_file="web",rtc_outcome="applied"} 1' in answer.text
+        finally:
+            aggregator.stop()
+            await task
 
     asyncio.run(scenario())
 
