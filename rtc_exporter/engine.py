@@ -96,14 +96,14 @@ def check(engine: Engine, processes: int, given: Mapping[str, str]) -> None:
             raise ConfigError(f"{given[f'engine.{name}']} is {str(path)!r}, wanted a file that holds {wanted}")
 
 
-def is_seed(text: str) -> bool:
-    """Whether it is the private half of a user's nkey, which needs no token beside it."""
-    return _SEED.fullmatch(text.strip()) is not None
+def is_seed(path: Path) -> bool:
+    """Whether it holds the private half of a user's nkey, which needs no token beside it."""
+    return _SEED.fullmatch(path.read_text(encoding="utf-8", errors="replace").strip()) is not None
 
 
 def _has_credentials(path: Path) -> bool:
     text = path.read_text(encoding="utf-8", errors="replace")
-    return is_seed(text) or all(f"-----BEGIN {part}-----" in text for part in ("NATS USER JWT", "USER NKEY SEED"))
+    return is_seed(path) or all(f"-----BEGIN {part}-----" in text for part in ("NATS USER JWT", "USER NKEY SEED"))
 
 
 def _has_certificates(path: Path) -> bool:

@@ -124,8 +124,7 @@ class JetStream:
         path = self._settings.credentials
         if path is None:
             return {}
-        is_alone = is_seed(path.read_text(encoding="utf-8"))
-        return {"nkeys_seed" if is_alone else "user_credentials": str(path)}
+        return {"nkeys_seed" if is_seed(path) else "user_credentials": str(path)}
 
     async def stop(self) -> None:
         """Disconnect."""
