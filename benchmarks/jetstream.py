@@ -21,7 +21,7 @@ from benchmarks.load import is_report, recorded
 from rtc_exporter import wire
 from rtc_exporter.app.edge import Edge
 from rtc_exporter.app.garbage import collect_less
-from rtc_exporter.app.intake import Intake
+from rtc_exporter.app.intake import Connection, Intake
 from rtc_exporter.app.jetstream import JetStream, Settings
 from rtc_exporter.app.outbox import Outbox
 from rtc_exporter.app.partition import Partition
@@ -73,6 +73,12 @@ def partition_of(config: Config, now: float) -> Partition:
     return Partition(pipeline_settings(config, "0"), lambda settings, now: Tenants(settings, (), now), now, fault)
 
 
+def connected(intake: Intake, user_agent: str, participants: int, now: float) -> list[Connection]:
+    """Participants in calls of two."""
+    keys = (ParticipantKey(f"s{number // 2}", f"p{number}") for number in range(participants))
+    return [intake.open(Identity(key, True, {}), wire.by_name("rtcstats"), user_agent, now) for key in keys]
+
+
 async def written(log: JetStream, config: Config, participants: int, now: float) -> tuple[int, Cost, Cost, Cost]:
     """
     Let participants tell their events, and then their reports, into the log.
@@ -87,13 +93,7 @@ async def written(log: JetStream, config: Config, participants: int, now: float)
     outbox.start()
     recording = recorded()
     events, reports, floor = Cost(), Cost(), Cost()
-    connections = [
-        intake.open(
-            Identity(ParticipantKey(f"s{number // 2}", f"p{number}"), True, {}), wire.by_name("rtcstats"),
-            recording.user_agent, now,
-        )
-        for number in range(participants)
-    ]  # fmt: skip
+    connections = connected(intake, recording.user_agent, participants, now)
 
     async def tell(text: str, now: float) -> None:
         for connection in connections:
@@ -126,6 +126,24 @@ async def written(log: JetStream, config: Config, participants: int, now: float)
     return end, events, reports, floor
 
 
+def counted(config: Config, participants: int, now: float) -> Cost:
+    """What a report costs one process that decodes and counts it, without an engine."""
+    tenants, reports = Tenants(pipeline_settings(config), (), now), Cost()
+    intake, recording = Intake(config, tenants), recorded()
+    connections = connected(intake, recording.user_agent, participants, now)
+    told = [text for text in recording.texts if not is_report(text)]
+    first, *rest = [text for text in recording.texts if is_report(text)]
+    for text in (*told, first):
+        for connection in connections:
+            connection.receive(text, now)
+    for number, text in enumerate(rest):
+        with reports.counting(participants):
+            tenants.tick(now + number + 1)
+            for connection in connections:
+                connection.receive(text, now + number + 1)
+    return reports
+
+
 async def measure(url: str, participants: int) -> None:
     """Everything, in one partition."""
     config = Config.load({}, {})
@@ -152,6 +170,7 @@ async def measure(url: str, participants: int) -> None:
     begins.frames, goes_on.frames = events.frames, reports.frames
     goes_on.show("aggregator, a report", floor, GOAL_OUT)
     begins.show("aggregator, as calls begin", floor)
+    counted(config, participants, now).show("one process, a report", floor)
     saved, restored = Cost(), Cost()
     with saved.counting(participants):
         state = partition.freeze()
