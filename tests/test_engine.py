@@ -16,7 +16,8 @@ import pytest
 
 from rtc_exporter import wire
 from rtc_exporter.app import entries
-from rtc_exporter.app.edge import Edge
+from rtc_exporter.app.bases import KEPT
+from rtc_exporter.app.edge import WHOLE, Edge
 from rtc_exporter.app.entries import Attached, Departed, Detached, Head, Presence, Source
 from rtc_exporter.app.eventlog import InProcess
 from rtc_exporter.app.intake import Intake
@@ -336,6 +337,21 @@ def test_who_goes_on_at_another_edge_stays() -> None:
     two.tell(103.0, Detached(KEY), Departed(KEY, "closed", True))
 
     assert KEY not in partition.tenants.own.sessions.participants
+
+
+def test_what_no_report_builds_on_any_more_is_forgotten() -> None:
+    """An edge writes a report whole again long before, so what was not used is over."""
+    partition = make(0)
+    edge = Writer("one", partition)
+    line = entries.line("", 100.0, report(100.0, 5), None, base=1)
+    partition.take(1, entries.pack(Head("one", 1, 100.0), [line]))
+    edge.number = 1
+    edge.tell(100.0 + KEPT)
+    assert len(partition.edges["one"].bases) == 1
+    edge.tell(101.0 + KEPT)
+
+    assert len(partition.edges["one"].bases) == 0
+    assert KEPT >= 2 * WHOLE
 
 
 def test_batches_that_are_gone_are_seen() -> None:
