@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.load import is_report, recorded
-from rtc_exporter.app.process import COLLECT
+from rtc_exporter.app.garbage import COLLECT
 from rtc_exporter.choices import Keep
 from rtc_exporter.export import prometheus
 from rtc_exporter.history import Archive

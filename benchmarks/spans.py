@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.load import recorded
-from rtc_exporter.app.process import COLLECT
+from rtc_exporter.app.garbage import COLLECT
 from rtc_exporter.export.otlp import batches
 from rtc_exporter.model import Joined, ParticipantKey, Report
 from rtc_exporter.pipeline import Pipeline, PipelineSettings

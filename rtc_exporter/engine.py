@@ -4,7 +4,9 @@ Settings about working on several machines, or through a crash: what this proces
 
 import importlib.util
 import re
+import ssl
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ByteSize, ConfigDict, Field
@@ -15,6 +17,7 @@ from rtc_exporter.settings import File, Size, Wanted, words
 
 #: A stream of NATS, and the first part of its subjects.
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,32}")
+_SEED = re.compile(r"SU[A-Z2-7]{56}")
 #: A password in an address would be in the list of processes and on every page that shows settings.
 _SERVER = re.compile(r"(nats|tls)://[^/@\s,]+")
 
@@ -64,7 +67,9 @@ class Engine(BaseModel):
     waiting_bytes: Size = Field(
         default=ByteSize(32 << 20), description="What an edge holds while the engine takes nothing."
     )
-    credentials_file: File = Field(default=None, description="Credentials for the servers, as nsc makes them.")
+    credentials_file: File = Field(
+        default=None, description="Credentials for the servers: as nsc makes them, or a user's seed."
+    )
     ca_file: File = Field(default=None, description="Certificates that the servers' are signed with; for TLS.")
 
 
@@ -81,6 +86,29 @@ def check(engine: Engine, processes: int, given: Mapping[str, str]) -> None:
         raise ConfigError(f"{role} is {engine.role}, and {given['shards.processes']} is {processes}, wanted 1")
     if importlib.util.find_spec("nats") is None:
         raise ConfigError(f"{role} is {engine.role}, and nats-py is missing: pip install 'rtc-exporter[nats]'")
-    for name, path in (("credentials_file", engine.credentials_file), ("ca_file", engine.ca_file)):
+    for name, (path, wanted, is_good) in {
+        "credentials_file": (engine.credentials_file, "credentials of nsc, or the seed of a user", _has_credentials),
+        "ca_file": (engine.ca_file, "certificates in PEM", _has_certificates),
+    }.items():
         if path is not None and not path.is_file():
             raise ConfigError(f"{given[f'engine.{name}']} is {str(path)!r}, wanted a file that can be read")
+        if path is not None and not is_good(path):
+            raise ConfigError(f"{given[f'engine.{name}']} is {str(path)!r}, wanted a file that holds {wanted}")
+
+
+def is_seed(path: Path) -> bool:
+    """Whether it holds the private half of a user's nkey, which needs no token beside it."""
+    return _SEED.fullmatch(path.read_text(encoding="utf-8", errors="replace").strip()) is not None
+
+
+def _has_credentials(path: Path) -> bool:
+    text = path.read_text(encoding="utf-8", errors="replace")
+    return is_seed(path) or all(f"-----BEGIN {part}-----" in text for part in ("NATS USER JWT", "USER NKEY SEED"))
+
+
+def _has_certificates(path: Path) -> bool:
+    try:
+        ssl.create_default_context(cafile=str(path))
+    except (ssl.SSLError, UnicodeDecodeError):
+        return False
+    return True

@@ -28,15 +28,17 @@ def free_port() -> int:
 class Nats:
     """One server."""
 
-    def __init__(self, program: str, folder: Path, extra: Sequence[str] = (), before: Sequence[str] = ()) -> None:
+    def __init__(
+        self, program: str, folder: Path, extra: Sequence[str] = (), before: Sequence[str] = (), config: str = ""
+    ) -> None:
         self.port = free_port()
         self.url = f"nats://127.0.0.1:{self.port}"
         self._folder = folder
         # A server reserves what streams may hold, by default of three quarters of the disk; here it believes in more.
-        config = Path(f"{folder}.conf")
-        config.write_text("jetstream { max_file_store: 32GB }\n", encoding="utf-8")
+        file = Path(f"{folder}.conf")
+        file.write_text(f"jetstream {{ max_file_store: 32GB }}\n{config}\n", encoding="utf-8")
         self._command = [
-            *before, program, "-a", "127.0.0.1", "-p", str(self.port), *extra, "-c", str(config), "-sd", str(folder),
+            *before, program, "-a", "127.0.0.1", "-p", str(self.port), *extra, "-c", str(file), "-sd", str(folder),
         ]  # fmt: skip
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -60,8 +62,10 @@ class Nats:
 
 
 @contextlib.contextmanager
-def engine(name: str = SERVERS[0], nodes: int = 1, before: Sequence[str] = ()) -> Iterator[list[Nats]]:
-    """Servers that run, to the end of the block."""
+def engine(
+    name: str = SERVERS[0], nodes: int = 1, before: Sequence[str] = (), config: str = ""
+) -> Iterator[list[Nats]]:
+    """Servers that run, to the end of the block; ``config`` is in the configuration of each."""
     program = peer(name)
     with tempfile.TemporaryDirectory(prefix="nats-") as folder:
         routes = [free_port() for _ in range(nodes)]
@@ -72,7 +76,7 @@ def engine(name: str = SERVERS[0], nodes: int = 1, before: Sequence[str] = ()) -
                 "--name", f"n{number}", "--cluster_name", "tests",
                 "--cluster", f"nats://127.0.0.1:{routes[number]}", "--routes", told,
             )  # fmt: skip
-            servers.append(Nats(program, Path(folder, str(number)), cluster if nodes > 1 else (), before))
+            servers.append(Nats(program, Path(folder, str(number)), cluster if nodes > 1 else (), before, config))
         try:
             for server in servers:
                 server.start()

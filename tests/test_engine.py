@@ -6,6 +6,7 @@ The engine here is the one of this process; ``test_jetstream`` has the real ones
 
 import asyncio
 import random
+import re
 import zlib
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -15,7 +16,8 @@ import pytest
 
 from rtc_exporter import wire
 from rtc_exporter.app import entries
-from rtc_exporter.app.edge import Edge
+from rtc_exporter.app.bases import KEPT
+from rtc_exporter.app.edge import WHOLE, Edge
 from rtc_exporter.app.entries import Attached, Departed, Detached, Head, Presence, Source
 from rtc_exporter.app.eventlog import InProcess
 from rtc_exporter.app.intake import Intake
@@ -30,6 +32,7 @@ from rtc_exporter.model import Event, Joined, Left, ParticipantKey, PeerConnecti
 from rtc_exporter.pipeline import PipelineSettings
 from rtc_exporter.slots import Histogram
 from rtc_exporter.tenants import Tenants
+from rtc_exporter.wire.unread import numbers_alone
 from tests.captures import names, rows
 
 CONFIG = Config.load({}, {})
@@ -209,6 +212,42 @@ def test_what_edges_send_again_counts_once(engine: InProcess) -> None:
     assert counts([twice.tenants]) == counts([once.tenants])
 
 
+ADDRESS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
+
+
+def test_the_log_has_changes_as_clients_wrote_them_and_nothing_private(engine: InProcess) -> None:
+    """Most reports are what has changed, in numbers; addresses, which the frames are full of, are not in the log."""
+    texts = [line for batches in engine._batches for batch in batches for line in entries.unpack(batch.payload)[1]]
+    reports = [line for line in texts if line.startswith((b'["report"', b'["change"'))]
+    changes = [line.partition(b"\t")[2] for line in reports if line.startswith(b'["change"')]
+
+    assert len(changes) > 0.8 * len(reports)
+    assert any(ADDRESS.search(row["text"]) for _, _, row in told() if row["dir"] == "c2s")
+    assert [line for line in texts if ADDRESS.search(line.decode())] == []
+    members = [row.values() for change in changes for row in orjson.loads(change)[2].values() if isinstance(row, dict)]
+    assert {type(value) for values in members for value in values} <= {int, float, bool, dict}
+
+
+def test_who_has_lost_everything_goes_on_within_a_minute(engine: InProcess) -> None:
+    """Changes build on what is gone, and count again when a report was whole; what they skip is dropped with words."""
+    number = max(range(3), key=lambda number: len(engine._batches[number]))
+    batches = engine._batches[number]
+    whole, late = make(number), make(number)
+    for batch in batches:
+        whole.take(*batch)
+    for batch in batches[len(batches) // 4 :]:
+        late.take(*batch)
+
+    def rows(partition: Partition, reason: str) -> float:
+        family = partition.tenants.own.store.family("rtc.exporter.reports.dropped")
+        assert family is not None
+        return sum(getattr(slot, "value", 0.0) for values, slot in family.series.items() if values == (reason,))
+
+    assert rows(whole, "no_base") == 0
+    assert rows(late, "no_base") > 0
+    assert packets(late) > 0.5 * packets(whole)
+
+
 # ── one partition
 
 
@@ -298,6 +337,21 @@ def test_who_goes_on_at_another_edge_stays() -> None:
     two.tell(103.0, Detached(KEY), Departed(KEY, "closed", True))
 
     assert KEY not in partition.tenants.own.sessions.participants
+
+
+def test_what_no_report_builds_on_any_more_is_forgotten() -> None:
+    """An edge writes a report whole again long before, so what was not used is over."""
+    partition = make(0)
+    edge = Writer("one", partition)
+    line = entries.line("", 100.0, report(100.0, 5), None, base=1)
+    partition.take(1, entries.pack(Head("one", 1, 100.0), [line]))
+    edge.number = 1
+    edge.tell(100.0 + KEPT)
+    assert len(partition.edges["one"].bases) == 1
+    edge.tell(101.0 + KEPT)
+
+    assert len(partition.edges["one"].bases) == 0
+    assert KEPT >= 2 * WHOLE
 
 
 def test_batches_that_are_gone_are_seen() -> None:
@@ -413,6 +467,46 @@ def test_a_full_edge_sheds_what_cannot_come_again_and_closes_on_who_can() -> Non
             intake.has_room()
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ('["g","PC_0",{"3":{"14":5,"67":"1,2"},"t":1},5]', '["g","PC_0",{"3":{"14":5},"t":1},5]'),
+        ('["g","PC_0",{"3":{"100":true,"96":{"none":1.5}},"t":1760000002000},59]', "all"),
+        ('["g","PC_0",{"3":{"137":"10.0.0.1"},"t":1760000002000},59]', ""),
+        ('["g","PC_0",{"3":{"137": "10.0.0.1"},"t":1760000002000},59]', ""),
+        ('["g","PC_0",{"3":["10.0.0.1"],"t":1760000002000},59]', ""),
+        ('["g","PC_0",{"3":{"type":6,"135":5000},"t":1760000002000},59]', ""),
+        ('["g","PC_0",{"3":{"14\\"":5},"t":1760000002000},59]', ""),
+        ('["g","PC_0",\n{"3":{"14":5},"t":1760000002000},59]', ""),
+        ('["g","PC_0",{"3":{,"67":"1"67":"t":1760000002000},59]', ""),
+    ],
+)  # fmt: skip
+def test_a_change_goes_on_in_its_clients_words_where_they_are_numbers(text: str, kept: str) -> None:
+    """What else it says is read first, and written by what we keep."""
+    assert numbers_alone(text) == (text if kept == "all" else kept)
+
+
+@pytest.mark.parametrize("shed", [False, True])
+def test_a_report_is_whole_where_one_before_it_was_left_out(shed: bool) -> None:
+    """Who reads the log does not know what it would be a change of."""
+    log = InProcess(1)
+    outbox = Outbox(log, "edge", lambda: 1.0, 10_000, lambda outcome: None)
+    edge = Edge(Tenants(pipeline_settings(CONFIG), (), 0.0), outbox, CONFIG.bounds, 60.0)
+    connection = Intake(CONFIG, edge, edge).open(Identity(KEY, True, {}), wire.by_name("rtcstats"), "", 1.0)
+    stats = {"in": {"type": 1, "11": "audio", "10": 1, "14": 1}, "t": 1.76e12}
+    connection.receive(orjson.dumps(["create", "PC_0", {}, 1.76e12]).decode(), 1.0)
+    connection.receive(orjson.dumps(["g", "PC_0", stats, 0]).decode(), 1.0)
+    for number in range(2, 5):
+        held = outbox.held
+        outbox.held += 5000 if shed and number == 3 else 0
+        connection.receive(f'["g","PC_0",{{"in":{{"14":{number}}},"t":{1760000000000 + 1000 * number}}},1000]', 1.0)
+        outbox.held -= 5000 if shed and number == 3 else 0
+        assert (outbox.held > held) == (not shed or number != 3)
+
+    names = [orjson.loads(line.partition(b"\t")[0])[0] for line in outbox._lanes[0].lines if b"PC_0" in line]
+    assert names == ["event", "report", "change", "report" if shed else "change", *([] if shed else ["change"])]
 
 
 # ── settings

@@ -170,7 +170,7 @@ def test_t11_clients_decide_neither_ids_nor_sampling() -> None:
 MAY_OPEN = {
     "keys", "sources", "config", "webconfig", "geo", "otel", "docs", "importer", "player", "useragent", "logs",
     "app.memory", "app.notify", "app.listener", "app.process", "app.senders", "app.watch", "app.server", "app.guard",
-    "conventions", "cli", "coverage", "explain", "doctor", "doctor.clients", "doctor.patient",
+    "conventions", "cli", "engine", "coverage", "explain", "doctor", "doctor.clients", "doctor.patient",
     "shards.child",
 }  # fmt: skip
 OPENS = {

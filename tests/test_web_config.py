@@ -11,7 +11,10 @@ import httpx2
 import pytest
 
 from rtc_exporter import webconfig
+from rtc_exporter.app.aggregator import Aggregator
+from rtc_exporter.app.eventlog import InProcess
 from rtc_exporter.app.guard import REMEMBERED, Guard, credentials
+from rtc_exporter.config import Config
 from rtc_exporter.errors import ConfigError
 from rtc_exporter.webconfig import WebConfig
 from tests.certificates import certificates
@@ -203,6 +206,41 @@ def test_a_certificate_and_a_password_change_while_it_runs(folder: Path) -> None
             refused = exporter.value("rtc.exporter.config.reloads", "web", "refused")
             path.write_text(TLS.replace("one", "rotated") + "  min_version: TLS13\n")
             await exporter.until(lambda: exporter.value("rtc.exporter.config.reloads", "web", "refused") > refused)
+
+    asyncio.run(scenario())
+
+
+def test_an_aggregator_looks_at_its_file_too(folder: Path) -> None:
+    """A password that is set while it runs is asked for; it says of which build it is, as one process does."""
+    path = folder / "late.yml"
+    path.write_text("{}")
+    config = Config.load(
+        {
+            "engine.role": "aggregate", "engine.servers": "nats://nobody:1", "admin.listen": "127.0.0.1:0",
+            "admin.web-config-file": str(path),
+        },
+        {},
+    )  # fmt: skip
+
+    async def scenario() -> None:
+        aggregator = Aggregator(config, InProcess())
+        ready = asyncio.Event()
+        task = asyncio.create_task(aggregator.run(ready.set))
+        url = f"http://{aggregator.admin_address}/metrics"
+        try:
+            async with httpx2.AsyncClient(timeout=PATIENCE, trust_env=False) as http, asyncio.timeout(PATIENCE):
+                await ready.wait()
+                answer = await http.get(url)
+                assert (answer.status_code, "rtc_exporter_build_info{" in answer.text) == (200, True)
+                path.write_text(f"basic_auth_users:\n  ann: {HASH}\n")
+                while (await http.get(url)).status_code != 401:  # noqa: ASYNC110 - what is waited for has no event
+                    await asyncio.sleep(0.05)
+                answer = await http.get(url, auth=("ann", PASSWORD))
+                assert answer.status_code == 200
+                assert 'rtc_exporter_config_reloads_total{rtc_config_file="web",rtc_outcome="applied"} 1' in answer.text
+        finally:
+            aggregator.stop()
+            await task
 
     asyncio.run(scenario())
 

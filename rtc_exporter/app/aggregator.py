@@ -7,8 +7,8 @@ they go on in another process where this one ends.
 
 import asyncio
 import logging
+import platform
 import signal
-import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -17,7 +17,7 @@ from rtc_exporter.app import memory, protocols
 from rtc_exporter.app.admin import Admin
 from rtc_exporter.app.cluster import log_of, owner, reach
 from rtc_exporter.app.eventlog import EngineError, EventLog, end
-from rtc_exporter.app.guard import Guard
+from rtc_exporter.app.garbage import collect_less
 from rtc_exporter.app.holding import Holdings
 from rtc_exporter.app.intake import Intake
 from rtc_exporter.app.listener import Listener, bind, bound
@@ -25,6 +25,7 @@ from rtc_exporter.app.notify import Notify
 from rtc_exporter.app.partition import Partition
 from rtc_exporter.app.parts import archive_of, pipeline_settings, push, tenants_of
 from rtc_exporter.app.scrapes import SHARED
+from rtc_exporter.app.secured import Secured
 from rtc_exporter.app.sessions import Pages
 from rtc_exporter.app.watch import Watch
 from rtc_exporter.app.worker import Hands, Worker
@@ -69,6 +70,7 @@ class Aggregator:
         links = Links(config.links.grafana, config.links.trace)
         pages = Pages(self.archive, self.holdings.sessions, links, clock)
         self._admin = Admin(self._intake, self.holdings, clock, shared, pages.routes)
+        self._secured = Secured(self._admin, config.web, self._count_request, self._count_reload)
         self._socket = bind(config.admin.listen, "admin.listen")
         self.admin_address = bound(self._socket)
         self._watch = Watch(self.pipeline.store.histogram("rtc.exporter.loop.lag", (), clock()).observe)
@@ -111,10 +113,8 @@ class Aggregator:
 
     async def run(self, ready: Callable[[], None] | None = None) -> None:
         """Count until ``stop``; ``ready`` is called once it has looked for work."""
-        web = self._config.web
         self._admin.ingest_address, self._admin.admin_address = "", str(self.admin_address)
-        guard = Guard(self._admin, web, self._count_request, time.monotonic)
-        operators = Listener(guard, self._socket, tls=web.tls)
+        operators = Listener(self._secured, self._socket, tls=self._secured.web.tls)
         operators.config.load()
         protocols.quiet()
         listening = asyncio.create_task(operators.listen())
@@ -122,6 +122,10 @@ class Aggregator:
         if self._push is not None:
             self._push.start()
         self._watch.start()
+        build = (__version__, platform.python_version())
+        self.pipeline.store.set("rtc.exporter.build.info", build, 1, self._clock())
+        for file in ("settings", "web"):
+            self.pipeline.store.set("rtc.exporter.config.applied.timestamp", (file,), self._clock(), self._clock())
         ticking = asyncio.create_task(self._tick(ready))
         reaching = asyncio.create_task(self._reach())
         await self._stopping.wait()
@@ -166,6 +170,7 @@ class Aggregator:
                     self.archive.tick(self.holdings.sessions(), now)
                 if self._push is not None:
                     self._push.tick(now)
+                self._secured.look(self._config.admin.web_config_file)
                 self._show(now)
             except Exception as exc:
                 self._fault(exc)
@@ -174,7 +179,7 @@ class Aggregator:
                 self._admin.is_ready = True
                 self.pipeline.store.set("rtc.exporter.ready", (), 1.0, now)
                 self._notify.ready()
-                scheme = "https" if self._config.web.tls else "http"
+                scheme = "https" if self._secured.web.tls else "http"
                 logger.info(READY, __version__, self._config.engine.name, scheme, self.admin_address)
                 if ready is not None:
                     ready()
@@ -194,6 +199,12 @@ class Aggregator:
     def _count_request(self, outcome: str) -> None:
         self.pipeline.count("rtc.exporter.admin.requests", (outcome,), now=self._clock())
 
+    def _count_reload(self, outcome: str) -> None:
+        now = self._clock()
+        self.pipeline.count("rtc.exporter.config.reloads", ("web", outcome), now=now)
+        if outcome == "applied":
+            self.pipeline.store.set("rtc.exporter.config.applied.timestamp", ("web",), now, now)
+
     def log_through(self, limit: logs.Limit) -> None:
         """Show how many lines this filter leaves out."""
         self._limit = limit
@@ -207,7 +218,8 @@ async def serve(config: Config, limit: logs.Limit) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, aggregator.stop)
     # Another configuration is another aggregator's: partitions have one set of rules at a time.
-    loop.add_signal_handler(signal.SIGHUP, logger.warning, "an aggregator reads its configuration at its start alone")
+    loop.add_signal_handler(signal.SIGHUP, logger.warning, "an aggregator reads its settings at its start alone")
+    collect_less()
     await aggregator.run()
     if aggregator.error is not None:
         raise aggregator.error

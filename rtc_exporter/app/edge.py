@@ -8,6 +8,8 @@ takes to say when somebody has gone; what it counts itself is about itself.
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from itertools import count
+from math import inf
 from typing import Protocol
 
 from rtc_exporter.app import entries
@@ -21,10 +23,15 @@ from rtc_exporter.series import SeriesStore
 from rtc_exporter.sessions import Participant
 from rtc_exporter.tenants import Tenants
 from rtc_exporter.wire import acknowledged
+from rtc_exporter.wire.compact import Base
 from rtc_exporter.wire.decoder import Decoder
+from rtc_exporter.wire.unread import numbers_alone
 
 #: Seconds that who has posted something waits for it to be stored: a new leader takes five.
 PATIENCE = 10.0
+#: Seconds in which a report is written whole once, though what reads the log should know what it is a change of: then
+#: that goes on after anything.
+WHOLE = 60.0
 #: What clients are told while the engine takes nothing and no more can be held.
 NO_ROOM = BusyError(Reason.NO_ENGINE, "the engine takes nothing")
 
@@ -36,6 +43,18 @@ class Speaker(Protocol):
 
     def say(self) -> None:
         """Send what is due."""
+
+
+class Told:
+    """What who reads the log knows of a base: under which number, of whom, up to which delta; and when it was whole."""
+
+    __slots__ = ("ident", "key", "number", "whole")
+
+    def __init__(self, ident: int) -> None:
+        self.ident = ident
+        self.key: PeerConnectionKey | None = None
+        self.number = 0
+        self.whole = -inf
 
 
 class Present:
@@ -121,8 +140,23 @@ class Passing:
 
     def _put(self, key: ParticipantKey | PeerConnectionKey, what: Record | Presence, now: float) -> None:
         edge = self._edge
-        source = None if isinstance(what, Attached | Detached | Departed) else edge.source
-        edge.outbox.put(self._tenant, key.session, entries.line(self._tenant, now, what, source))
+        if isinstance(what, Report) and isinstance(what.stats, Base):
+            line = self._line(what, what.stats, now)
+        else:
+            source = None if isinstance(what, Attached | Detached | Departed) else edge.source
+            line = entries.line(self._tenant, now, what, source)
+        edge.outbox.put(self._tenant, key.session, line)
+
+    def _line(self, report: Report, base: Base, now: float) -> bytes:
+        """A report as a change, if who reads the log knows of what, and the client's own words may stand there."""
+        told: Told = base.told or Told(next(self._edge.idents))
+        base.told = told
+        is_next = told.number + 1 == base.number and told.key == report.key and now - told.whole < WHOLE
+        told.number, told.key = base.number, report.key
+        if is_next and base.newest and (delta := numbers_alone(base.newest)):
+            return entries.change(self._tenant, now, report, self._edge.source, told.ident, delta)
+        told.whole = now
+        return entries.line(self._tenant, now, report._replace(stats=base.stats), self._edge.source, told.ident)
 
     def feed(self, record: Record, now: float) -> bool:
         """Put one record into the log; a report only while there is room to spare, and not if it can come again."""
@@ -182,6 +216,8 @@ class Edge:
         self.room = Room(limits.participants)
         #: Which frame of a client that numbers them is being taken; None for all others.
         self.source: Source | None = None
+        #: Numbers of bases that reports build on.
+        self.idents = count(1)
         self._expiry = expiry
         self._passing = {tenant: Passing(self, tenant) for tenant in tenants}
 

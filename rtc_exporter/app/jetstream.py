@@ -17,7 +17,7 @@ import ssl
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 from nats.aio.client import Client
@@ -27,6 +27,7 @@ from nats.js.api import DiscardPolicy, Header, RawStreamMsg, StorageType, Stream
 from nats.js.errors import APIError, BadRequestError, NotFoundError
 
 from rtc_exporter.app.eventlog import WAIT, Batch, Claim, EngineError, FullError, Kept, Lease, LostError, end
+from rtc_exporter.engine import is_seed
 from rtc_exporter.errors import ConfigError
 
 logger = logging.getLogger("rtc_exporter")
@@ -87,6 +88,8 @@ class JetStream:
         self._news = [asyncio.Event() for _ in range(settings.partitions)]
         self._widths = [0] * settings.partitions
         self._renewal: asyncio.Task[None] | None = None
+        #: What is wrong with the connection.
+        self._complaint = ""
 
     # ── connection
 
@@ -99,21 +102,29 @@ class JetStream:
         settings, tls = self._settings, None
         if settings.certificates or any(server.startswith("tls://") for server in settings.servers):
             tls = ssl.create_default_context(cafile=settings.certificates and str(settings.certificates))
-        client = Client()
+        client, self._complaint = Client(), ""
         try:
             async with _asked(), asyncio.timeout(2 * PATIENCE):
                 await client.connect(
                     list(settings.servers), name=self._owner, tls=tls, connect_timeout=2, reconnect_time_wait=1,
                     max_reconnect_attempts=-1, error_cb=self._complain, ping_interval=5, max_outstanding_pings=2,
-                    user_credentials=str(settings.credentials) if settings.credentials else None,
+                    **self._credentials(),
                 )  # fmt: skip
                 for partition, news in enumerate(self._news):
                     await client.subscribe(self._subject("log", partition), cb=_setter(news))
-        except EngineError:
+        except EngineError as exc:
             with contextlib.suppress(Error, TimeoutError, OSError):
                 await client.close()
-            raise
+            # The library tries again for as long as it may, whatever a server has against us.
+            raise EngineError(self._complaint or str(exc)) from exc
         self._client, self._js = client, client.jetstream(timeout=PATIENCE)
+
+    def _credentials(self) -> dict[str, Any]:
+        """A token with a seed, or a seed alone."""
+        path = self._settings.credentials
+        if path is None:
+            return {}
+        return {"nkeys_seed" if is_seed(path) else "user_credentials": str(path)}
 
     async def stop(self) -> None:
         """Disconnect."""
@@ -129,6 +140,9 @@ class JetStream:
             logger.warning("NATS: %s", exc)
 
     async def _complain(self, error: Exception) -> None:
+        # What a server said says more than that it then hung up.
+        if isinstance(error, Error) or not self._complaint:
+            self._complaint = str(error) or type(error).__name__
         logger.debug("NATS: %s %s", type(error).__name__, error)
 
     async def _make(self) -> None:

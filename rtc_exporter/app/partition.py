@@ -12,6 +12,7 @@ from math import ceil, floor
 from typing import NamedTuple
 
 from rtc_exporter.app import entries
+from rtc_exporter.app.bases import Bases
 from rtc_exporter.app.entries import Attached, Departed, Detached, Entry, Source
 from rtc_exporter.errors import ClientError
 from rtc_exporter.model import Event, ParticipantKey, Record, Report
@@ -33,7 +34,7 @@ TICKS = 120
 class EdgeState:
     """What is known of an edge."""
 
-    __slots__ = ("frame", "is_gone", "is_new", "number", "seen", "sockets")
+    __slots__ = ("bases", "frame", "is_gone", "is_new", "number", "seen", "sockets")
 
     def __init__(self) -> None:
         #: Its newest batch, and when that was taken.
@@ -42,6 +43,7 @@ class EdgeState:
         #: Sockets that are open there, by tenant and participant.
         self.sockets: Counter[tuple[str, ParticipantKey]] = Counter()
         self.is_gone = False
+        self.bases = Bases()
         #: The frame that it is telling of, by client and number, and whether that is new.
         self.frame: tuple[tuple[str, str, str, str], int] | None = None
         self.is_new = False
@@ -70,6 +72,7 @@ class Partition:
     ) -> None:
         """``make`` makes the pipelines of new partitions; ``fault`` is told of bugs, which cost an entry each."""
         self.made_by = fingerprint(settings)
+        self._limits = settings.limits
         self.tenants = make(settings, now)
         self.edges: OrderedDict[str, EdgeState] = OrderedDict()
         self.clients: OrderedDict[tuple[str, str, str, str], int] = OrderedDict()
@@ -135,6 +138,9 @@ class Partition:
             case Departed(key, reason, even_connected):
                 pipeline.depart(key, reason, self.now, even_connected)
             case _:
+                if isinstance(what, Report) and entry.base:
+                    # Whether it counts or not: what comes next builds on it.
+                    what = edge.bases.report(entry, what, self._limits, self.now)
                 if entry.source is None or self._is_new(entry.tenant, what, entry.source, edge):
                     pipeline.feed(what, self.now)
                 else:
@@ -190,6 +196,7 @@ class Partition:
     def _look(self, now: float) -> None:
         """Edges that are silent are gone: who was connected there may come back by another, or is silent from now."""
         for edge in self.edges.values():
+            edge.bases.forget(now)
             if not edge.is_gone and now - edge.seen > GONE:
                 self._lose(edge, now)
 

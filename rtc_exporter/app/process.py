@@ -1,23 +1,19 @@
 """
-The process around the server: its log, its signals, its collector of garbage.
+The process around the server: its log and its signals.
 """
 
 import asyncio
-import gc
 import signal
 from collections.abc import Callable
 
 import uvloop
 
-from rtc_exporter import logs, useragent
+from rtc_exporter import logs
 from rtc_exporter.app import aggregator
+from rtc_exporter.app.garbage import collect_less
 from rtc_exporter.app.handed import ALONE, Shard
 from rtc_exporter.app.server import Server
 from rtc_exporter.config import Config
-
-#: Thresholds of the garbage collector.  Reports make and drop thousands of objects without a cycle; with Python's own
-#: thresholds (700, 10, 10) looking at those took about a fifth of a profile with 4,000 clients that had just come.
-COLLECT = (50_000, 20, 50)
 
 
 def serve(load: Callable[[], Config], shard: Shard = ALONE) -> None:
@@ -38,10 +34,7 @@ async def _serve(config: Config, load: Callable[[], Config], limit: logs.Limit, 
         loop.add_signal_handler(signal.SIGTERM, server.stop)
         loop.add_signal_handler(signal.SIGINT, server.stop, False)
         loop.add_signal_handler(signal.SIGHUP, server.reload)
-    useragent.parse("Mozilla/5.0")  # reads its tables now, and not when the first client comes
-    gc.collect()
-    gc.set_threshold(*COLLECT)
-    gc.freeze()  # what is there now stays: the collector need not look at it again
+    collect_less()
     await server.run()
     if server.error is not None:
         raise server.error

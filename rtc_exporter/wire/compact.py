@@ -8,12 +8,14 @@ until somebody reads, and nearly everything in one is a number under a known nam
 from collections.abc import ItemsView, Iterator, Mapping, ValuesView
 from typing import Any, NoReturn
 
+import orjson
+
 from rtc_exporter.errors import ClientError, FrameError, LimitError, Reason
 from rtc_exporter.limits import OBJECT, Limits, Room
 from rtc_exporter.model import Members
 from rtc_exporter.w3c import OWN_CLOCK
 from rtc_exporter.wire import browsers
-from rtc_exporter.wire.decoder import DEFAULTS, is_time, mapping, milliseconds, parse, weight
+from rtc_exporter.wire.decoder import DEFAULTS, NODES, is_time, mapping, milliseconds, parse, weight
 from rtc_exporter.wire.stats import W3C, Names, assign, take_record, with_codes
 
 _CODED_TYPES = (
@@ -65,16 +67,18 @@ MEMBERS: dict[int, str] = {
 }  # fmt: skip
 
 #: The members that grow when anything arrives, whatever it is, the one that stands further to the front of a delta
-#: first; as keys of an object, by name and by code, and as the text of a delta shows them.
+#: first, by code and then by name.
 _ARRIVED = ("bytesReceived", "packetsReceived")
-_ARRIVED_CODES = tuple(str(code) for name in _ARRIVED for code, known in MEMBERS.items() if known == name)
-_ARRIVED_KEYS = frozenset((*_ARRIVED, *_ARRIVED_CODES))
-_ARRIVED_TEXTS = tuple(f'"{key}":' for key in (*_ARRIVED_CODES, *_ARRIVED))
+ARRIVED = (*(str(code) for name in _ARRIVED for code, known in MEMBERS.items() if known == name), *_ARRIVED)
+_ARRIVED_KEYS = frozenset(ARRIVED)
 
 NAMES = with_codes(W3C, {str(code): name for code, name in MEMBERS.items()})
 
 #: Frames that are laid by at most: what a client reports in one fold interval, and a bound for who never is read.
 LAID_BY = 8
+
+#: What a snapshot has of a base.
+_KEPT = ("_dated", "_ghosts", "_laid_by", "_stats", "is_trusted", "limits", "time")
 
 _NULL = type(None)
 _OBJECTS = frozenset((dict, _NULL))
@@ -93,7 +97,7 @@ class Base(Mapping[str, Members]):
     """
 
     __slots__ = ("_dated", "_ghosts", "_laid_by", "_others", "_room", "_stats", "_weight", "is_trusted", "limits",
-                 "names", "refused", "time", "types")  # fmt: skip
+                 "names", "newest", "number", "refused", "time", "told", "types")  # fmt: skip
 
     def __init__(
         self,
@@ -112,6 +116,10 @@ class Base(Mapping[str, Members]):
         #: Where it is noted why deltas that were laid by could not be merged; a client that sends such is read at once.
         self.refused = [] if refused is None else refused
         self.is_trusted = True
+        #: How many deltas came, and the newest, where that was laid by; else nothing.
+        self.number, self.newest = 0, ""
+        #: Free for whoever passes on what it holds.
+        self.told: Any = None
         self._room = Room(limits.members) if room is None else room
         self._weight = 0
         self._stats: dict[str, Members] = {}
@@ -149,6 +157,25 @@ class Base(Mapping[str, Members]):
             self._settle()
         return self._stats
 
+    @classmethod
+    def of(cls, stats: dict[str, Members], time: float, limits: Limits) -> "Base":
+        """One that goes on from a report which another has held; ``stats`` is its own from here on."""
+        base = cls(limits=limits)
+        base._stats, base.time = stats, time
+        base._dated = [
+            id for id, members in stats.items() if "timestamp" in members and members["type"] not in OWN_CLOCK
+        ]
+        return base
+
+    def __getstate__(self) -> dict[str, object]:
+        """For a snapshot: what is not the same in every process.  Of those with other tables there are none there."""
+        return {name: getattr(self, name) for name in _KEPT}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(limits=state["limits"])  # type: ignore[misc]  # what is left out is as in a new one
+        for name in _KEPT:
+            setattr(self, name, state[name])
+
     @property
     def ids(self) -> frozenset[str]:
         """Every id that a delta may refer to."""
@@ -162,7 +189,8 @@ class Base(Mapping[str, Members]):
     def lay_by(self, frame: str, time: float) -> None:
         """Keep a frame whose delta removes nothing; ``time`` is what it says."""
         self._laid_by.append(frame)
-        self.time = time
+        self.time, self.newest = time, frame
+        self.number += 1
         if len(self._laid_by) >= LAID_BY:
             self._settle()
 
@@ -171,12 +199,15 @@ class Base(Mapping[str, Members]):
         newest = self.time
         for frame in frames:
             try:
-                row = parse(frame, self.limits)
+                # So short a frame has no more objects than any may, and how deep it is does not matter here: merging
+                # looks two levels down.  To count and to look took a third of the time of reading (measured).
+                row = orjson.loads(frame) if len(frame) <= NODES else parse(frame, self.limits)
                 if not isinstance(row, list) or len(row) < 4 or type(row[2]) is not dict:
                     raise FrameError(Reason.BAD_FRAME, "no delta")
-                self.merge(row[2])
-            except ClientError as exc:
-                self.refused.append(exc.with_traceback(None))
+                self._merge(row[2])
+            except (ClientError, orjson.JSONDecodeError) as exc:
+                error = exc if isinstance(exc, ClientError) else FrameError(Reason.BAD_JSON, "not JSON")
+                self.refused.append(error.with_traceback(None))
                 self.is_trusted = False
         self.time = newest
         try:
@@ -215,8 +246,14 @@ class Base(Mapping[str, Members]):
         room.taken += self._weight
 
     def merge(self, delta: dict[str, object]) -> dict[str, Members]:
+        """Merge one delta, and give the objects that it removes, as they were."""
+        self.newest = ""
+        self.number += 1
+        return self._merge(delta)
+
+    def _merge(self, delta: dict[str, object]) -> dict[str, Members]:
         """
-        Merge one delta, and give the objects that it removes, as they were.
+        The same of one that was counted.
 
         Everything that can be refused is refused before the first change, so that the base is good for
         the next delta whatever comes.
@@ -321,24 +358,8 @@ def _kind(changes: object, types: Mapping[object, str]) -> str | None:
     return types.get(code) if type(code) is int or type(code) is str else None
 
 
-def heard_in(text: str) -> bool:
-    """
-    Whether an unread delta says that anything arrived since the report before: it holds only what changed.
-
-    What the other side reports grows when its RTCP arrives, so that counts too.  Stats ids are numbers as well, and
-    are told from members by the object after them.
-    """
-    for key in _ARRIVED_TEXTS:
-        at = text.find(key)
-        while at >= 0:
-            if text[at + len(key)] != "{":
-                return True
-            at = text.find(key, at + 1)
-    return False
-
-
 def heard(delta: Mapping[str, object]) -> bool:
-    """The same of a delta that was read."""
+    """Whether a delta says that anything arrived since the report before: it holds only what changed."""
     return any(not _ARRIVED_KEYS.isdisjoint(mapping(changes)) for changes in delta.values())
 
 

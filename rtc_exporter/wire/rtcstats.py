@@ -21,11 +21,12 @@ from rtc_exporter.model import (
     Report,
 )  # fmt: skip
 from rtc_exporter.wire.agents import agent
-from rtc_exporter.wire.compact import Base, continues, heard, heard_in
+from rtc_exporter.wire.compact import Base, continues, heard
 from rtc_exporter.wire.decoder import DEFAULTS, LATEST, NUMBERS, Stream, mapping, paged, parse
 from rtc_exporter.wire.decoder import Decoder as AnyDecoder
 from rtc_exporter.wire.events import told
 from rtc_exporter.wire.stats import Whole, read
+from rtc_exporter.wire.unread import heard_in
 
 #: Method codes; the clients' table only grows, "numbers must not be reassigned".
 METHODS: dict[int, str] = {
