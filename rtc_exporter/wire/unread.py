@@ -2,7 +2,9 @@
 What can be told of a delta without reading it.
 """
 
-from rtc_exporter.wire.compact import ARRIVED
+import re
+
+from rtc_exporter.wire.compact import ARRIVED, NAMES
 
 #: As the text of a delta shows them.
 _ARRIVED = tuple(f'"{key}":' for key in ARRIVED)
@@ -10,18 +12,24 @@ _ARRIVED = tuple(f'"{key}":' for key in ARRIVED)
 #: When a frame of video was received, decoded and shown (``googTimingFrameInfo``): it is not used.
 _TIMING = ',"67":"'
 
+#: A name that is no code of a member and no id of an object, which rtcstats-js numbers too; and those that are known.
+_NAME = re.compile(r'"(?![0-9]{1,5}":)([^"]*)":')
+_NAMES = frozenset(("t", *NAMES.numbers, *(name for record in NAMES.records.values() for name in record)))
+
 
 def numbers_alone(frame: str) -> str:
     """
     A delta that was laid by, if it says nothing but numbers of objects that were there: nothing in it is private.
 
-    Every string in it is a name then, but the two at its front.  What Chrome adds to each delta of a video for itself
-    is left out.  Empty where there is more to it: an object that is new, a word.
+    Every string in it is a name then, but the two at its front, and one that is known: the client may call things as it
+    likes.  What Chrome adds to each delta of a video for itself is left out.  Empty where there is more to it: an object
+    that is new, a word.
     """
     while (at := frame.find(_TIMING)) >= 0 and (end := frame.find('"', at + len(_TIMING))) >= 0:
         frame = frame[:at] + frame[end + 1 :]
     is_bare = frame.count('"') == 2 * frame.count('":') + 4 and '"type"' not in frame
-    return frame if is_bare and "\\" not in frame and "\n" not in frame else ""
+    is_known = is_bare and _NAMES.issuperset(_NAME.findall(frame))
+    return frame if is_known and "\\" not in frame and "\n" not in frame else ""
 
 
 def heard_in(text: str) -> bool:
