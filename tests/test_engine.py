@@ -500,13 +500,13 @@ def test_a_report_is_whole_where_one_before_it_was_left_out(shed: bool) -> None:
     outbox = Outbox(log, "edge", lambda: 1.0, 10_000, lambda outcome: None)
     edge = Edge(Tenants(pipeline_settings(CONFIG), (), 0.0), outbox, CONFIG.bounds, 60.0)
     connection = Intake(CONFIG, edge, edge).open(Identity(KEY, True, {}), wire.by_name("rtcstats"), "", 1.0)
-    stats = {"in": {"type": 1, "11": "audio", "10": 1, "14": 1}, "t": 1.76e12}
+    stats = {"0": {"type": 1, "11": "audio", "10": 1, "14": 1}, "t": 1.76e12}
     connection.receive(orjson.dumps(["create", "PC_0", {}, 1.76e12]).decode(), 1.0)
     connection.receive(orjson.dumps(["g", "PC_0", stats, 0]).decode(), 1.0)
     for number in range(2, 5):
         held = outbox.held
         outbox.held += 5000 if shed and number == 3 else 0
-        connection.receive(f'["g","PC_0",{{"in":{{"14":{number}}},"t":{1760000000000 + 1000 * number}}},1000]', 1.0)
+        connection.receive(f'["g","PC_0",{{"0":{{"14":{number}}},"t":{1760000000000 + 1000 * number}}},1000]', 1.0)
         outbox.held -= 5000 if shed and number == 3 else 0
         assert (outbox.held > held) == (not shed or number != 3)
 

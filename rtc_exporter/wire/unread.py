@@ -22,8 +22,8 @@ def numbers_alone(frame: str) -> str:
     A delta that was laid by, if it says nothing but numbers of objects that were there: nothing in it is private.
 
     Every string in it is a name then, but the two at its front, and one that is known: the client may call things as it
-    likes.  What Chrome adds to each delta of a video for itself is left out.  Empty where there is more to it: an object
-    that is new, a word.
+    likes.  What Chrome adds to each delta of a video for itself is left out.  Empty where there is more to it: a word,
+    an object that is new.
     """
     while (at := frame.find(_TIMING)) >= 0 and (end := frame.find('"', at + len(_TIMING))) >= 0:
         frame = frame[:at] + frame[end + 1 :]
