@@ -109,7 +109,7 @@ def ours(name: str, *matchers: str, part: str = "") -> str:
 
 
 def process(name: str, *matchers: str, part: str = "") -> str:
-    """A series about the process: each tenant has one of it too, at 0, since all have the same families."""
+    """A series about the process, which is no tenant's."""
     return ours(name, f'{TENANT}=""', *matchers, part=part)
 
 

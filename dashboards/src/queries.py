@@ -283,6 +283,11 @@ QUERIES: dict[str, str] = {
     "memory_stage": f"max({process('rtc.exporter.memory.stage')})",
     "shed": f"sum by (rtc_shed) (increase({ours('rtc.exporter.memory.shed')}[{RATE}]))",
     "no_room": f"sum by (rtc_limit) (increase({ours('rtc.exporter.connections.refused')}[{RATE}]))",
+    # ── between edges and aggregators; at 0 where there is no engine
+    "engine_waiting": process("rtc.exporter.engine.waiting"),
+    "engine_batches": ours_rate("rtc.exporter.engine.batches", by="rtc_outcome"),
+    "engine_behind": process("rtc.exporter.engine.behind"),
+    "engine_partitions": f"sum by (rtc_state) ({process('rtc.exporter.engine.partitions')})",
     "loop_lag": f"histogram_quantile(0.99, sum by (le, instance) (rate({process('rtc.exporter.loop.lag', part='bucket')}[{RATE}])))",
     "loop_stalls": f"sum by (instance) (increase({process('rtc.exporter.loop.stalls')}[{RATE}]))",
     "scrapes": ours_rate("rtc.exporter.scrapes", by="rtc_outcome"),
