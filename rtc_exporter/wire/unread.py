@@ -2,8 +2,6 @@
 What can be told of a delta without reading it.
 """
 
-import re
-
 from rtc_exporter.wire.compact import ARRIVED, NAMES
 
 #: As the text of a delta shows them.
@@ -12,9 +10,10 @@ _ARRIVED = tuple(f'"{key}":' for key in ARRIVED)
 #: When a frame of video was received, decoded and shown (``googTimingFrameInfo``): it is not used.
 _TIMING = ',"67":"'
 
-#: A name that is no code of a member and no id of an object, which rtcstats-js numbers too; and those that are known.
-_NAME = re.compile(r'"(?![0-9]{1,5}":)([^"]*)":')
-_NAMES = frozenset(("t", *NAMES.numbers, *(name for record in NAMES.records.values() for name in record)))
+#: Names that are known: those of members and the numbers that rtcstats-js gives to objects, of which few are longer.
+_RECORDED = (name for record in NAMES.records.values() for name in record)
+_NAMES = frozenset(("t", *NAMES.numbers, *NAMES.records, *_RECORDED, *map(str, range(1000))))
+_ID = 5
 
 
 def numbers_alone(frame: str) -> str:
@@ -28,8 +27,10 @@ def numbers_alone(frame: str) -> str:
     while (at := frame.find(_TIMING)) >= 0 and (end := frame.find('"', at + len(_TIMING))) >= 0:
         frame = frame[:at] + frame[end + 1 :]
     is_bare = frame.count('"') == 2 * frame.count('":') + 4 and '"type"' not in frame
-    is_known = is_bare and _NAMES.issuperset(_NAME.findall(frame))
-    return frame if is_known and "\\" not in frame and "\n" not in frame else ""
+    if not is_bare or "\\" in frame or "\n" in frame:
+        return ""
+    strange = {*frame.split('"')[5::2]} - _NAMES
+    return frame if all(name.isdecimal() and name.isascii() and len(name) <= _ID for name in strange) else ""
 
 
 def heard_in(text: str) -> bool:
