@@ -34,6 +34,7 @@ from rtc_exporter.slots import Histogram
 from rtc_exporter.tenants import Tenants
 from rtc_exporter.wire.unread import numbers_alone
 from tests.captures import names, rows
+from tests.hostile import canary
 
 CONFIG = Config.load({}, {})
 KEY = ParticipantKey("room", "ann")
@@ -226,6 +227,42 @@ def test_the_log_has_changes_as_clients_wrote_them_and_nothing_private(engine: I
     assert [line for line in texts if ADDRESS.search(line.decode())] == []
     members = [row.values() for change in changes for row in orjson.loads(change)[2].values() if isinstance(row, dict)]
     assert {type(value) for values in members for value in values} <= {int, float, bool, dict}
+
+
+def logged(frames: list[str]) -> tuple[list[bytes], set[str]]:
+    """What an edge writes of frames, and which private strings of ``tests/hostile/canary`` are in it."""
+    outbox = Outbox(InProcess(1), "edge", lambda: 1.0, 1 << 20, lambda outcome: None)
+    edge = Edge(Tenants(pipeline_settings(CONFIG), (), 0.0), outbox, CONFIG.bounds, 60.0)
+    connection = Intake(CONFIG, edge, edge).open(Identity(KEY, True, {}), wire.by_name("rtcstats"), "", START)
+    for frame in frames:
+        connection.receive(frame, START)
+    lines = list(outbox._lanes[0].lines)
+    told = b"\n".join(lines).lower()
+    return lines, {place for place, text in canary.CANARIES.items() if text.lower().encode() in told}
+
+
+def test_no_private_string_is_in_the_log() -> None:
+    """
+    But for three that stand there where a client tells an id of a track, a network, an implementation, a browser:
+    who counts makes labels of these, and takes what nobody knows for other.
+    """
+    lines, found = logged([orjson.dumps(frame).decode() for frame in canary.frames()])
+
+    assert any(line.startswith(b'["report"') for line in lines)
+    assert found == {"device id", "unknown member", "user agent"}
+
+
+def test_no_private_name_is_in_the_log() -> None:
+    """What a client calls members and objects as it likes, in changes that are written in its own words."""
+    frames = ['["g","PC_1",{"0":{"type":1,"11":"video","10":1,"14":1},"t":1795171700000},1795171700000]']
+    for number, text in enumerate(canary.CANARIES.values(), 1):
+        for stats in (f'"0":{{"14":{number},"{text}":{number}}}', f'"{text}":{{"14":{number}}}'):
+            frames.append(f'["g","PC_1",{{{stats},"t":{1795171700000 + 1000 * len(frames)}}},1000]')
+    frames.append(f'["g","PC_1",{{"0":{{"14":1}},"t":{1795171700000 + 1000 * len(frames)}}},1000]')
+    lines, found = logged(frames)
+
+    assert sum(line.startswith((b'["report"', b'["change"')) for line in lines) == len(frames)
+    assert found == set()
 
 
 def test_who_has_lost_everything_goes_on_within_a_minute(engine: InProcess) -> None:
