@@ -524,6 +524,24 @@ def test_links_between_dashboards_keep_time_and_job() -> None:
                 assert "${prometheus_datasource:queryparam}" in url, f"{uid}: {title}"
 
 
+def test_links_of_rows_and_series_hand_on_their_own_tenant() -> None:
+    """Ids are a tenant's own: what tells a tenant leads to that one, and not to all that are chosen."""
+    found = 0
+    for uid, board in BOARDS.items():
+        for panel in panels(board):
+            text = json.dumps(panel)
+            if panel["type"] == "table":
+                told, own = '"options": "Tenant"' in text, 'var-tenant=${__data.fields["Tenant"]:percentencode}'
+            else:
+                told, own = "{{rtc_tenant}}" in text, "var-tenant=${__field.labels.rtc_tenant:percentencode}"
+            for title, url in links({"panels": [panel]}):
+                if told and url.startswith("/d/"):
+                    found += 1
+                    assert own in url or "var-tenant=${__value.raw:percentencode}" in url, f"{uid}: {title}: {url}"
+
+    assert found > 10
+
+
 def test_links_to_pages_exist() -> None:
     """Pages of this repository that dashboards send their readers to."""
     for board in BOARDS.values():

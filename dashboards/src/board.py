@@ -70,10 +70,15 @@ def cell(title: str) -> str:
     return f'${{__data.fields["{title}"]:percentencode}}'
 
 
+#: The tenant of the row or of the series that was clicked.  Where there is none both are empty, which is what matches
+#: a label that is absent.
+OF_ROW, OF_SERIES = cell("Tenant"), f"${{__field.labels.{TENANT}:percentencode}}"
+
+
 def tenant_column(uid: str, width: int = 90) -> Column:
     """Whose it is, where there are tenants; to the same dashboard with this one alone."""
     only = Link("Only ${__value.text}", to(uid, tenant="${__value.raw:percentencode}"))
-    return Column(TENANT, "Tenant", links=[only], width=width)
+    return Column(TENANT, "Tenant", links=[only], width=width, empty="")
 
 
 def chosen(

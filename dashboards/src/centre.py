@@ -1,6 +1,6 @@
 """Which sites have bad audio, and is it their headset, their line, or us?"""
 
-from dashboards.src.board import Board, Row, again, cell, tenant_column
+from dashboards.src.board import OF_ROW, Board, Row, again, cell, tenant_column
 from dashboards.src.judge import CLASSES, LIMITS, NONE_IS_GOOD, SIDES, Steps, falling
 from dashboards.src.overview import SHARE
 from dashboards.src.panels import Column, Target, bars, grid, heat, lines, number, rows
@@ -25,8 +25,8 @@ BOARD = Board(
         Row("Who", [
             rows("agents worst", "Worst agents now", "The twenty with the lowest score of speech, and what is wrong with them. Click for their call.",
                  [Target("agents_worst"), Target("agents_worst_issue")],
-                 [Column("rtc_participant_id", "Agent", links=[again("Open ${__value.text}", "rtc-participant", session=cell("Call"), participant="${__value.raw:percentencode}")]),
-                  Column("session_id", "Call", links=[again("Open ${__value.text}", "rtc-session", session="${__value.raw:percentencode}")]),  tenant_column("rtc-contact-centre", 75),
+                 [Column("rtc_participant_id", "Agent", links=[again("Open ${__value.text}", "rtc-participant", tenant=OF_ROW, session=cell("Call"), participant="${__value.raw:percentencode}")]),
+                  Column("session_id", "Call", links=[again("Open ${__value.text}", "rtc-session", tenant=OF_ROW, session="${__value.raw:percentencode}")]),  tenant_column("rtc-contact-centre", 75),
                   Column("Value #A", "Score", "short", falling(LIMITS.score), width=80, decimals=1), Column("rtc_issue", "Issue"), Column("rtc_side", "Whose", colours=SIDES, width=115), Column("network_connection_type", "Network", width=90), Column("rtc_ice_candidate_type", "Path", width=75), Column("user_agent_name", "Browser", width=95)],
                  sort="Score", descending=False, w=16, h=9, empty="No live calls"),
             bars("headsets", "Headsets and microphones now", "Participants with an issue of their device: silent or faint microphone, echo, muted by the system, no microphone.", [Target("headsets", "{{rtc_issue}}")], "short", decimals=0, w=8, h=9, empty="No device issue"),
@@ -34,7 +34,7 @@ BOARD = Board(
         Row("Sites", [
             rows("sites", "Sites", "Application, country and kind of network: poor and bad call time, sorted by what is certain of it.",
                  [Target("sites_share"), Target("sites_bound"), Target("sites_minutes")],
-                 [tenant_column("rtc-contact-centre"), Column("rtc_app_name", "Application"), Column("geo_country_iso_code", "Country", width=80, links=[again("Network of ${__value.text}", "rtc-network", country="${__value.raw:percentencode}")]), Column("network_connection_type", "Network", width=90),
+                 [tenant_column("rtc-contact-centre"), Column("rtc_app_name", "Application"), Column("geo_country_iso_code", "Country", width=80, links=[again("Network of ${__value.text}", "rtc-network", tenant=OF_ROW, country="${__value.raw:percentencode}")]), Column("network_connection_type", "Network", width=90),
                   Column("Value #B", "At least", "percentunit", SHARE, decimals=1, width=90), Column("Value #A", "Poor or bad", "percentunit", decimals=1, width=105), Column("Value #C", "Minutes", "short", decimals=0, width=80)],
                  sort="At least", w=12, h=9),
             lines("networks", "Wired and wireless", "Share of call time by network, where browsers tell it.", [Target("network_shares", "{{network_connection_type}}")], "percentunit", top=1, stack=True, w=6, h=9),

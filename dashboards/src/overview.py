@@ -1,6 +1,6 @@
 """Are users suffering now, who, and whose is it?"""
 
-from dashboards.src.board import Board, Row, again, cell, tenant_column
+from dashboards.src.board import OF_ROW, Board, Row, again, cell, tenant_column
 from dashboards.src.judge import (
     CLASSES,
     LEFT,
@@ -23,12 +23,11 @@ _TRACE = "A point is one call: click it for its trace."
 SHARE = ((None, "green"), (1 - _GOOD.objective, "orange"), (3 * (1 - _GOOD.objective), "red"))
 
 
-def shared(title: str, where: str, field: str, uid: str, variable: str) -> list[Column]:
+def shared(title: str, where: str, field: str, uid: str, variable: str, **more: str) -> list[Column]:
     """Columns of a comparison: the certain part of a share first, and how much stands behind it."""
+    handed = {variable: "${__value.raw:percentencode}", **more}
     return [
-        Column(
-            field, title, links=[again(f"{where} ${{__value.text}}", uid, **{variable: "${__value.raw:percentencode}"})]
-        ),
+        Column(field, title, links=[again(f"{where} ${{__value.text}}", uid, **handed)]),
         Column("Value #B", "At least", "percentunit", SHARE, width=90, decimals=1),
         Column("Value #A", "Poor or bad", "percentunit", width=105, decimals=1),
         Column("Value #C", "Minutes", "short", width=85, decimals=0),
@@ -64,10 +63,10 @@ BOARD = Board(
             rows("worst sessions", "Calls in trouble", "The fifteen calls whose worst participant has the lowest score now. Suspect is who has the gravest issue of their own, not one that comes from somebody else. "
                  "Click the session.",
                  [Target("worst_sessions"), Target("worst_sessions_people"), Target("worst_sessions_troubled"), Target("worst_sessions_suspect")],
-                 [Column("session_id", "Session", links=[again("Open ${__value.text}", "rtc-session", session="${__value.raw:percentencode}")]), tenant_column("rtc-overview", 75),
+                 [Column("session_id", "Session", links=[again("Open ${__value.text}", "rtc-session", tenant=OF_ROW, session="${__value.raw:percentencode}")]), tenant_column("rtc-overview", 75),
                   Column("Value #A", "Worst score", "short", falling(LIMITS.score), width=110, decimals=1),
                   Column("Value #B", "People", "short", width=75), Column("Value #C", "In trouble", "short", width=90),
-                  Column("rtc_participant_id", "Suspect", links=[again("Open ${__value.text}", "rtc-participant", session=cell("Session"), participant="${__value.raw:percentencode}")]),
+                  Column("rtc_participant_id", "Suspect", links=[again("Open ${__value.text}", "rtc-participant", tenant=OF_ROW, session=cell("Session"), participant="${__value.raw:percentencode}")]),
                   Column("rtc_issue", "Issue"), Column("rtc_side", "Whose", colours=SIDES, width=115)],
                  sort="Worst score", descending=False, w=16, h=9, empty="No live calls"),
             bars("issues now", "Issues now", "Participants that have an issue at this moment, by issue and by whose it is. docs/issues.md says what each means and what to do.",
@@ -95,7 +94,7 @@ BOARD = Board(
         ]),
         Row("Where", [
             rows("apps", "Tenants and applications", "Share of poor and bad call time in the chosen range, sorted by what is certain of it: one bad call of two does not lead the list.",
-                 [Target("apps_share"), Target("apps_bound"), Target("apps_minutes")], [tenant_column("rtc-overview", 80), *shared("Application", "Only", "rtc_app_name", "rtc-overview", "app")], sort="At least", w=8, h=8),
+                 [Target("apps_share"), Target("apps_bound"), Target("apps_minutes")], [tenant_column("rtc-overview", 80), *shared("Application", "Only", "rtc_app_name", "rtc-overview", "app", tenant=OF_ROW)], sort="At least", w=8, h=8),
             rows("countries", "Countries", "The same by country, where the address of clients is known.",
                  [Target("countries_share"), Target("countries_bound"), Target("countries_minutes")], shared("Country", "Network of", "geo_country_iso_code", "rtc-network", "country"), sort="At least", w=8, h=8),
             lines("relays", "Share of calls, by path", "How media goes. More relay than usual: direct UDP is blocked, or STUN is down. Less: TURN may be down.",

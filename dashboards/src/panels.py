@@ -78,6 +78,8 @@ class Column(NamedTuple):
     decimals: int | None = None
     colours: Mapping[str, str] = {}
     texts: Mapping[str, tuple[str, str]] = {}
+    #: What an empty cell says; what the panel says when it has no rows, unless it is said here.
+    empty: str | None = None
 
 
 def stable_id(key: str) -> int:
@@ -244,6 +246,8 @@ def _properties(column: Column) -> list[DynamicConfigValue]:
         told.append(DynamicConfigValue(id_val="custom.width", value=column.width))
     if column.decimals is not None:
         told.append(DynamicConfigValue(id_val="decimals", value=column.decimals))
+    if column.empty is not None:
+        told.append(DynamicConfigValue(id_val="noValue", value=column.empty))
     return told
 
 

@@ -1,6 +1,6 @@
 """The customer says that the call was bad: is it true, and why?"""
 
-from dashboards.src.board import Board, Row, again, chosen, tenant_column
+from dashboards.src.board import OF_ROW, OF_SERIES, Board, Row, again, chosen, tenant_column
 from dashboards.src.judge import LIMITS, NONE_IS_GOOD, SIDES, Steps, falling, rising
 from dashboards.src.panels import Column, Link, Panel, Target, bars, lines, number, rows, states, traces, words
 from dashboards.src.promql import SOMEBODYS, live
@@ -16,7 +16,7 @@ _DOCS = Bases().runbooks.removesuffix("/runbooks") + "/issues.md"
 
 def one(title: str = "Open ${__value.text}") -> Link:
     """To the participant of a row."""
-    return again(title, "rtc-participant", session="", participant="${__value.raw:percentencode}")
+    return again(title, "rtc-participant", tenant=OF_ROW, session="", participant="${__value.raw:percentencode}")
 
 
 def issue_column() -> Column:
@@ -71,7 +71,7 @@ BOARD = Board(
         ]),
         Row("When", [
             lines("session scores", "Score", "The worse of what each sends and receives. One line below the others: that participant. All fall at once: something that they share.",
-                  [Target("session_scores", "{{rtc_participant_id}} {{rtc_tenant}}")], "short", steps=falling(LIMITS.score), low=1, top=4.5, w=12, links=[again("Open", "rtc-participant", session="", participant="${__field.labels.rtc_participant_id:percentencode}")]),
+                  [Target("session_scores", "{{rtc_participant_id}} {{rtc_tenant}}")], "short", steps=falling(LIMITS.score), low=1, top=4.5, w=12, links=[again("Open", "rtc-participant", tenant=OF_SERIES, session="", participant="${__field.labels.rtc_participant_id:percentencode}")]),
             states("session issues", "Issues over time", "Orange: users notice; red: the call is useless. The text says who has it, and whose it is: peer is somebody else.",
                    [Target("session_issues", "{{rtc_participant_id}} {{rtc_tenant}} · {{rtc_side}}")], texts={"0": ("fine", "transparent"), "1": ("open", "orange"), "100": ("critical", "red")}, steps=_OPEN, empty="No issue in this range"),
             lines("session sent lost", "Lost of what each sends", "What the others do not get of a participant: who is high here ruins the call for all.",

@@ -1,6 +1,6 @@
 """Are the objectives kept, and who spends the budget?"""
 
-from dashboards.src.board import Board, Row, again, chosen, tenant_column
+from dashboards.src.board import OF_ROW, Board, Row, again, chosen, tenant_column
 from dashboards.src.judge import LEFT, Steps
 from dashboards.src.panels import Column, Link, Target, bars, lines, rows
 from tools.rules import Bases
@@ -23,7 +23,7 @@ BOARD = Board(
         Row("Objectives", [
             rows("objectives", "Objectives", "What is wanted, what was bad over thirty days, what is left, and how many events stand behind it today.",
                  [Target("slo_error"), Target("slo_left"), Target("slo_events"), Target("slo_bad"), Target("slo_burn_1h")],
-                 [Column("slo", "Objective", links=[again("Only ${__value.text}", "rtc-slo", slo="${__value.raw:percentencode}")]), tenant_column("rtc-slo"), Column("rtc_app_name", "Application", links=[again("Overview of ${__value.text}", "rtc-overview", app="${__value.raw:percentencode}")]),
+                 [Column("slo", "Objective", links=[again("Only ${__value.text}", "rtc-slo", tenant=OF_ROW, slo="${__value.raw:percentencode}")]), tenant_column("rtc-slo"), Column("rtc_app_name", "Application", links=[again("Overview of ${__value.text}", "rtc-overview", tenant=OF_ROW, app="${__value.raw:percentencode}")]),
                   Column("Value #B", "Budget left", "percentunit", LEFT, decimals=1, width=110), Column("Value #E", "Burning now", "short", BURN, decimals=1, width=110),
                   Column("Value #A", "Bad, 30 days", "percentunit", decimals=2, width=110), Column("Value #D", "Bad, 1 day", "short", decimals=0, width=100), Column("Value #C", "Events, 1 day", "short", decimals=0, width=110)],
                  sort="Budget left", descending=False, w=16, h=10),
