@@ -204,11 +204,15 @@ def _engine() -> Iterator[Case]:
         {shown % "a": _DOWN, shown % "b": _DOWN},
         {shown % "a": "4x75 8x140", shown % "b": "4x59 stale"}, 90,
     )  # fmt: skip
-    behind = f'rtc_exporter_engine_behind{{{J},instance="a"}}'
+    behind, read = f'rtc_exporter_engine_behind{{{J},instance="a"}}', batches % "read"
     yield from four(
-        "RTCEngineBehind", JOB, "900", 30, {behind: "900x200"}, {behind: "600x200"}, {behind: "900x8 10x200"},
-        {behind: "900x40 5x100"}, 60,
+        "RTCEngineBehind", JOB, "900", 30, {behind: "900x200", read: "0+700x200"}, {behind: "600x200", read: _DOWN},
+        {behind: "900x8 10x200", read: "0+700x200"}, {behind: "900x40 5x100", read: "0+700x200"}, 60,
     )  # fmt: skip
+    yield Case("RTCEngineBehind", "firing", {behind: "900x200", read: _DOWN}, 30, "900", JOB)
+    # Seconds for many partitions, or an hour that is soon caught up with.
+    yield Case("RTCEngineBehind", "guard", {behind: "900x200", read: "0+60000x200"}, 30)
+    yield Case("RTCEngineBehind", "guard", {behind: "36000-300x100", read: "0+60000x200"}, 30)
 
 
 def _hole(reports: str, connections: str = "50x200") -> dict[str, str]:

@@ -58,6 +58,7 @@ class Limits:
     clock_share: float = _limit(0.05, "Share of client clocks that are off by more than five seconds.")
     clocks: int = _limit(200, "Clocks that were looked at in an hour.")
     behind: int = _limit(600, "Batches of the engine that nobody has read yet: a minute of an edge and a partition.")
+    behind_time: int = _limit(60, "Seconds that reading them takes, at the pace of the last five minutes.")
     restarts: int = _limit(3, "Starts of one exporter in an hour.")
 
 

@@ -110,6 +110,7 @@ QUERIES: dict[str, str] = {
     "engine_damaged": increase(
         "rtc.exporter.engine.batches", OURS, 'rtc_outcome=~"lost|spoilt"', by="job, rtc_outcome"
     ),
+    "engine_read": increase("rtc.exporter.engine.batches", OURS, 'rtc_outcome="read"', by="job"),
     "engine_behind": now("rtc.exporter.engine.behind", OURS, by="job"),
     "engine_shown": now("rtc.exporter.engine.partitions", OURS, 'rtc_state="shown"', by="job"),
     "versions": f"count by (job) (count by (job, service_version) ({series('rtc.exporter.build.info', OURS)}))",

@@ -114,6 +114,17 @@ def index() -> str:
     return "\n".join(lines) + "\n"
 
 
+def engine() -> str:
+    """The alerts about the engine, for its page."""
+    lines = ["| Alert | Severity | What it says |", "|---|---|---|"]
+    for name, rules in both().items():
+        if name.startswith("RTCEngine"):
+            first = rules[0][0]
+            wait = "at once" if first.wait == "0m" else f"after {first.wait}"
+            lines.append(f"| [{name}](runbooks/{name}.md) | {first.severity}, {wait} | {first.summary} |")
+    return "\n".join(lines)
+
+
 def objectives() -> str:
     """The table of objectives, and that of thresholds."""
     lines = ["| Objective | Of 30 days | What counts as bad | Alert |", "|---|---|---|---|"]
@@ -149,8 +160,9 @@ def pages() -> dict[Path, str]:
     for name, rules in both().items():
         path = FOLDER / f"{name}.md"
         found[path] = filled(path.read_text(encoding="utf-8"), "alert", block(rules))
-    path = ROOT / "docs" / "slo.md"
-    found[path] = filled(path.read_text(encoding="utf-8"), "objectives", objectives())
+    for page, marker, content in (("slo.md", "objectives", objectives()), ("jetstream.md", "alerts", engine())):
+        path = ROOT / "docs" / page
+        found[path] = filled(path.read_text(encoding="utf-8"), marker, content)
     return found
 
 

@@ -1740,7 +1740,10 @@ groups:
           runbook_url: https://example.com/rtc-exporter/docs/runbooks/RTCEngineUnread.md
           dashboard_url: http://localhost:3000/d/rtc-exporter?var-job={{ "{{" }} $labels.job | urlquery }}&from=now-3h&to=now
       - alert: RTCEngineBehind
-        expr: sum by (job) (rtc_exporter_engine_behind{job="rtc-exporter"}) > {{ int64 (default 600 (index $.Values.prometheusRule.thresholds "behind")) }}
+        expr: |-
+          sum by (job) (rtc_exporter_engine_behind{job="rtc-exporter"}) > {{ int64 (default 600 (index $.Values.prometheusRule.thresholds "behind")) }}
+          and
+            sum by (job) (rtc_exporter_engine_behind{job="rtc-exporter"}) > {{ int64 (default 60 (index $.Values.prometheusRule.thresholds "behind_time")) }} * sum by (job) (increase(rtc_exporter_engine_batches_total{job="rtc-exporter",rtc_outcome="read"}[5m])) / 300
         for: 10m
         keep_firing_for: 5m
         labels:
@@ -1749,7 +1752,7 @@ groups:
           team: rtc
         annotations:
           summary: Aggregators do not keep up with the engine
-          description: '{{ "{{" }} $value | humanize }} batches are stored and not read: metrics are late, and what is over the bound of a stream is refused. First look: processor time of aggregators, then start more.'
+          description: '{{ "{{" }} $value | humanize }} batches are stored and not read, more than is read in {{ int64 (default 60 (index $.Values.prometheusRule.thresholds "behind_time")) }} seconds: metrics are late, and what is over the bound of a stream is refused. First look: processor time of aggregators, then start more.'
           runbook_url: https://example.com/rtc-exporter/docs/runbooks/RTCEngineBehind.md
           dashboard_url: http://localhost:3000/d/rtc-exporter?var-job={{ "{{" }} $labels.job | urlquery }}&from=now-3h&to=now
       - alert: RTCSeriesOverflow
