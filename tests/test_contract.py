@@ -18,6 +18,7 @@ from rtc_exporter.labels import RULES
 from rtc_exporter.metric import FOLDS, Kind, Metric, Source, Tier, label
 from rtc_exporter.routes import COMBINE
 from rtc_exporter.spans import EVENTS, SPAN_ATTRIBUTES, SPANS, SpanType
+from tests.boards import BOARDS, panels
 from tests.traced import carried
 
 ROOT = Path(__file__).parent.parent
@@ -127,6 +128,29 @@ def test_every_span_and_attribute_a_page_names_exists(page: Path) -> None:
     named = set(re.findall(r"(?<![\w./])rtc\.[a-z0-9_]+(?:\.[a-z0-9_]+)*(?![\w.]*[/*])", text)) - {"rtc.example.com"}
 
     assert named - NAMES == set()
+
+
+#: A search in TraceQL.
+SEARCH = re.compile(r"^\{ (?:span\.|name |status |duration ).* \}", re.MULTILINE)
+
+
+def test_searches_for_spans_name_what_spans_have() -> None:
+    """Those of pages and of dashboards: each finds spans that there are, by attributes that these carry."""
+    texts = [*(page.read_text(encoding="utf-8") for page in PAGES)]
+    texts += [
+        target.get("query", "")
+        for board in BOARDS.values()
+        for panel in panels(board)
+        for target in panel.get("targets", ())
+    ]
+    found = {search for text in texts for search in SEARCH.findall(text)}
+
+    assert len(found) >= 7
+    for search in sorted(found):
+        wanted = re.findall(r'name =~? "([^"]+)"', search) or [".*"]
+        rows = [row for row in SPANS if re.fullmatch(wanted[0], row.name)]
+        told = set(re.findall(r"span\.([a-z0-9_.]+)", search))
+        assert any(told <= {*spans.COMMON, *row.attributes} for row in rows), search
 
 
 def test_the_example_of_a_trace_id_is_right() -> None:
