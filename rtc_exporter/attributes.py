@@ -83,7 +83,7 @@ ATTRIBUTES: dict[str, str] = {
     "rtc.shed": "A new `connection`, a `report`, or the `heaviest` client.",
     "rtc.limit": "What was full: the `process`, or what one `tenant`, `address` or `participant` may have; the `requests` of an address, or the bytes of all `bodies`.",
     "rtc.output": "The exposition that was rendered: `text`, `openmetrics` or `protobuf`.",
-    "rtc.state": "Whether an aggregator has a partition (`held`), and knows enough of it to show it (`shown`).",
+    "rtc.state": "Partitions that there are (`configured`, told by every edge and aggregator), those that an aggregator has (`held`), and those of which it knows enough to show them (`shown`).",
     "rtc.signal": "What OTLP carries: `traces` or `metrics`.",
 }
 

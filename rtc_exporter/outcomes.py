@@ -14,7 +14,7 @@ ROOMS = ("process", "tenant", "address", "participant", "requests", "rate", "bod
 #: What becomes of a batch of the engine, at an edge and at an aggregator; of a snapshot; and of a partition.
 BATCH_OUTCOMES = ("stored", "refused", "failed", "too_large", "read", "repeated", "spoilt", "lost")
 SNAPSHOT_OUTCOMES = ("saved", "failed", "restored", "begun_anew")
-PARTITION_STATES = ("held", "shown")
+PARTITION_STATES = ("configured", "held", "shown")
 #: What becomes of a finished span, and what OTLP carries.
 SPAN_OUTCOMES = ("queued", "sampled_out", "over_budget")
 SIGNAL_NAMES = ("traces", "metrics")

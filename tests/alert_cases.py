@@ -197,13 +197,17 @@ def _engine() -> Iterator[Case]:
         {batches % "lost": _DOWN}, {batches % "repeated": "0+9x200"},
         {batches % "lost": grows((25, 1), (100, 0))}, 60,
     )  # fmt: skip
-    shown = f'rtc_exporter_engine_partitions{{{J},instance="%s",rtc_state="shown"}}'
+    partitions = f'rtc_exporter_engine_partitions{{{J},instance="%s",rtc_state="%s"}}'
+    one, other = partitions % ("a", "shown"), partitions % ("b", "shown")
+    eight = {partitions % (who, "configured"): "8x200" for who in ("edge", "a")}
     yield from four(
-        "RTCEngineUnread", JOB, "4", 70, {shown % "a": "4x200", shown % "b": "4x59 stale"},
-        {shown % "a": "4x60 8x140", shown % "b": "4x59 stale"},
-        {shown % "a": _DOWN, shown % "b": _DOWN},
-        {shown % "a": "4x75 8x140", shown % "b": "4x59 stale"}, 90,
+        "RTCEngineUnread", JOB, "4", 70, {**eight, one: "4x200", other: "4x59 stale"},
+        {**eight, one: "4x60 8x140", other: "4x59 stale"},
+        {one: _DOWN, partitions % ("a", "configured"): _DOWN},
+        {**eight, one: "4x75 8x140", other: "4x59 stale"}, 90,
     )  # fmt: skip
+    # Nobody ever took them.
+    yield Case("RTCEngineUnread", "firing", {**eight, one: _DOWN}, 20, "0", JOB)
     behind, read = f'rtc_exporter_engine_behind{{{J},instance="a"}}', batches % "read"
     yield from four(
         "RTCEngineBehind", JOB, "900", 30, {behind: "900x200", read: "0+700x200"}, {behind: "600x200", read: _DOWN},

@@ -73,6 +73,8 @@ _TURN = 'rtc_ice_server_scheme=~"turns?"'
 #: reached, which is usual for some of the interfaces of a client.
 _REFUSAL = f'{ERROR}=~"4..|5.."'
 
+#: How many partitions there are, which everybody who works with an engine tells.
+CONFIGURED = 'rtc_state="configured"'
 #: Room that all clients share; what one address or participant may have, only they notice.
 _EVERYBODYS = 'rtc_limit=~"process|tenant|bodies"'
 
@@ -112,6 +114,7 @@ QUERIES: dict[str, str] = {
     ),
     "engine_read": increase("rtc.exporter.engine.batches", OURS, 'rtc_outcome="read"', by="job"),
     "engine_behind": now("rtc.exporter.engine.behind", OURS, by="job"),
+    "engine_partitions": f"max by (job) ({series('rtc.exporter.engine.partitions', OURS, CONFIGURED)})",
     "engine_shown": now("rtc.exporter.engine.partitions", OURS, 'rtc_state="shown"', by="job"),
     "versions": f"count by (job) (count by (job, service_version) ({series('rtc.exporter.build.info', OURS)}))",
     "turned_away": increase("rtc.exporter.connections.refused", OURS, _EVERYBODYS, by="job, rtc_limit"),

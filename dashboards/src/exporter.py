@@ -70,7 +70,7 @@ BOARD = Board(
             lines("engine waiting", "Not yet stored", "What edges hold until the engine has it. From half of engine.waiting_bytes on, reports are left out.", [Target("engine_waiting", "{{instance}}")], "bytes", w=6),
             lines("engine batches", "Batches, by outcome", "Edges store them and aggregators read them. Refused: a stream or a disk is full. Lost or spoilt: counts lack something.", [Target("engine_batches", "{{rtc_outcome}}")], "short", w=6),
             lines("engine behind", "Stored and not read", "Grows: aggregators are too slow, start more.", [Target("engine_behind", "{{instance}}")], "short", w=6),
-            lines("engine partitions", "Partitions", "Held: somebody reads them. Shown: their metrics are here. Together as many as engine.partitions.", [Target("engine_partitions", "{{rtc_state}}")], "short", w=6),
+            lines("engine partitions", "Partitions", "Configured: engine.partitions. Held: somebody reads them. Shown: their metrics are here.", [Target("engine_partitions", "{{rtc_state}}")], "short", w=6),
         ], closed=True),
         Row("Scrapes, configuration and history", [
             lines("render", "Rendering a scrape, p95", "Time to write it, waiting for the network included.", [Target("render", "{{rtc_output}}"), Target("scrape", "scrape {{instance}}")], "s", w=6),

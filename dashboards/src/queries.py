@@ -51,7 +51,7 @@ from dashboards.src.promql import (
     told,
     weighed,
 )
-from tools.queries import BY, COUNTRY, ERROR, TENANT, VERSION, le
+from tools.queries import BY, CONFIGURED, COUNTRY, ERROR, TENANT, VERSION, le
 from tools.slos import PERIOD
 
 _STREAM = (
@@ -287,7 +287,8 @@ QUERIES: dict[str, str] = {
     "engine_waiting": process("rtc.exporter.engine.waiting"),
     "engine_batches": ours_rate("rtc.exporter.engine.batches", by="rtc_outcome"),
     "engine_behind": process("rtc.exporter.engine.behind"),
-    "engine_partitions": f"sum by (rtc_state) ({process('rtc.exporter.engine.partitions')})",
+    "engine_partitions": f"max by (rtc_state) ({process('rtc.exporter.engine.partitions', CONFIGURED)})\n"
+    f"or\n  sum by (rtc_state) ({process('rtc.exporter.engine.partitions')})",
     "loop_lag": f"histogram_quantile(0.99, sum by (le, instance) (rate({process('rtc.exporter.loop.lag', part='bucket')}[{RATE}])))",
     "loop_stalls": f"sum by (instance) (increase({process('rtc.exporter.loop.stalls')}[{RATE}]))",
     "scrapes": ours_rate("rtc.exporter.scrapes", by="rtc_outcome"),

@@ -188,6 +188,7 @@ class Aggregator:
     def _show(self, now: float) -> None:
         """Bring what others count up to date."""
         store, held = self.pipeline.store, self.holdings.held
+        store.set("rtc.exporter.engine.partitions", ("configured",), self._config.engine.partitions, now)
         store.set("rtc.exporter.engine.partitions", ("held",), len(held), now)
         store.set("rtc.exporter.engine.partitions", ("shown",), len(self.holdings.shown()), now)
         store.set("rtc.exporter.engine.behind", (), sum(holding.behind for holding in held.values()), now)

@@ -275,6 +275,7 @@ class Edge:
         self.outbox.beat()
         store = self.tenants.own.store
         store.set("rtc.exporter.engine.waiting", (), self.outbox.held, now)
+        store.set("rtc.exporter.engine.partitions", ("configured",), self.outbox.partitions, now)
 
     def shutdown(self, now: float) -> None:
         """The process ends: who was connected here comes back elsewhere."""

@@ -76,6 +76,11 @@ class Outbox:
         self.held = 0
 
     @property
+    def partitions(self) -> int:
+        """How many there are."""
+        return len(self._lanes)
+
+    @property
     def is_scarce(self) -> bool:
         """Whether what can be done without has no room."""
         return self.held >= self._most * SCARCE

@@ -1727,7 +1727,7 @@ groups:
       - alert: RTCEngineUnread
         expr: |-
           sum by (job) (rtc_exporter_engine_partitions{job="rtc-exporter",rtc_state="shown"})
-            < quantile_over_time(0.9, (sum by (job) (rtc_exporter_engine_partitions{job="rtc-exporter",rtc_state="shown"}))[6h:1m])
+            < max by (job) (rtc_exporter_engine_partitions{job="rtc-exporter",rtc_state="configured"})
         for: 5m
         keep_firing_for: 5m
         labels:
@@ -1736,7 +1736,7 @@ groups:
           team: rtc
         annotations:
           summary: Some partitions of the engine are counted by nobody
-          description: '{{ "{{" }} $value | humanize }} partitions are shown, and for most of six hours there were more: calls of the others are not seen until an aggregator takes them. First look: aggregators that are gone or restart.'
+          description: '{{ "{{" }} $value | humanize }} partitions are shown, and there are more: calls of the others are not seen until an aggregator takes them. First look: aggregators that are gone or restart.'
           runbook_url: https://example.com/rtc-exporter/docs/runbooks/RTCEngineUnread.md
           dashboard_url: http://localhost:3000/d/rtc-exporter?var-job={{ "{{" }} $labels.job | urlquery }}&from=now-3h&to=now
       - alert: RTCEngineBehind
