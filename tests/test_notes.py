@@ -26,6 +26,7 @@ CASES: list[tuple[str, dict[str, Member], str]] = [
     ("feedback", {"value": float("nan")}, "rated"),
     ("feedback", {"value": 1e300}, "rated"),
     ("feedback", {"value": "5<b>"}, "rated"),
+    ("baseless", {"kind": "<script>"}, "reports cannot be read: they build on others that came before a restart"),
     ("mute", {"kind": "<script>"}, "track muted"),
 ]
 
