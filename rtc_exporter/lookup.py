@@ -6,7 +6,7 @@ participant, and only what is looked at closely is explained.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from rtc_exporter.explain.findings import Finding, explain
@@ -179,36 +179,34 @@ class Lookup:
             if call is not but and call.tenant == tenant and not self._goes_on(call)
             and call.begin < end + AROUND and call.end > begin - AROUND
         )  # fmt: skip
-        others = [
-            *((_class_now(one), _traits_now(one)) for one in live),
-            *((_class_then(call), _traits_then(call)) for call in past),
-        ]  # fmt: skip
-        own = _traits_now(but) if isinstance(but, Session) else _traits_then(but)
-        alike = [
-            Alike(trait, value, Counter(quality for quality, traits in others if (trait, value) in traits))
-            for trait in TRAITS
-            for value in [value for name, value in own if name == trait][:ALIKE]
-        ]
-        return Counter(quality for quality, _ in others), tuple(alike)
+        own = _traits(_clients(but))
+        counted = [Counter[str]() for _ in own]
+        around: Counter[str] = Counter()
+        others: list[tuple[Session | Call, str]] = [(one, _class_now(one)) for one in live]
+        others += [(call, _class_then(call)) for call in past]
+        for one, quality in others:
+            around[quality] += 1
+            for (trait, values), classes in zip(own, counted, strict=True):
+                if any(tuple(map(told.get, TRAITS[trait])) == values for told in _clients(one)):
+                    classes[quality] += 1
+        alike = (Alike(trait, " ".join(values), classes) for (trait, values), classes in zip(own, counted, strict=True))
+        return around, tuple(alike)
 
 
-def _traits(clients: Iterable[Mapping[str, str]]) -> tuple[tuple[str, str], ...]:
-    """Trait and value of a session's clients; those that most of them have come first."""
-    found = Counter(
-        (trait, " ".join(told[name] for name in names))
-        for told in clients
-        for trait, names in TRAITS.items()
-        if all(told.get(name) for name in names)
-    )
-    return tuple(one for one, _ in found.most_common())
+def _clients(one: Session | Call) -> list[Mapping[str, str]]:
+    """What is known of the clients of a session, by attribute."""
+    if isinstance(one, Session):
+        return [participant.cohort for participant in one.participants.values()]
+    return [stay.finding.about for stay in one.stays]
 
 
-def _traits_now(session: Session) -> tuple[tuple[str, str], ...]:
-    return _traits(participant.cohort for participant in session.participants.values())
-
-
-def _traits_then(call: Call) -> tuple[tuple[str, str], ...]:
-    return _traits(one.finding.about for one in call.stays)
+def _traits(clients: Sequence[Mapping[str, str]]) -> list[tuple[str, tuple[str, ...]]]:
+    """Traits of a session's clients with their values, of each trait those that most of them have."""
+    found = []
+    for trait, names in TRAITS.items():
+        values = Counter(tuple(told[name] for name in names) for told in clients if all(map(told.get, names)))
+        found += [(trait, value) for value, _ in values.most_common(ALIKE)]
+    return found
 
 
 def _has(row: Row, wanted: str) -> bool:
