@@ -155,6 +155,7 @@ class Base(Mapping[str, Members]):
         """The report, with everything merged that was laid by."""
         if self._laid_by:
             self._settle()
+            self.newest = ""  # a text of kilobytes, which who passes it on has had by now
         return self._stats
 
     @classmethod
