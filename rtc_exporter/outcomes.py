@@ -9,7 +9,7 @@ CONFIG_FILES = ("settings", "web")
 RELOAD_OUTCOMES = ("applied", "refused")
 #: What is given up when memory runs short.
 SHED = ("connection", "report", "heaviest")
-#: What there may be no room in: see the settings ``limits.*connections``, ``address_posts`` and ``bodies_bytes``.
+#: What there may be no room in: see the settings ``limits.*``, and ``gate.UPLOADS``.
 ROOMS = ("process", "tenant", "address", "participant", "requests", "rate", "bodies", "uploads")
 #: What becomes of a batch of the engine, at an edge and at an aggregator; of a snapshot; and of a partition.
 BATCH_OUTCOMES = ("stored", "refused", "failed", "too_large", "read", "repeated", "spoilt", "lost")

@@ -534,6 +534,8 @@ def test_another_page_does_not_go_on_with_the_old_one(first: list[object]) -> No
 
     records = play(after, first, ["g", "PC_0", {"0": {"79": 5, "type": 5}, "t": T0 + 1000}, 0])
 
+    # Of the page there is at most the word that what it sends builds on nothing.
+    assert {event.name for event in events(records) if not event.key.peer_connection} <= {"baseless"}
     assert peers(records) - {""} == {"2:PC_0"}
     assert all("dtlsState" not in report.stats.get("0", {}) for report in reports(records))
 
