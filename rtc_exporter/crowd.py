@@ -14,7 +14,6 @@ from typing import NamedTuple, TypeAlias
 
 from rtc_exporter.detectors import Flow
 from rtc_exporter.episodes import Change, Episode
-from rtc_exporter.model import Members, Stats
 from rtc_exporter.rules import Rule
 from rtc_exporter.rules.crowd import (
     CONCURRENT_ONSET,
@@ -159,13 +158,11 @@ def streams_between(session: Session) -> Links:
     by_track: Mapping[str, Sent] | None = None
     links: Links = {}
     for name, connection in _connections(session):
-        tracks: Mapping[int, str] | None = None
-        for ssrc in connection.judge.received:
+        for ssrc, mine in connection.judge.received.items():
             sent = by_ssrc.get(ssrc)
-            if sent is None:
+            if sent is None and mine.track:
                 by_track = _by_track(session) if by_track is None else by_track
-                tracks = _received_tracks(connection) if tracks is None else tracks
-                sent = by_track.get(tracks.get(ssrc, ""))
+                sent = by_track.get(mine.track)
             if sent is not None and sent[0] != name:
                 links.setdefault((name, sent[0]), []).append(Stream(ssrc, connection, sent[1]))
     return links
@@ -176,33 +173,15 @@ def _by_track(session: Session) -> Mapping[str, Sent]:
     found: dict[str, Sent] = {}
     disputed: set[str] = set()
     for name, connection in _connections(session):
-        for track, flow in _sent_tracks(connection):
-            known = found.setdefault(track, (name, flow))
+        for flow in connection.judge.sent.values():
+            if not flow.track:
+                continue
+            known = found.setdefault(flow.track, (name, flow))
             if known[0] != name:
-                disputed.add(track)
+                disputed.add(flow.track)
             elif flow.packets > known[1].packets:
-                found[track] = (name, flow)
+                found[flow.track] = (name, flow)
     return {track: sent for track, sent in found.items() if track not in disputed}
-
-
-def _sent_tracks(connection: PeerConnection) -> Iterator[tuple[str, Flow]]:
-    for stats, ssrc, members in _rtp(connection, "outbound-rtp"):
-        track = stats.get(str(members.get("mediaSourceId", "")), {}).get("trackIdentifier")
-        if track and ssrc in connection.judge.sent:
-            yield str(track), connection.judge.sent[ssrc]
-
-
-def _received_tracks(connection: PeerConnection) -> Mapping[int, str]:
-    return {ssrc: str(members.get("trackIdentifier", "")) for _, ssrc, members in _rtp(connection, "inbound-rtp")}
-
-
-def _rtp(connection: PeerConnection, type: str) -> Iterator[tuple[Stats, int, Members]]:
-    """The streams of the newest report."""
-    stats = connection.report.stats if connection.report is not None else {}
-    for members in stats.values():
-        ssrc = members.get("ssrc")
-        if members.get("type") == type and isinstance(ssrc, int):
-            yield stats, ssrc, members
 
 
 # ── what is found

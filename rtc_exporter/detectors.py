@@ -40,12 +40,16 @@ _NOBODY: frozenset[str] = frozenset()
 
 
 class Flow(NamedTuple):
-    """A stream in the newest fold: its kind, packets that moved, its loudness where that is known, if it is muted."""
+    """
+    A stream in the newest fold: its kind, packets that moved, its loudness where that is known, if it is muted, and
+    the id of its track, empty where none is told.
+    """
 
     kind: str
     packets: float
     level: float | None
     is_muted: bool = False
+    track: str = ""
 
 
 class _Worst:
@@ -185,7 +189,8 @@ class Judge:
         """Keep what others of the session may want to know of a stream."""
         ssrc, packets = thing.members.get("ssrc"), thing.increments.get(counter)
         if isinstance(ssrc, int) and packets is not None:
-            flows[ssrc] = Flow(str(thing.members.get("kind", "")), packets, loudness(loud), fold.mutes(loud))
+            kind, track = str(thing.members.get("kind", "")), str(loud.members.get("trackIdentifier") or "")
+            flows[ssrc] = Flow(kind, packets, loudness(loud), fold.mutes(loud), track)
 
     @property
     def is_alive(self) -> bool:
