@@ -15,16 +15,20 @@ import pickle
 import zlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from enum import Enum
 from hashlib import blake2b
 from types import FunctionType, MethodType
 from typing import Any
 
 from rtc_exporter import __version__, catalog, rules, signals
+from rtc_exporter.errors import Reason
 from rtc_exporter.limits import Limits
+from rtc_exporter.metric import Kind, Profile, Tier
 from rtc_exporter.pipeline import PipelineSettings
 from rtc_exporter.routes import Sink
 from rtc_exporter.slots import Counter, Gauge, Histogram
 from rtc_exporter.tenants import Tenants
+from rtc_exporter.tracing import Fate
 
 #: Grows with the form of what is written here.
 FORM = 2
@@ -43,6 +47,8 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "rtc_exporter.app.partition": frozenset(("EdgeState",)),
     "rtc_exporter.wire.compact": frozenset(("Base",)),
 }
+#: Enumerations of the core.  Pythons before 3.11.4 write a member as ``getattr`` of its class, which is not built.
+ENUMERATIONS: tuple[type[Enum], ...] = (Fate, Kind, Profile, Reason, Tier)
 #: What slots are asked for by who keeps only that.
 METHODS = frozenset(("add", "observe", "offer", "set"))
 #: Compression: of pickles, 1 is as small as 6 within 10 % at a quarter of the time (measured).
@@ -105,7 +111,9 @@ class _Writer(pickle.Pickler):
         things = [(name, thing) for name, thing in things if thing is not None]
         self._names = {id(thing): name for name, thing in things}
         by_name = dict.fromkeys({type(thing) for _, thing in things} - {FunctionType}, self._by_name)
-        self.dispatch_table = {**copyreg.dispatch_table, **by_name, MethodType: _slot_method, Sink: self._sink}
+        by_value = dict.fromkeys(ENUMERATIONS, _member)
+        table = {**copyreg.dispatch_table, **by_name, **by_value, MethodType: _slot_method, Sink: self._sink}
+        self.dispatch_table = table
 
     def _by_name(self, thing: object) -> Any:
         name = self._names.get(id(thing))
@@ -120,6 +128,10 @@ class _Writer(pickle.Pickler):
 
 def _slot_method(method: MethodType) -> Any:
     return _method, (method.__self__, method.__name__)
+
+
+def _member(member: Enum) -> Any:
+    return type(member), (member.value,)
 
 
 class _Reader(pickle.Unpickler):

@@ -20,7 +20,7 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.typing import Subprotocol
 
-from rtc_exporter.wire.compact import MEMBERS
+from rtc_exporter.wire.codes import MEMBERS
 from tests.chromium import CLIENT, HERE, Chromium, Page, bundle
 from tests.pages import Exporter, counted, until
 from tests.peers import packages, peer

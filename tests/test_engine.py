@@ -9,12 +9,14 @@ import random
 import re
 import zlib
 from collections.abc import Callable, Iterator
+from enum import Enum
+from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 
-from rtc_exporter import wire
+from rtc_exporter import snapshot, wire
 from rtc_exporter.app import entries
 from rtc_exporter.app.bases import KEPT
 from rtc_exporter.app.edge import WHOLE, Edge
@@ -426,6 +428,27 @@ def test_a_snapshot_of_another_version_or_of_other_settings_is_not_read() -> Non
 
     assert one.made_by != other.made_by
     assert one.made_by == bounds.made_by
+
+
+@pytest.mark.parametrize("member", [member for kind in snapshot.ENUMERATIONS for member in kind])
+def test_members_of_enumerations_go_by_their_value(member: Enum, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Debian's Python 3.11.2 would write ``getattr``, with which a snapshot could do anything."""
+    monkeypatch.setattr(Enum, "__reduce_ex__", lambda self, protocol: (getattr, (type(self), self.name)))
+    tenants = make(0).tenants
+
+    assert snapshot.thaw(snapshot.freeze(member, tenants), tenants) is member
+
+
+def test_all_enumerations_of_the_core_are_known() -> None:
+    """One that is not would be found where a snapshot is read, after a crash."""
+    core = {f"rtc_exporter.{path.stem}" for path in Path(snapshot.__file__).parent.glob("*.py")}
+    found, several = set(), [Enum]
+    while several:
+        kinds = several.pop().__subclasses__()
+        several += kinds
+        found |= {kind for kind in kinds if kind.__module__ in core}
+
+    assert found == {*snapshot.ENUMERATIONS}
 
 
 @pytest.mark.parametrize(

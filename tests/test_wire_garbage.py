@@ -19,7 +19,8 @@ from rtc_exporter.limits import Limits
 from rtc_exporter.model import Event, Joined, Left, Member, ParticipantKey, Record, Report
 from rtc_exporter.w3c import EVENTS, FACTS, LEAVE_REASONS, OWN_CLOCK, STATS
 from rtc_exporter.wire import acknowledged, plain, rtcstats
-from rtc_exporter.wire.compact import MEMBERS, TYPES, Base
+from rtc_exporter.wire.codes import MEMBERS, TYPES
+from rtc_exporter.wire.compact import Base
 from rtc_exporter.wire.decoder import Decoder, Request
 from tests import captures, clients
 

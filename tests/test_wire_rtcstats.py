@@ -13,7 +13,8 @@ from rtc_exporter import w3c
 from rtc_exporter.errors import ClientError, FrameError, LimitError, Reason
 from rtc_exporter.limits import Limits
 from rtc_exporter.model import Event, Joined, Members, ParticipantKey, Record, Report
-from rtc_exporter.wire.compact import MEMBERS, NAMES, TYPES, Base
+from rtc_exporter.wire.codes import MEMBERS, NAMES, TYPES
+from rtc_exporter.wire.compact import Base
 from rtc_exporter.wire.events import CHECKS, event_name, facts
 from rtc_exporter.wire.rtcstats import METHODS, Decoder
 from rtc_exporter.wire.stats import Names

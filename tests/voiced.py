@@ -14,7 +14,7 @@ from rtc_exporter.model import Left, ParticipantKey
 from rtc_exporter.pipeline import Pipeline, PipelineSettings
 from rtc_exporter.span import Span
 from rtc_exporter.tracing import TraceSettings
-from rtc_exporter.wire.compact import MEMBERS, TYPES
+from rtc_exporter.wire.codes import MEMBERS, TYPES
 from rtc_exporter.wire.decoder import Decoder
 from rtc_exporter.wire.plain import Decoder as PlainDecoder
 from rtc_exporter.wire.rtcstats import METHODS

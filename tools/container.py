@@ -34,6 +34,8 @@ BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 PROGRAMS = ("debootstrap", "unshare", "ip", "tar")
 #: Fails until the exporter is ready.
 READY = 'import urllib.request; urllib.request.urlopen("http://127.0.0.1:9464/-/ready")'
+#: What a snapshot is tried with, in the image's Python.
+FROZEN = ROOT / "tools" / "frozen.py"
 #: Seconds for all of the trial.
 END = 300
 
@@ -166,6 +168,7 @@ def smoke(image: Stage, root: Path) -> None:
         mount --rbind /dev {root}/dev
         printf %s {secret} >{root}/tmp/secret
         {inside} sh -c 'touch /tmp/x; if touch /opt/x /etc/x 2>/dev/null; then exit 1; fi'
+        {inside} python3 -c {shlex.quote(FROZEN.read_text(encoding="utf-8"))}
         {inside} {command} &
         served=$!
         for _ in $(seq 100); do

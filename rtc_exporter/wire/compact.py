@@ -14,65 +14,9 @@ from rtc_exporter.errors import ClientError, FrameError, LimitError, Reason
 from rtc_exporter.limits import OBJECT, Limits, Room
 from rtc_exporter.model import Members
 from rtc_exporter.w3c import OWN_CLOCK
-from rtc_exporter.wire import browsers
+from rtc_exporter.wire.codes import ARRIVED, NAMES, TYPES
 from rtc_exporter.wire.decoder import DEFAULTS, NODES, is_time, mapping, milliseconds, parse, weight
-from rtc_exporter.wire.stats import W3C, Names, assign, take_record, with_codes
-
-_CODED_TYPES = (
-    "inbound-rtp", "outbound-rtp", "remote-inbound-rtp", "remote-outbound-rtp", "transport", "candidate-pair",
-    "local-candidate", "remote-candidate", "data-channel", "peer-connection", "certificate", "media-source",
-    "media-playout", "codec",
-)  # fmt: skip
-
-#: Stats type by its code, or by its own name; a stats object of another type is not used.
-TYPES: dict[object, str] = {**browsers.TYPES, **dict(enumerate(_CODED_TYPES, 1))}
-
-#: Member codes of what is kept, and of records.  The client's table has more; what it names beyond these is
-#: dropped, and so is not listed.
-MEMBERS: dict[int, str] = {
-    5: "transportId", 6: "mimeType", 7: "clockRate", 8: "channels", 10: "ssrc", 11: "kind", 12: "codecId",
-    14: "packetsReceived", 15: "packetsLost", 16: "jitter", 17: "trackIdentifier", 18: "mid", 19: "remoteId",
-    20: "framesDecoded", 21: "keyFramesDecoded", 22: "framesDropped", 23: "frameWidth", 24: "frameHeight",
-    25: "framesPerSecond", 26: "qpSum", 27: "totalDecodeTime", 28: "totalInterFrameDelay",
-    29: "totalSquaredInterFrameDelay", 30: "pauseCount", 31: "totalPausesDuration", 32: "freezeCount",
-    33: "totalFreezesDuration", 34: "lastPacketReceivedTimestamp", 35: "headerBytesReceived", 36: "packetsDiscarded",
-    37: "fecPacketsReceived", 38: "fecPacketsDiscarded", 39: "fecBytesReceived", 41: "bytesReceived", 42: "nackCount",
-    43: "firCount", 44: "pliCount", 45: "totalProcessingDelay", 47: "jitterBufferDelay", 48: "jitterBufferTargetDelay",
-    49: "jitterBufferEmittedCount", 50: "jitterBufferMinimumDelay", 51: "totalSamplesReceived", 52: "concealedSamples",
-    53: "silentConcealedSamples", 54: "concealmentEvents", 55: "insertedSamplesForDeceleration",
-    56: "removedSamplesForAcceleration", 57: "audioLevel", 58: "totalAudioEnergy", 59: "totalSamplesDuration",
-    60: "framesReceived", 61: "decoderImplementation", 62: "playoutId", 63: "powerEfficientDecoder",
-    64: "framesAssembledFromMultiplePackets", 65: "totalAssemblyTime", 68: "retransmittedPacketsReceived",
-    69: "retransmittedBytesReceived", 71: "totalCorruptionProbability", 73: "corruptionMeasurements", 74: "localId",
-    75: "roundTripTime", 76: "totalRoundTripTime", 77: "fractionLost", 78: "roundTripTimeMeasurements",
-    79: "packetsSent", 80: "bytesSent", 81: "mediaSourceId", 82: "rid", 83: "encodingIndex", 84: "headerBytesSent",
-    85: "retransmittedPacketsSent", 86: "retransmittedBytesSent", 87: "targetBitrate", 88: "totalEncodedBytesTarget",
-    89: "framesSent", 90: "hugeFramesSent", 91: "framesEncoded", 92: "keyFramesEncoded", 93: "totalEncodeTime",
-    94: "totalPacketSendDelay", 95: "qualityLimitationReason", 96: "qualityLimitationDurations",
-    97: "qualityLimitationResolutionChanges", 98: "encoderImplementation", 99: "powerEfficientEncoder", 100: "active",
-    101: "scalabilityMode", 103: "reportsSent", 104: "echoReturnLoss", 105: "echoReturnLossEnhancement", 106: "width",
-    107: "height", 108: "frames", 109: "synthesizedSamplesDuration", 110: "synthesizedSamplesEvents",
-    111: "totalPlayoutDelay", 112: "totalSamplesCount", 113: "dataChannelsOpened", 114: "dataChannelsClosed",
-    116: "protocol", 117: "dataChannelIdentifier", 118: "state", 119: "messagesSent", 120: "messagesReceived",
-    121: "iceRole", 123: "dtlsState", 124: "iceState", 125: "selectedCandidatePairId", 128: "tlsVersion",
-    129: "dtlsCipher", 130: "dtlsRole", 131: "srtpCipher", 132: "selectedCandidatePairChanges", 136: "candidateType",
-    139: "relayProtocol", 145: "networkType", 148: "localCandidateId", 149: "remoteCandidateId", 150: "nominated",
-    152: "currentRoundTripTime", 153: "availableOutgoingBitrate", 154: "availableIncomingBitrate",
-    155: "requestsReceived", 156: "requestsSent", 157: "responsesReceived", 158: "responsesSent",
-    159: "consentRequestsSent", 160: "packetsDiscardedOnSend", 161: "bytesDiscardedOnSend",
-    164: "fingerprintAlgorithm", 167: "psnrMeasurements", 168: "psnrSum", 169: "packetsReceivedWithEct1",
-    170: "packetsReceivedWithCe", 171: "packetsReportedAsLost", 172: "packetsReportedAsLostButRecovered",
-    173: "packetsWithBleachedEct1Marking", 174: "packetsSentWithEct1", 175: "ccfbMessagesSent",
-    176: "ccfbMessagesReceived",
-}  # fmt: skip
-
-#: The members that grow when anything arrives, whatever it is, the one that stands further to the front of a delta
-#: first, by code and then by name.
-_ARRIVED = ("bytesReceived", "packetsReceived")
-ARRIVED = (*(str(code) for name in _ARRIVED for code, known in MEMBERS.items() if known == name), *_ARRIVED)
-_ARRIVED_KEYS = frozenset(ARRIVED)
-
-NAMES = with_codes(W3C, {str(code): name for code, name in MEMBERS.items()})
+from rtc_exporter.wire.stats import Names, assign, take_record
 
 #: Frames that are laid by at most: what a client reports in one fold interval, and a bound for who never is read.
 LAID_BY = 8
@@ -80,7 +24,10 @@ LAID_BY = 8
 #: What a snapshot has of a base.
 _KEPT = ("_dated", "_ghosts", "_laid_by", "_stats", "is_trusted", "limits", "time")
 
+_ARRIVED_KEYS = frozenset(ARRIVED)
 _NULL = type(None)
+_TYPE = '"type"'
+_STAMP = frozenset("t")
 _OBJECTS = frozenset((dict, _NULL))
 
 
@@ -198,6 +145,7 @@ class Base(Mapping[str, Members]):
     def _settle(self) -> None:
         frames, self._laid_by = self._laid_by, []
         newest = self.time
+        several: list[dict[str, object]] = []
         for frame in frames:
             try:
                 # So short a frame has no more objects than any may, and how deep it is does not matter here: merging
@@ -205,16 +153,71 @@ class Base(Mapping[str, Members]):
                 row = orjson.loads(frame) if len(frame) <= NODES else parse(frame, self.limits)
                 if not isinstance(row, list) or len(row) < 4 or type(row[2]) is not dict:
                     raise FrameError(Reason.BAD_FRAME, "no delta")
-                self._merge(row[2])
             except (ClientError, orjson.JSONDecodeError) as exc:
-                error = exc if isinstance(exc, ClientError) else FrameError(Reason.BAD_JSON, "not JSON")
-                self.refused.append(error.with_traceback(None))
-                self.is_trusted = False
+                self._refuse(exc)
+                continue
+            # A type means a new object, or an old one that is another now: that has its place in the order.
+            if _TYPE in frame or not self._is_plain(row[2]):
+                self._merge_all(several)
+                several = []
+                self._merge_all([row[2]])
+            else:
+                several.append(row[2])
+        self._merge_all(several)
         self.time = newest
         try:
             self.weigh()
         except LimitError as exc:
             self.refused.append(exc.with_traceback(None))
+
+    def _merge_all(self, several: list[dict[str, object]]) -> None:
+        """Merge deltas that were laid by; more than one only where all are plain."""
+        if not several:
+            return
+        try:
+            self._merge(several[0] if len(several) == 1 else self._united(several))
+        except ClientError as exc:
+            self._refuse(exc)
+
+    def _refuse(self, exc: Exception) -> None:
+        error = exc if isinstance(exc, ClientError) else FrameError(Reason.BAD_JSON, "not JSON")
+        self.refused.append(error.with_traceback(None))
+        self.is_trusted = False
+
+    def _is_plain(self, delta: dict[str, Any]) -> bool:
+        """Whether a delta, whose time is good, does nothing but change objects that are there."""
+        stamp = delta.get("t")
+        kinds = set(map(type, delta.values()))
+        return is_time(stamp) and kinds == {dict, type(stamp)} and delta.keys() - _STAMP <= self._stats.keys()
+
+    def _united(self, several: list[dict[str, Any]]) -> dict[str, object]:
+        """
+        Plain deltas as one, in which each member has its newest value: nearly all of them are in each of five.
+
+        What only holds until the next delta is left out, and what is otherwise known by the delta's time is told.  A
+        value that cannot be meant hides one before it: who sends such a thing loses by it, and nobody else.
+        """
+        clocked = [id for id, members in self._stats.items() if members["type"] in OWN_CLOCK]
+        whole: dict[str, Any] = {}
+        newest = several[-1]
+        for delta in several:
+            stamp = delta.pop("t")
+            for id in clocked:
+                if id in delta:
+                    delta[id].setdefault("t", stamp)
+            for id, changes in delta.items():
+                if delta is not newest and "t" in changes and id not in clocked:
+                    del changes["t"]
+                known = whole.get(id)
+                if known is None:
+                    whole[id] = changes
+                    continue
+                for key in self.names.records:
+                    if key in changes and key in known:
+                        changes[key] = _both(known[key], changes[key])
+                known.update(changes)
+        whole["t"] = stamp
+        return whole
 
     def weigh(self) -> None:
         """Take room for what has come, or give everything up and raise ``LimitError`` where there is none."""
@@ -344,6 +347,11 @@ class Base(Mapping[str, Members]):
             if self.time is not None:
                 members.setdefault("timestamp", self.time)
         return removed
+
+
+def _both(older: object, newer: object) -> object:
+    """A record of which two deltas tell what has changed."""
+    return {**older, **newer} if isinstance(older, dict) and isinstance(newer, dict) else newer
 
 
 def others(names: Names) -> frozenset[str]:

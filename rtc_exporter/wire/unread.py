@@ -2,7 +2,7 @@
 What can be told of a delta without reading it.
 """
 
-from rtc_exporter.wire.compact import ARRIVED, NAMES
+from rtc_exporter.wire.codes import ARRIVED, NAMES
 
 #: As the text of a delta shows them.
 _ARRIVED = tuple(f'"{key}":' for key in ARRIVED)

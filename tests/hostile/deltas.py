@@ -14,7 +14,7 @@ from rtc_exporter.choices import PipelineSettings
 from rtc_exporter.errors import ClientError
 from rtc_exporter.model import ParticipantKey, Report
 from rtc_exporter.pipeline import Pipeline
-from rtc_exporter.wire.compact import MEMBERS
+from rtc_exporter.wire.codes import MEMBERS
 from rtc_exporter.wire.rtcstats import Decoder
 from tests.hostile.kit import Ledger, main
 
