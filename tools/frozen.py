@@ -34,7 +34,8 @@ def main() -> int:
             for record in decoder.receive(row["text"], now) if row["dir"] == "c2s" else ():
                 tenants[""].feed(record, now)
     thawed = thaw(freeze(tenants, tenants), Tenants(settings, (), 0.0))
-    assert recordings and thawed.status() == tenants.status(), (thawed.status(), tenants.status())
+    assert recordings
+    assert thawed.status() == tenants.status(), (thawed.status(), tenants.status())
     print(f"frozen: {len(recordings)} calls, {tenants.status()}, Python {sys.version.split()[0]}")
     return 0
 
