@@ -111,9 +111,8 @@ class _Writer(pickle.Pickler):
         things = [(name, thing) for name, thing in things if thing is not None]
         self._names = {id(thing): name for name, thing in things}
         by_name = dict.fromkeys({type(thing) for _, thing in things} - {FunctionType}, self._by_name)
-        by_value = dict.fromkeys(ENUMERATIONS, _member)
-        table = {**copyreg.dispatch_table, **by_name, **by_value, MethodType: _slot_method, Sink: self._sink}
-        self.dispatch_table = table
+        own: dict[type, Callable[[Any], Any]] = {MethodType: _slot_method, Sink: self._sink}
+        self.dispatch_table = {**copyreg.dispatch_table, **by_name, **dict.fromkeys(ENUMERATIONS, _member), **own}
 
     def _by_name(self, thing: object) -> Any:
         name = self._names.get(id(thing))

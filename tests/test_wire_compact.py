@@ -27,7 +27,7 @@ FIRST: dict[str, Any] = {
     "t": START,
 }
 _NUMBERS = st.one_of(st.integers(0, 9), st.floats(0, 9))
-_STRANGE = st.one_of(_NUMBERS, st.booleans(), st.text(max_size=3), st.just([{}]))
+_STRANGE: st.SearchStrategy[Any] = st.one_of(_NUMBERS, st.booleans(), st.text(max_size=3), st.just([{}]))
 _RECORDS = st.dictionaries(st.sampled_from(("none", "cpu", "bandwidth", "x")), _NUMBERS, max_size=2)
 _TIMES = st.sampled_from((START - 300, START, START + 2000, START + 3000))
 _MEANT = {
