@@ -20,6 +20,9 @@ from rtc_exporter.signals import UNREAD, unread
 #: Routes that are kept.  Real clients need some hundreds; one that makes words up only makes us look them up again.
 ROUTES = 10_000
 
+#: Reasons to take a route that are kept with it.
+FOLLOWED = 64
+
 #: Certificates of one peer connection that are told apart; two are usual.
 CERTIFICATES = 16
 
@@ -144,7 +147,7 @@ class Meter:
         if (
             isinstance(known, Followed)
             and known.members == len(members)
-            and known.cohort is participant.cohort_key
+            and (known.cohort is participant.cohort_key or known.cohort == participant.cohort_key)
             and known.route.generation == self._store.generation
             and known.codec == members.get("codecId")
             and known.powered == members.get(POWERED.get(thing.type, ""))
@@ -160,8 +163,21 @@ class Meter:
         # Without a codec of its own, a stream has that of another object, which may change unseen.
         is_sure = "codecId" in members or thing.type not in STREAMS or thing.type == "media-source"
         codec, powered = members.get("codecId"), members.get(POWERED.get(thing.type, ""))
-        thing.notes = Followed(route, participant.cohort_key, len(members), codec, powered) if is_sure else ()
+        thing.notes = self._followed(route, participant, len(members), codec, powered) if is_sure else ()
         return route
+
+    def _followed(
+        self, route: Route, participant: Participant, members: int, codec: Member | None, powered: Member | None
+    ) -> Followed:
+        """What an object goes by from now on: one for all that take the same route for the same reasons."""
+        known = route.followed
+        if len(known) >= FOLLOWED:
+            known.clear()
+        key = (members, codec, powered)
+        found = known.get(key)
+        if not isinstance(found, Followed):
+            found = known[key] = Followed(route, participant.cohort_key, members, codec, powered)
+        return found
 
     def _labels_of(self, thing: MonitoredObject, key: Key, stats: Stats, now: float) -> dict[str, str]:
         if thing.type == "candidate-pair":

@@ -66,7 +66,7 @@ class Sink:
 class Route:
     """What becomes of objects of one stats type with these labels."""
 
-    __slots__ = ("codec", "counters", "generation", "labels", "sinks", "stats", "_store")
+    __slots__ = ("codec", "counters", "followed", "generation", "labels", "sinks", "stats", "_store")
 
     def __init__(self, store: SeriesStore, stats: str, labels: Mapping[str, str], members: Members) -> None:
         self._store = store
@@ -76,6 +76,8 @@ class Route:
         kind = labels.get(catalog.KIND, "")
         self.codec = labels.get(catalog.CODEC, "")
         self.counters: dict[str, Counter | None] = {}
+        #: What who follows it keeps here, by its reasons.
+        self.followed: dict[object, object] = {}
         self.sinks = tuple(_sinks(store, stats, kind, members))
 
     def counter(self, member: str, now: float) -> Counter | None:

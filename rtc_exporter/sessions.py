@@ -6,6 +6,7 @@ decided here once, when it joins or tells more about itself, and never on the ho
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from math import inf
 
 from rtc_exporter import catalog
@@ -38,6 +39,9 @@ TOTALS: dict[str, tuple[str, ...]] = {
     "outbound-rtp": ("packetsSent", "bytesSent", "framesEncoded"),
     "remote-inbound-rtp": ("packetsLost",),
 }  # fmt: skip
+
+#: Cohorts that are kept once for all their participants; real ones are some hundreds.
+COHORTS = 4096
 
 NOTHING_KNOWN: Mapping[str, Member] = {}
 
@@ -145,6 +149,23 @@ class PeerConnection:
             self.active = None
 
 
+class Cohort:
+    """What is the same for many participants: their labels, and the values of the two most used attribute sets."""
+
+    __slots__ = ("device", "event", "key", "labels")
+
+    def __init__(self, key: tuple[str, ...]) -> None:
+        self.key = key
+        self.labels: Mapping[str, str] = dict(zip(COHORT, key, strict=True))
+        self.device = tuple(self.labels.get(name, "") for name in catalog.DEVICE)
+        self.event = tuple(self.labels.get(name, "") for name in catalog.EVENT)
+
+
+#: Many participants share one: by their label values.
+_cohort = lru_cache(COHORTS)(Cohort)
+NO_LABELS: Mapping[str, str] = {}
+
+
 class Participant:
     """One person or agent in one session, from the first sign of a client to the last."""
 
@@ -163,7 +184,7 @@ class Participant:
         #: What its clients told, as they told it.
         self.attributes: dict[str, str] = {}
         #: What became of that as labels, all in one, and the label values of the two most used attribute sets.
-        self.cohort: dict[str, str] = {}
+        self.cohort: Mapping[str, str] = NO_LABELS
         self.device: tuple[str, ...] = ()
         self.event: tuple[str, ...] = ()
         self.cohort_key: tuple[str, ...] = ()
@@ -202,10 +223,8 @@ class Participant:
     def describe(self, attributes: Mapping[str, str], labels: Labels, now: float) -> None:
         """A client told about itself: admit what may become a label."""
         self.attributes.update({name: value for name, value in attributes.items() if name in COHORT or name in SHOWN})
-        self.cohort = {name: labels.admit(name, self.attributes.get(name), now) for name in COHORT}
-        self.cohort_key = tuple(self.cohort.values())
-        self.device = self.values(catalog.DEVICE)
-        self.event = self.values(catalog.EVENT)
+        found = _cohort(tuple(labels.admit(name, self.attributes.get(name), now) for name in COHORT))
+        self.cohort, self.cohort_key, self.device, self.event = found.labels, found.key, found.device, found.event
 
     def values(self, attributes: Iterable[str], extra: Mapping[str, str] | None = None) -> tuple[str, ...]:
         """Label values for an attribute set: the cohort's, with ``extra`` over it."""

@@ -14,7 +14,6 @@ and drops without negotiating (feature detection does) has no outcome.  An attem
 - ``abandoned``: closed, or its participant left, before any of these.
 """
 
-from collections import deque
 from collections.abc import Mapping
 from typing import NamedTuple, TypeAlias
 
@@ -71,17 +70,18 @@ class Calls:
     __slots__ = ("_waiting",)
 
     def __init__(self) -> None:
-        self._waiting: deque[tuple[str, str, float]] = deque(maxlen=PENDING_CALLS)
+        # Mostly none: a tuple, since an empty deque takes 700 bytes.
+        self._waiting: tuple[tuple[str, str, float], ...] = ()
 
     def begin(self, method: str, call: str, time: float) -> None:
         """A call was made."""
-        self._waiting.append((method, call, time))
+        self._waiting = (*self._waiting, (method, call, time))[-PENDING_CALLS:]
 
     def settle(self, method: str, call: str, time: float) -> float | None:
         """Its result came: seconds since the call, or None when the call was not seen."""
         for index, (waiting, waiting_call, begun) in enumerate(self._waiting):
             if waiting == method and (waiting_call == call or not call):
-                del self._waiting[index]
+                self._waiting = self._waiting[:index] + self._waiting[index + 1 :]
                 return max(0.0, time - begun)
         return None
 
@@ -103,7 +103,7 @@ class Setup:
         self.state = self.last_state = "new"
         self._attempted = False
         self._calls = Calls()
-        self._described: set[str] = set()
+        self._described: tuple[str, ...] = ()
         self._both_set: float | None = None
         self._gathering: float | None = None
         self._begun: float | None = None
@@ -114,8 +114,8 @@ class Setup:
         self._disconnected: float | None = None
         self._restart = False
         self._restart_offered = False
-        self._seen: set[str] = set()
-        self._early: set[str] = set()
+        self._seen: tuple[str, ...] = ()
+        self._early: tuple[str, ...] = ()
 
     @property
     def checking_since(self) -> float | None:
@@ -155,7 +155,9 @@ class Setup:
     def report(self, stats: Stats, time: float) -> list[Step]:
         """What a report proves; called until both ``first_packet`` and ``first_frame`` are seen."""
         if self._connected is not None and time - self._connected > DECISION:
-            self._seen.update(("first_packet", "first_frame"))  # what has not come by now is not part of setup
+            self._seen = _with(
+                self._seen, "first_packet", "first_frame"
+            )  # what has not come by now is not part of setup
             return []
         steps: list[Step] = []
         for members in stats.values():
@@ -210,7 +212,7 @@ class Setup:
         if method == "setLocalDescription" and self._restart:
             self._restart_offered = True
         if method.startswith("set"):
-            self._described.add(method)
+            self._described = _with(self._described, method)
             if len(self._described) == 2 and self._both_set is None:
                 self._both_set = now
         stage = STAGE_OF_CALL.get(method)
@@ -220,7 +222,7 @@ class Setup:
         if state == "gathering" and self._gathering is None:
             self._gathering = time
         elif state == "complete" and self._gathering is not None and "ice_gathering" not in self._seen:
-            self._seen.add("ice_gathering")
+            self._seen = _with(self._seen, "ice_gathering")
             return [Stage("ice_gathering", max(0.0, time - self._gathering), time)]
         return []
 
@@ -279,14 +281,19 @@ class Setup:
     def _first(self, stage: str, time: float) -> list[Step]:
         """The first packet or frame, measured from connected; a packet that overtook the event counts as 0."""
         if self._connected is None:
-            self._early.add(stage)
+            self._early = _with(self._early, stage)
             return []
         if stage in self._seen or self.created is None:
             return []
-        self._seen.add(stage)
+        self._seen = _with(self._seen, stage)
         if time - self._connected > DECISION:
             return []  # whoever joins an empty room waits for others, not for its setup
         return [Stage(stage, max(0.0, time - self._connected), time)]
+
+
+def _with(known: tuple[str, ...], *names: str) -> tuple[str, ...]:
+    """A set of few words; one of Python's takes 216 bytes when it is empty."""
+    return known + tuple(name for name in names if name not in known)
 
 
 def _positive(value: Member | None) -> bool:

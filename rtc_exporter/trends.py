@@ -5,7 +5,7 @@ A row of ``TRENDS`` is read by rules with ``source="trend"``.  The state is one 
 and what it remembers is bounded.  As with signals, None where nothing can be said.
 """
 
-from collections import deque
+from array import array
 from collections.abc import Mapping
 from math import sqrt
 from typing import NamedTuple
@@ -47,6 +47,8 @@ FAINT, LOW = 12, 24
 LOW_LEVELS = (0.08, 0.15)
 #: Bytes of a frame under which it shows nothing: a disabled camera sends small black frames.
 BLACK = 500.0
+#: Changes of path that are remembered.
+PATHS = 8
 #: Streams of which the size and the encoder are remembered.
 STREAMS = 64
 
@@ -82,11 +84,12 @@ class Trends:
     def __init__(self) -> None:
         self._mean: float | None = None
         self._stepped: float | None = None
-        self._paths: deque[float] = deque(maxlen=8)
+        self._paths: tuple[float, ...] = ()
         self._direct: bool | None = None
-        self._buffer: deque[float] | None = None
-        self._faint: deque[float] | None = None
-        self._voices: deque[float] | None = None
+        # Arrays, since a deque takes 700 bytes for its first value.
+        self._buffer: array[float] | None = None
+        self._faint: array[float] | None = None
+        self._voices: array[float] | None = None
         #: Best frame rate of a camera, size of a picture sent, and whether a codec saves power, by stats id.
         self._best: dict[str, float] = {}
         self._sizes: dict[str, float] = {}
@@ -96,7 +99,7 @@ class Trends:
         """Reports were missing: what was before does not explain what comes."""
         self._buffer = self._faint = self._voices = None
         self._mean = self._stepped = None
-        self._paths.clear()
+        self._paths = ()
 
     def read(self, fold: Fold, seen: Seen, shares_screen: bool) -> list[Value]:
         """What this fold says, given what was before."""
@@ -147,9 +150,9 @@ class Trends:
         changes = thing.increments.get("selectedCandidatePairChanges")
         if changes is None:
             return []
-        self._paths.extend([fold.time] * min(int(changes), 8))
-        while self._paths and fold.time - self._paths[0] > TOGETHER:
-            self._paths.popleft()
+        if changes or self._paths:
+            times = (*self._paths, *[fold.time] * min(int(changes), PATHS))[-PATHS:]
+            self._paths = tuple(time for time in times if fold.time - time <= TOGETHER)
         return [Value("path_changes", float(len(self._paths)), thing)]
 
     def _path(self, fold: Fold) -> list[Value]:
@@ -165,9 +168,9 @@ class Trends:
     def _creep(self, delay: float) -> float:
         """Mann-Kendall: whether more of the later delays are longer than the earlier ones than chance makes likely."""
         if self._buffer is None:
-            self._buffer = deque(maxlen=SERIES)
+            self._buffer = array("d")
         values = self._buffer
-        values.append(delay)
+        _append(values, delay, SERIES)
         count = len(values)
         if delay <= NOTICED or count < SERIES:
             return 0.0
@@ -186,9 +189,9 @@ class Trends:
         if level is None or fold.mutes(thing):
             return []
         if self._faint is None:
-            self._faint = deque(maxlen=FAINT)
+            self._faint = array("d")
         levels = self._faint
-        levels.append(level)
+        _append(levels, level, FAINT)
         if len(levels) < FAINT:
             return []
         is_alive = max(levels) - min(levels) > 1e-6
@@ -199,9 +202,9 @@ class Trends:
         if level is None or not thing.increments.get("packetsReceived"):
             return []
         if self._voices is None:
-            self._voices = deque(maxlen=LOW)
+            self._voices = array("d")
         if level > LOW_LEVELS[0]:
-            self._voices.append(float(level < LOW_LEVELS[1]))
+            _append(self._voices, float(level < LOW_LEVELS[1]), LOW)
         return [] if len(self._voices) < LOW else [Value("low_voice", sum(self._voices) / LOW, thing)]
 
     # ── pictures
@@ -243,3 +246,10 @@ class Trends:
         before = self._power.get(thing.id)
         keep(self._power, thing.id, is_saving, STREAMS)
         return [] if before is None else [Value("software_fallback", float(before and not is_saving), thing)]
+
+
+def _append(values: "array[float]", value: float, most: int) -> None:
+    """One more, of which the newest are kept."""
+    values.append(value)
+    if len(values) > most:
+        del values[0]

@@ -7,6 +7,7 @@ string only for a word: what comes out needs no further look.
 """
 
 from collections.abc import Iterator, Mapping
+from sys import intern
 from typing import NamedTuple
 
 from rtc_exporter.errors import FrameError, LimitError, Reason
@@ -18,6 +19,9 @@ from rtc_exporter.wire.decoder import NUMBERS, is_time, mapping, milliseconds, w
 
 #: Identity members that are strings; the others (ssrc, dataChannelIdentifier) are numbers.
 _STRING_IDENTITY = frozenset({"trackIdentifier", "localCandidateId", "remoteCandidateId"})
+
+#: Words of so many characters are kept once for all who say them: states, codecs, ids of rtcstats-js.
+SHORT = 24
 
 #: Words that are booleans.
 _FLAGS = frozenset({"active", "nominated", "selected", "powerEfficientDecoder", "powerEfficientEncoder"})
@@ -69,7 +73,8 @@ def assign(members: Members, changes: Mapping[str, object], names: Names, length
         if kind is str:
             name = names.words.get(key)
             if name is not None and len(value) <= length:  # type: ignore[arg-type]  # a string
-                members[name] = value  # type: ignore[assignment]
+                word: str = value  # type: ignore[assignment]
+                members[name] = intern(word) if len(word) <= SHORT else word
             elif name is not None:
                 members.pop(name, None)
         elif kind is int or kind is float:
