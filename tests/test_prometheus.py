@@ -1,7 +1,9 @@
 """The exposition, byte by byte, and as Prometheus' own tools read it."""
 
+import asyncio
+import gzip
 import subprocess
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from math import inf, nan
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from rtc_exporter import catalog
+from rtc_exporter.app.admin import gzipped
 from rtc_exporter.export.prometheus import (
     OPENMETRICS,
     PROTOBUF,
@@ -505,3 +508,30 @@ def test_history_becomes_blocks_of_a_database(tmp_path: Path) -> None:
         for line in dump.splitlines()
         if '__name__="rtc_inbound_packets_total"' in line and "opus" in line
     ] == [[str(50 * (turn + 1)), str(1_700_000_000_000 + turn * 600_000)] for turn in range(6)]
+
+
+def test_who_waits_has_a_turn_between_packed_chunks() -> None:
+    """All chunks are there when somebody else has asked for the same: packing them in one go would stop the loop."""
+
+    async def ready() -> AsyncIterator[bytes]:
+        for number in range(5):
+            yield b"x" * number
+
+    async def run() -> tuple[bytes, int]:
+        turns, packed = 0, b""
+
+        async def wait() -> None:
+            nonlocal turns
+            while True:
+                turns += 1
+                await asyncio.sleep(0)
+
+        waiting = asyncio.create_task(wait())
+        async for part in gzipped(ready()):
+            packed += part
+        waiting.cancel()
+        return packed, turns
+
+    packed, turns = asyncio.run(run())
+    assert gzip.decompress(packed) == b"x" * 10
+    assert turns >= 5

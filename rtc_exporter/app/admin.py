@@ -170,11 +170,12 @@ def process_metrics(exposition: prometheus.Exposition, shard: str) -> bytes:
 
 
 async def gzipped(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The chunks, packed."""
+    """The chunks, packed; whoever waits has a turn after each, though all may be there since somebody else has asked."""
     packer = zlib.compressobj(GZIP_LEVEL, zlib.DEFLATED, GZIP_WINDOW)
     async for chunk in chunks:
         if packed := packer.compress(chunk):
             yield packed
+        await asyncio.sleep(0)
     yield packer.flush()
 
 
