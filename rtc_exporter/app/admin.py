@@ -170,7 +170,7 @@ def process_metrics(exposition: prometheus.Exposition, shard: str) -> bytes:
 
 
 async def gzipped(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The chunks, packed; whoever waits has a turn after each, though all may be there since somebody else has asked."""
+    """The chunks, packed; whoever waits has a turn after each: all may be there, since somebody else has asked."""
     packer = zlib.compressobj(GZIP_LEVEL, zlib.DEFLATED, GZIP_WINDOW)
     async for chunk in chunks:
         if packed := packer.compress(chunk):
