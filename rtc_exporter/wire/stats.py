@@ -7,7 +7,7 @@ string only for a word: what comes out needs no further look.
 """
 
 from collections.abc import Iterator, Mapping
-from sys import intern
+from functools import lru_cache
 from typing import NamedTuple
 
 from rtc_exporter.errors import FrameError, LimitError, Reason
@@ -20,8 +20,8 @@ from rtc_exporter.wire.decoder import NUMBERS, is_time, mapping, milliseconds, w
 #: Identity members that are strings; the others (ssrc, dataChannelIdentifier) are numbers.
 _STRING_IDENTITY = frozenset({"trackIdentifier", "localCandidateId", "remoteCandidateId"})
 
-#: Words of so many characters are kept once for all who say them: states, codecs, ids of rtcstats-js.
-SHORT = 24
+#: Words of so many characters are kept once for all who say them: states, codecs, ids of rtcstats-js; and how many.
+SHORT, WORDS = 24, 4096
 
 #: Words that are booleans.
 _FLAGS = frozenset({"active", "nominated", "selected", "powerEfficientDecoder", "powerEfficientEncoder"})
@@ -66,6 +66,10 @@ def with_codes(names: Names, codes: Mapping[str, str]) -> Names:
 W3C = _names()
 
 
+#: The word as whoever said it first has it.
+_once = lru_cache(WORDS)(str)
+
+
 def assign(members: Members, changes: Mapping[str, object], names: Names, length: int) -> None:
     """Take over what may be kept; null, and a string that is too long, make a member absent."""
     for key, value in changes.items():
@@ -74,7 +78,7 @@ def assign(members: Members, changes: Mapping[str, object], names: Names, length
             name = names.words.get(key)
             if name is not None and len(value) <= length:  # type: ignore[arg-type]  # a string
                 word: str = value  # type: ignore[assignment]
-                members[name] = intern(word) if len(word) <= SHORT else word
+                members[name] = _once(word) if len(word) <= SHORT else word
             elif name is not None:
                 members.pop(name, None)
         elif kind is int or kind is float:
