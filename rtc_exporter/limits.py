@@ -52,16 +52,18 @@ class Lately:
 class Room:
     """Places that several share, such as all tenants: how many there are, and how many are taken."""
 
-    __slots__ = ("limit", "taken")
+    __slots__ = ("is_closed", "limit", "taken")
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.taken = 0
+        #: Whether nobody is let in, for whatever reason.
+        self.is_closed = False
 
     @property
     def is_full(self) -> bool:
         """No place is left."""
-        return self.taken >= self.limit
+        return self.is_closed or self.taken >= self.limit
 
 
 @dataclass(frozen=True, slots=True)

@@ -178,7 +178,7 @@ class Pipeline:
 
     def _join(self, key: ParticipantKey, now: float, joined: Joined | None) -> Participant:
         if self._room.is_full:
-            raise BusyError(Reason.TOO_MANY, "participants")
+            raise BusyError(Reason.NO_MEMORY if self._room.is_closed else Reason.TOO_MANY, "participants")
         participant = Participant(key, now)
         participant.describe(joined.attributes if joined else {}, self._labels, now)
         session = self._sessions.join(participant, now)

@@ -31,7 +31,7 @@ from rtc_exporter.tenants import Tenants
 from rtc_exporter.tracing import Fate
 
 #: Grows with the form of what is written here.
-FORM = 2
+FORM = 3
 #: Modules -> names in them that are built, besides all classes of the core.
 ALLOWED: Mapping[str, frozenset[str]] = {
     "builtins": frozenset(("max", "min", "set", "frozenset", "bytearray")),

@@ -50,6 +50,10 @@ class Tenants:
             pipeline.limits = limits
             pipeline.store.limit(series_of(limits, name))
 
+    def close(self, is_closed: bool) -> None:
+        """Let nobody in who is not here, or whoever comes."""
+        self._room.is_closed = is_closed
+
     def families(self, tier: Tier | None = None) -> list[Family]:
         """The families of a tier, or all; those of one metric stand together."""
         stores = [store.families(tier) for store in self.stores()]

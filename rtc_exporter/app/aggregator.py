@@ -21,9 +21,10 @@ from rtc_exporter.app.garbage import collect_less
 from rtc_exporter.app.holding import Holdings
 from rtc_exporter.app.intake import Intake
 from rtc_exporter.app.listener import Listener, bind, bound
+from rtc_exporter.app.memory import Pressure, Stage
 from rtc_exporter.app.notify import Notify
 from rtc_exporter.app.partition import Partition
-from rtc_exporter.app.parts import archive_of, pipeline_settings, push, tenants_of
+from rtc_exporter.app.parts import archive_of, pipeline_settings, push, remember, tenants_of
 from rtc_exporter.app.scrapes import SHARED
 from rtc_exporter.app.secured import Secured
 from rtc_exporter.app.sessions import Pages
@@ -73,6 +74,8 @@ class Aggregator:
         self._secured = Secured(self._admin, config.web, self._count_request, self._count_reload)
         self._socket = bind(config.admin.listen, "admin.listen")
         self.admin_address = bound(self._socket)
+        forget = (lambda: None) if self.archive is None else self.archive.relieve
+        self._pressure = Pressure(config.memory.limit or memory.limit_of_group(), memory.resident, forget=forget)
         self._watch = Watch(self.pipeline.store.histogram("rtc.exporter.loop.lag", (), clock()).observe)
         self._limit: logs.Limit | None = None
         self._notify = Notify()
@@ -167,9 +170,10 @@ class Aggregator:
             try:
                 self._own.tick(now)
                 if self.archive is not None:
-                    self.archive.tick(self.holdings.sessions(), now)
+                    remember(self.archive, self.holdings.sessions(), self.pipeline.store, now)
                 if self._push is not None:
                     self._push.tick(now)
+                self._relieve(now)
                 self._secured.look(self._config.admin.web_config_file)
                 self._show(now)
             except Exception as exc:
@@ -185,6 +189,19 @@ class Aggregator:
                     ready()
             await asyncio.sleep(TICK)
 
+    def _relieve(self, now: float) -> None:
+        """
+        Where memory runs short nobody comes who is not here, and no more partitions.
+
+        What others gave up would else go from one to the next until all had ended of it.  Reports of those who are
+        here go on: they take no more memory.
+        """
+        is_short = memory.look(self._pressure, self.pipeline.store, now) >= Stage.REFUSE
+        self.worker.takes = not is_short
+        for holding in self.holdings.held.values():
+            if holding.partition is not None:
+                holding.partition.tenants.close(is_short)
+
     def _show(self, now: float) -> None:
         """Bring what others count up to date."""
         store, held = self.pipeline.store, self.holdings.held
@@ -192,7 +209,6 @@ class Aggregator:
         store.set("rtc.exporter.engine.partitions", ("held",), len(held), now)
         store.set("rtc.exporter.engine.partitions", ("shown",), len(self.holdings.shown()), now)
         store.set("rtc.exporter.engine.behind", (), sum(holding.behind for holding in held.values()), now)
-        store.set("rtc.exporter.memory.usage", (), memory.resident(), now)
         store.counter("rtc.exporter.loop.stalls", (), now).value = float(self._watch.stalls)
         if self._limit is not None:
             store.counter("rtc.exporter.log.suppressed", (), now).value = float(self._limit.suppressed)

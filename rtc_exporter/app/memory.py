@@ -13,14 +13,19 @@ took 37 MiB, and of those 37 stayed when they had gone; the next 600 fitted in).
 
 import ctypes
 import gc
+import logging
 import sys
+import time
 from collections.abc import Callable, Collection, Iterable
 from enum import IntEnum
 from heapq import nlargest
 from pathlib import Path
 from typing import Protocol
 
+from rtc_exporter.series import SeriesStore
 from rtc_exporter.sessions import Participant
+
+logger = logging.getLogger("rtc_exporter")
 
 PAGE = 4096
 #: Bytes that each small object brought along, with the larger ones beside it, at most: 90 to 130 were measured.
@@ -122,6 +127,19 @@ class Pressure:
     def excess(self) -> int:
         """Bytes to be given up for the last stage to end."""
         return max(0, self.used - int(self.limit * (BEGINS[Stage.CLOSE] - HYSTERESIS))) if self.limit else 0
+
+
+def look(pressure: Pressure, store: SeriesStore, now: float) -> Stage:
+    """Once a second: see how short memory is, and say so."""
+    before, stage = pressure.stage, pressure.tick(time.monotonic())
+    if stage is not before:
+        used, limit = pressure.used >> 20, pressure.limit >> 20
+        logger.warning("memory: %s, %d of %d MiB", stage.name.lower(), used, limit)
+    store.set("rtc.exporter.memory.usage", (), pressure.held, now)
+    store.set("rtc.exporter.memory.reusable", (), pressure.reusable, now)
+    store.set("rtc.exporter.memory.limit", (), pressure.limit, now)
+    store.set("rtc.exporter.memory.stage", (), stage, now)
+    return stage
 
 
 def resident() -> int:

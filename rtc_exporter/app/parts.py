@@ -3,7 +3,7 @@ The parts that a process is made of, as the configuration wants them.
 """
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 from rtc_exporter.app.taking import Published
@@ -13,6 +13,8 @@ from rtc_exporter.keys import ANONYMOUS
 from rtc_exporter.pipeline import PipelineSettings
 from rtc_exporter.privacy import pseudonym
 from rtc_exporter.scores import Scoring
+from rtc_exporter.series import SeriesStore
+from rtc_exporter.sessions import Session
 from rtc_exporter.support import keep
 from rtc_exporter.tracing import TraceSettings
 
@@ -91,3 +93,12 @@ def pinned(config: Config, ids: tuple[str, ...] | None = None) -> tuple[str, ...
     key = config.people.hash_key
     ids = config.participants.pinned if ids is None else ids
     return (*ids, *(pseudonym(key, name) for name in ids)) if key else ids
+
+
+def remember(archive: Archive, sessions: Mapping[str, Iterable[Session]], store: SeriesStore, now: float) -> None:
+    """Once a second: look at who is here, by tenant, and say how much is remembered and what no longer is."""
+    archive.tick(sessions, now)
+    store.set("rtc.exporter.history.sessions", (), archive.ended, now)
+    store.set("rtc.exporter.history.usage", (), archive.held, now)
+    for reason, number in archive.dropped.items():
+        store.counter("rtc.exporter.history.dropped", (reason,), now).value = float(number)

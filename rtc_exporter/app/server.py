@@ -29,7 +29,7 @@ from rtc_exporter.app.line import Line
 from rtc_exporter.app.listener import Listener, both, bound
 from rtc_exporter.app.memory import Pressure, Stage
 from rtc_exporter.app.notify import Notify
-from rtc_exporter.app.parts import archive_of, pipeline_settings, push, tenants_of
+from rtc_exporter.app.parts import archive_of, pipeline_settings, push, remember, tenants_of
 from rtc_exporter.app.scrapes import LATELY, SHARED
 from rtc_exporter.app.secured import Secured
 from rtc_exporter.app.sessions import Pages
@@ -293,20 +293,9 @@ class Server:
 
     def _relieve(self, now: float) -> None:
         """Take less where memory runs short."""
-        pressure = self._pressure
-        before, stage = self.intake.stage, pressure.tick(time.monotonic())
-        self.intake.stage = stage
-        if stage is not before:
-            logger.warning(
-                "memory: %s, %d of %d MiB", stage.name.lower(), pressure.used >> 20, pressure.limit >> 20,
-            )  # fmt: skip
-        if stage is Stage.CLOSE:
-            self.sockets.lighten(pressure.excess)
-        store = self.pipeline.store
-        store.set("rtc.exporter.memory.usage", (), pressure.held, now)
-        store.set("rtc.exporter.memory.reusable", (), pressure.reusable, now)
-        store.set("rtc.exporter.memory.limit", (), pressure.limit, now)
-        store.set("rtc.exporter.memory.stage", (), stage, now)
+        self.intake.stage = memory.look(self._pressure, self.pipeline.store, now)
+        if self.intake.stage is Stage.CLOSE:
+            self.sockets.lighten(self._pressure.excess)
 
     def _forget(self) -> None:
         """Let go of some of what is only remembered."""
@@ -329,14 +318,8 @@ class Server:
 
     def remember(self, now: float) -> None:
         """Once a second: look at who is here, and say how much is remembered and what no longer is."""
-        archive, store = self.archive, self.pipeline.store
-        if archive is None:
-            return
-        archive.tick(self._sessions(), now)
-        store.set("rtc.exporter.history.sessions", (), archive.ended, now)
-        store.set("rtc.exporter.history.usage", (), archive.held, now)
-        for reason, number in archive.dropped.items():
-            store.counter("rtc.exporter.history.dropped", (reason,), now).value = float(number)
+        if self.archive is not None:
+            remember(self.archive, self._sessions(), self.pipeline.store, now)
 
     def _count_request(self, outcome: str) -> None:
         if self._shard.name:

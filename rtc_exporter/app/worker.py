@@ -59,6 +59,8 @@ class Worker:
         self._round: asyncio.Task[None] | None = None
         #: One snapshot at a time: the loop stands still while it is made.
         self._saving = asyncio.Lock()
+        #: Whether there is room for more partitions than one.
+        self.takes = True
         #: Whether the engine has answered, and every partition of ours is shown or another's.
         self.is_ready = False
 
@@ -105,7 +107,7 @@ class Worker:
         # Not all of them ask for the same first.
         begin = place * share % max(1, len(free))
         for partition in free[begin:] + free[:begin]:
-            if len(held) >= share:
+            if len(held) >= share or (held and not self.takes):
                 break
             lease = await self._log.lease(partition, self._owner)
             if lease is not None:
