@@ -121,14 +121,14 @@ def alone() -> dict[tuple[str, tuple[str, ...]], tuple[float, ...]]:
     return counts([tenants])
 
 
-def make(number: int, settings: PipelineSettings | None = None) -> Partition:
+def make(number: int, settings: PipelineSettings | None = None, now: float = 0.0) -> Partition:
     """An empty partition."""
 
     def fault(error: BaseException, now: float) -> None:
         raise error
 
     settings = settings or pipeline_settings(CONFIG, str(number))
-    return Partition(settings, lambda settings, now: Tenants(settings, (), now), 0.0, fault)
+    return Partition(settings, lambda settings, now: Tenants(settings, (), now), now, fault)
 
 
 async def recorded(log: InProcess) -> None:
@@ -363,6 +363,15 @@ def test_who_was_connected_at_an_edge_that_died_leaves() -> None:
     alive.tell(100.0 + GONE + 80)
 
     assert KEY not in partition.tenants.own.sessions.participants
+
+
+def test_an_edge_that_is_new_is_not_gone() -> None:
+    """Its first batch is of several seconds: who connects in the first of them is connected in the next."""
+    partition = make(0, now=100.0)
+    lines = [entries.line("", 100.0, Attached(KEY), None), entries.line("", 102.0, Joined(KEY, 102.0, {}), None)]
+    partition.take(1, entries.pack(Head("one", 1, 102.0), lines))
+
+    assert partition.tenants.own.sessions.participants[KEY].sockets == 1
 
 
 def test_who_goes_on_at_another_edge_stays() -> None:

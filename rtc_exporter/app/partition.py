@@ -106,6 +106,7 @@ class Partition:
             try:
                 entry = entries.read(line)
                 self.advance(entry.now)
+                edge.seen, edge.is_gone = self.now, False
                 self._take(entry, edge)
             except ClientError as exc:
                 self.tenants[entry.tenant].count("rtc.exporter.reports.dropped", (exc.reason.value,), now=self.now)
