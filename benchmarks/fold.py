@@ -21,11 +21,12 @@ from rich.table import Table
 from benchmarks import children
 from benchmarks.load import recorded
 from rtc_exporter import catalog
+from rtc_exporter.cadence import is_due
 from rtc_exporter.delta import Fold
 from rtc_exporter.labels import Labels
 from rtc_exporter.meter import Meter
 from rtc_exporter.model import Joined, ParticipantKey, Record, Report
-from rtc_exporter.pipeline import DUE, Pipeline, PipelineSettings
+from rtc_exporter.pipeline import Pipeline, PipelineSettings
 from rtc_exporter.series import SeriesStore
 from rtc_exporter.sessions import Participant, PeerConnection
 from rtc_exporter.wire.rtcstats import Decoder
@@ -101,7 +102,7 @@ def _fold(crowd: list[Client], reports: list[Report], interval: float, now: dict
         if name not in client.connections:
             client.connections[name] = PeerConnection(report.key, NOW, NOW)
         connection = client.connections[name]
-        if report.removed or report.time - connection.folded >= interval * DUE:
+        if is_due(report.time, connection.folded, bool(report.removed), interval):
             due.append((client, connection, report))
             connection.folded, connection.report = report.time, report
     folds: list[Fold] = []

@@ -11,8 +11,8 @@ else goes through ``_carefully``, counter by counter, with the state before at h
 
 from collections.abc import Mapping, Set
 from copy import copy
-from math import inf, nan
-from typing import Literal, cast
+from math import nan
+from typing import cast
 
 from rtc_exporter.model import Member, Members, Report, Stats
 from rtc_exporter.plans import BURST, LARGEST, PLANS, Plan, Plans, differ, is_moved, time_of, traffic
@@ -356,43 +356,3 @@ def _sane(thing: MonitoredObject, members: Members, fold: Fold) -> dict[str, flo
             if thing._values[index] is None:
                 thing._values[index] = nan
     return now
-
-
-class Cadence:
-    """
-    When the reports of one peer connection come: which are new, and which are late.
-
-    A page that sleeps leaves a gap.  One that slows down for good, as hidden pages do, leaves a gap and is then
-    taken at its new pace.
-    """
-
-    __slots__ = ("_last", "_long", "_nominal")
-
-    #: An interval of so many usual ones is a gap.
-    GAP = 3.0
-    #: The usual interval in seconds: what it is taken for at first, and at least, since clients send extra reports.
-    FIRST, LEAST = 10.0, 1.0
-
-    def __init__(self) -> None:
-        self._last = -inf
-        self._nominal = self.FIRST
-        self._long = 0.0
-
-    def admit(self, time: float) -> Literal["ok", "duplicate", "out_of_order", "gap"]:
-        """Whether a report of this time is to be folded: ``ok`` and ``gap`` are."""
-        interval = time - self._last
-        if not interval > 0:
-            return "duplicate" if interval == 0 else "out_of_order"
-        if self._last == -inf:
-            interval = self._nominal
-        self._last = time
-        if interval > self.GAP * self._nominal:
-            if interval > self.GAP * self._long:
-                self._long = interval
-                return "gap"
-            self._nominal = interval
-        else:
-            # A quarter of the way, so that one late report or one extra report does not move the mark.
-            self._nominal = max(self.LEAST, self._nominal + 0.25 * (interval - self._nominal))
-        self._long = 0.0
-        return "ok"

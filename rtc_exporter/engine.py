@@ -13,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ByteSize, ConfigDict, Field
 from pydantic_settings import NoDecode
 
 from rtc_exporter.errors import ConfigError
-from rtc_exporter.settings import File, Size, Wanted, words
+from rtc_exporter.settings import File, Flag, Size, Wanted, words
 
 #: A stream of NATS, and the first part of its subjects.
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,32}")
@@ -66,6 +66,10 @@ class Engine(BaseModel):
     )
     waiting_bytes: Size = Field(
         default=ByteSize(32 << 20), description="What an edge holds while the engine takes nothing."
+    )
+    gather: Flag = Field(
+        default=True,
+        description="Whether an edge writes what is reported between two folds together; else each at once.",
     )
     credentials_file: File = Field(
         default=None, description="Credentials for the servers: as nsc makes them, or a user's seed."

@@ -66,6 +66,7 @@ class Report(NamedTuple):
     keep it.  ``removed`` holds the last state of objects that are gone since the report before.
     ``heard``: whether anything arrived since then, as packets or bytes received tell; None where the decoder would have
     to compare to know.
+    ``is_interim``: it came, but nobody has its ``stats``: those of the next report hold what they said.
     """
 
     key: PeerConnectionKey
@@ -74,6 +75,7 @@ class Report(NamedTuple):
     stats: Stats
     removed: Stats
     heard: bool | None = None
+    is_interim: bool = False
 
 
 class Event(NamedTuple):

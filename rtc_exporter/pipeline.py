@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from math import inf
 
 from rtc_exporter import catalog, plans, routes, voice
+from rtc_exporter.cadence import is_due
 from rtc_exporter.choices import PipelineSettings, Status, store_of
 from rtc_exporter.detectors import BENCH, MARKED, READS, Bench, Change
 from rtc_exporter.errors import BusyError, LimitError, Reason
@@ -25,7 +26,7 @@ from rtc_exporter.span import Span
 from rtc_exporter.tracer import Tracer
 from rtc_exporter.verdicts import Verdicts
 
-__all__ = ["DUE", "Pipeline", "PipelineSettings", "Status"]
+__all__ = ["Pipeline", "PipelineSettings", "Status"]
 
 #: Seconds between two looks for participants that went without a word.
 SWEEP_INTERVAL = 5.0
@@ -33,8 +34,6 @@ SWEEP_INTERVAL = 5.0
 EXPIRE_INTERVAL = 600.0
 #: A peer connection whose reports stop while its participant is still heard of has been dropped by its page.
 ABANDONED = 60.0
-#: Reports come a little early or late: a fold is due when this share of the interval has passed.
-DUE = 0.9
 
 
 class Pipeline:
@@ -44,7 +43,6 @@ class Pipeline:
         self.store = store_of(settings, now)
         self._room = settings.room or Room(settings.limits.participants)
         self._settings, self.limits = settings, settings.limits
-        self._due = settings.fold_interval * DUE
         self._bench = Bench(settings.thresholds) if settings.thresholds else BENCH
         self._labels = Labels()
         self._sessions = Sessions()
@@ -90,14 +88,16 @@ class Pipeline:
                 connection.removed = {**connection.removed, **report.removed}
             self.store.add("rtc.exporter.reports.dropped", (verdict,), 1, now)
             return False
-        participant.seen = connection.seen = now
-        participant.sent = report.sent
-        connection.report, connection.shift = report, report.sent - report.time
+        connection.seen, connection.shift = now, report.sent - report.time
+        if now >= participant.seen:  # not so where this waited at an edge, and another peer connection's did not
+            participant.seen, participant.sent = now, report.sent
+        self._draw(participant, connection, self._verdicts.report(participant, connection, report, now), now)
+        if report.is_interim:
+            return True
+        connection.report = report
         if report.removed:
             connection.removed = {**connection.removed, **report.removed}
-        changes = self._verdicts.report(participant, connection, report, now)
-        self._draw(participant, connection, changes, now)
-        if connection.removed or report.time - connection.folded >= self._due:
+        if is_due(report.time, connection.folded, bool(connection.removed), self._settings.fold_interval):
             self._fold(participant, connection, now)
             self._live.publish(participant, now)
             self._clocks.watch(participant, report.sent, now)

@@ -10,9 +10,10 @@ from functools import lru_cache
 from math import inf
 
 from rtc_exporter import catalog
+from rtc_exporter.cadence import Cadence
 from rtc_exporter.captures import Captures
 from rtc_exporter.conversation import Conversation
-from rtc_exporter.delta import Cadence, Deltas
+from rtc_exporter.delta import Deltas
 from rtc_exporter.detectors import BENCH, Bench, Judge
 from rtc_exporter.incidents import Incidents
 from rtc_exporter.labels import Labels

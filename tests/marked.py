@@ -14,11 +14,11 @@ from typing import NamedTuple
 
 from rich.console import Console
 
-from rtc_exporter.delta import Cadence, Deltas
+from rtc_exporter.cadence import Cadence, is_due
+from rtc_exporter.delta import Deltas
 from rtc_exporter.detectors import Judge
 from rtc_exporter.marks import Marker
 from rtc_exporter.model import Event, ParticipantKey, Report
-from rtc_exporter.pipeline import DUE
 from rtc_exporter.quality import CLASSES, UNCLASSIFIED
 from rtc_exporter.scores import Scores, Scoring
 from rtc_exporter.wire.rtcstats import Decoder
@@ -58,7 +58,7 @@ class _Connection:
             self.gap = True
             self.judge.reset()
         self.judge.pulse(report, self.muted)
-        if not report.removed and report.time - self.folded < interval * DUE:
+        if not is_due(report.time, self.folded, bool(report.removed), interval):
             return None
         fold = self.deltas.fold(report, self.gap, self.muted)
         self.folded, self.gap = report.time, False

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 import pytest
 
 from rtc_exporter import catalog, w3c
-from rtc_exporter.delta import KEPT, Cadence, Deltas, Fold, MonitoredObject
+from rtc_exporter.cadence import Cadence
+from rtc_exporter.delta import KEPT, Deltas, Fold, MonitoredObject
 from rtc_exporter.model import Member, Members, PeerConnectionKey, Report
 from rtc_exporter.plans import PLANS, possible
 

@@ -16,7 +16,8 @@ from random import Random
 import pytest
 
 from rtc_exporter import w3c
-from rtc_exporter.delta import Cadence, Deltas
+from rtc_exporter.cadence import Cadence
+from rtc_exporter.delta import Deltas
 from rtc_exporter.model import Member, Members, PeerConnectionKey, Report
 
 DATA = Path(__file__).parent / "data"

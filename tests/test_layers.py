@@ -37,7 +37,7 @@ FLOORS = (
     ("wire.decoder",),
     ("wire.*",),
     ("wire",),
-    ("calls", "present", "delta", "series", "labels", "setup", "segments", "tracing", "turns"),
+    ("calls", "present", "cadence", "delta", "series", "labels", "setup", "segments", "tracing", "turns"),
     ("formulas", "story", "phases", "choices"),
     ("conditions", "trends"),
     ("signals", "transitions"),

@@ -13,10 +13,12 @@ from rtc_exporter.limits import Limits
 from rtc_exporter.model import Event, Joined, Left, Member, Members, ParticipantKey, PeerConnectionKey, Report, Stats
 from rtc_exporter.pipeline import Pipeline, PipelineSettings
 from rtc_exporter.series import Counter, Histogram
+from rtc_exporter.sessions import Participant
 
 START = 1_760_000_000.0
 ANN = ParticipantKey("room", "ann")
 BOB = ParticipantKey("room", "bob")
+PC = PeerConnectionKey(*ANN, "PC_0")
 CHROME = {"user_agent.name": "Chrome", "user_agent.os.name": "Linux"}
 
 
@@ -86,6 +88,11 @@ class Call:
         return result
 
     @property
+    def ann(self) -> Participant:
+        """Who is there."""
+        return self.pipeline.sessions.participants[ANN]
+
+    @property
     def packets(self) -> float | None:
         """What was counted of the stream."""
         return self.total("rtc.inbound.packets")
@@ -123,6 +130,32 @@ def test_a_report_within_the_interval_waits() -> None:
     call.report({"a": audio(105)}, 5)
 
     assert call.packets == 105
+
+
+def test_of_a_report_in_between_it_counts_that_it_came() -> None:
+    """Nobody has what it says: it is not folded, however long ago the last one was; the next one says it too."""
+    call = begun()
+    for second in (7, 8, 8):
+        report = Report(PC, START + second, START + second, {}, {}, heard=True, is_interim=True)
+        call.pipeline.feed(report, START + second)
+    assert call.packets == 100
+    assert call.ann.sent == START + 8
+    call.now = START + 9
+    call.report({"a": audio(109)})
+
+    assert call.packets == 109
+    assert call.dropped == {"duplicate": 1}
+
+
+def test_what_has_waited_does_not_turn_back_the_clock_of_its_participant() -> None:
+    """A report that was kept at an edge is told of after a later one of another peer connection."""
+    call = begun()
+    call.create(pc="PC_1")
+    call.wait(2)
+    call.report({"a": audio(1)}, pc="PC_1")
+    call.pipeline.feed(Report(PC, START + 1, START + 1, {}, {}, heard=True), START + 1)
+
+    assert (call.ann.seen, call.ann.sent) == (START + 2, START + 2)
 
 
 def test_it_is_the_clients_clock_that_counts() -> None:

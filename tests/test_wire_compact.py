@@ -121,6 +121,34 @@ def test_any_deltas_read_together(deltas: list[dict[str, Any]], times: list[floa
     )
 
 
+def test_what_was_laid_by_is_told_as_one_delta() -> None:
+    """Where it changes what was there; and there is nothing to tell then."""
+    base, _ = _both(FIRST, [{"15": {"14": 2, "41": 200}, "t": START + 1000}, {"15": {"14": 3}, "t": START + 2000}])
+
+    assert base.unite() == {"15": {"14": 3, "41": 200}, "t": START + 2000}
+    assert (base.laid_by, base.newest, base.unite()) == (0, "", {})
+
+
+@pytest.mark.parametrize("change", [{"22": {"type": 1, "14": 1}}, {"21": {"14": 2}}])
+def test_what_is_more_than_changes_is_not_told_as_one_delta(change: dict[str, Any]) -> None:
+    """An object that is new, or of no known type."""
+    base, _ = _both(FIRST, [{"15": {"14": 2}, "t": START + 1000}, {**change, "t": START + 2000}])
+
+    assert base.unite() == {}
+    assert base["15"]["packetsReceived"] == 2
+
+
+@given(_deltas(**_MEANT), st.lists(_TIMES, min_size=LAID_BY, max_size=LAID_BY))
+def test_what_is_told_as_one_delta_says_all(deltas: list[dict[str, Any]], times: list[float]) -> None:
+    """Who has what there was before merges it, and has what there is."""
+    deltas = [{**delta, "t": time} for delta, time in zip(deltas, times[: LAID_BY - 1], strict=False)]
+    base, _ = _both(FIRST, deltas)
+    if united := base.unite():
+        other, _ = _both(FIRST, [orjson.loads(orjson.dumps(united))])
+        other.number = base.number
+        _assert_same(other, base)
+
+
 @given(_deltas(**{**dict.fromkeys(_MEANT, _STRANGE), "t": _STRANGE}), _STRANGE)
 def test_strange_values_read_together(deltas: list[dict[str, Any]], time: object) -> None:
     """A value that cannot be meant may hide one before it; nothing else happens."""

@@ -16,11 +16,11 @@ from dataclasses import dataclass, field
 import orjson
 from rich.console import Console
 
-from rtc_exporter.delta import Cadence, Deltas, Fold
+from rtc_exporter.cadence import Cadence, is_due
+from rtc_exporter.delta import Deltas, Fold
 from rtc_exporter.detectors import BENCH, Change, Judge
 from rtc_exporter.marks import Marker
 from rtc_exporter.model import Event, ParticipantKey, Report
-from rtc_exporter.pipeline import DUE
 from rtc_exporter.scores import Scores
 from rtc_exporter.wire.rtcstats import Decoder
 from tests import captures
@@ -62,7 +62,7 @@ class Call:
             connection.gap = True
             self._note(name, connection.judge.reset())
         self._note(name, connection.judge.pulse(report, connection.muted))
-        if report.removed or report.time - connection.folded >= interval * DUE:
+        if is_due(report.time, connection.folded, bool(report.removed), interval):
             fold = connection.deltas.fold(report, connection.gap, connection.muted)
             connection.folded, connection.gap = report.time, False
             self._note(name, connection.judge.fold(fold))
@@ -134,7 +134,7 @@ def folded(name: str, interval: float) -> Iterator[tuple[Judge, Fold, float]]:
                 continue
             connection = connections.setdefault(report.key.peer_connection, Connection())
             connection.judge.pulse(report)
-            if report.removed or report.time - connection.folded >= interval * DUE:
+            if is_due(report.time, connection.folded, bool(report.removed), interval):
                 list(report.stats.values())
                 began = time.process_time_ns()
                 fold = connection.deltas.fold(report)

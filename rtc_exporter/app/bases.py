@@ -13,8 +13,11 @@ from rtc_exporter.limits import Limits
 from rtc_exporter.model import Report
 from rtc_exporter.wire.compact import Base
 
-#: Seconds after which one that was not used is forgotten: twice those after which a report is whole (``edge.WHOLE``).
-KEPT = 120.0
+#: Seconds in which a report is written whole once, though what reads the log should know what it is a change of: then
+#: that goes on after anything.
+WHOLE = 60.0
+#: Seconds after which one that was not used is forgotten.
+KEPT = 2 * WHOLE
 
 
 class Bases:

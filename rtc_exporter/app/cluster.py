@@ -73,7 +73,8 @@ class Way:
             own.count("rtc.exporter.engine.batches", (outcome,), now=clock())
 
         self.outbox = Outbox(self._log, name, clock, most, note)
-        self.edge = Edge(tenants, self.outbox, config.bounds, config.participants.expiry)
+        interval = config.metrics.fold_interval if config.engine.gather else 0.0
+        self.edge = Edge(tenants, self.outbox, config.bounds, config.participants.expiry, interval)
         #: Whether the engine was reached; and why not, where that is for good.
         self.is_up = False
         self.error: ConfigError | None = None

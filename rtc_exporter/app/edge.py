@@ -9,10 +9,10 @@ import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from itertools import count
-from math import inf
 from typing import Protocol
 
 from rtc_exporter.app import entries
+from rtc_exporter.app.between import Reports, Told
 from rtc_exporter.app.entries import Attached, Departed, Detached, Presence, Source
 from rtc_exporter.app.outbox import Outbox
 from rtc_exporter.choices import Status
@@ -25,13 +25,12 @@ from rtc_exporter.tenants import Tenants
 from rtc_exporter.wire import acknowledged
 from rtc_exporter.wire.compact import Base
 from rtc_exporter.wire.decoder import Decoder
-from rtc_exporter.wire.unread import numbers_alone
 
 #: Seconds that who has posted something waits for it to be stored: a new leader takes five.
 PATIENCE = 10.0
-#: Seconds in which a report is written whole once, though what reads the log should know what it is a change of: then
-#: that goes on after anything.
-WHOLE = 60.0
+#: Seconds that a report waits at most for the next one that is judged: of a participant that is silent for ten nobody
+#: knows whether its clock goes on (``verdicts.SILENT``).
+LONGEST = 5.0
 #: What clients are told while the engine takes nothing and no more can be held.
 NO_ROOM = BusyError(Reason.NO_ENGINE, "the engine takes nothing")
 
@@ -45,18 +44,6 @@ class Speaker(Protocol):
         """Send what is due."""
 
 
-class Told:
-    """What who reads the log knows of a base: under which number, of whom, up to which delta; and when it was whole."""
-
-    __slots__ = ("ident", "key", "number", "whole")
-
-    def __init__(self, ident: int) -> None:
-        self.ident = ident
-        self.key: PeerConnectionKey | None = None
-        self.number = 0
-        self.whole = -inf
-
-
 class Present:
     """A participant that is connected here, or posts here."""
 
@@ -65,23 +52,13 @@ class Present:
     def __init__(self) -> None:
         self.sockets = self.pages = 0
         self.seen = 0.0
-        #: Names of its peer connections, and whether they are open.
-        self.connections: dict[str, bool] = {}
+        #: Its peer connections by name.
+        self.connections: dict[str, Reports] = {}
 
     @property
     def is_connected(self) -> bool:
         """Whether a peer connection is open."""
-        return any(self.connections.values())
-
-    def hear(self, connection: str, event: str, most: int) -> None:
-        """Something was heard of a peer connection: one that is closed opens anew, and no other way."""
-        known = self.connections
-        if event == "close":
-            known[connection] = False
-        elif event == "create" or connection not in known:
-            known[connection] = True
-        while len(known) > most:
-            del known[next(iter(known))]
+        return any(reports.is_open for reports in self.connections.values())
 
 
 class People:
@@ -138,26 +115,6 @@ class Passing:
         """Where the edge counts itself."""
         return self._pipeline.store
 
-    def _put(self, key: ParticipantKey | PeerConnectionKey, what: Record | Presence, now: float) -> None:
-        edge = self._edge
-        if isinstance(what, Report) and isinstance(what.stats, Base):
-            line = self._line(what, what.stats, now)
-        else:
-            source = None if isinstance(what, Attached | Detached | Departed) else edge.source
-            line = entries.line(self._tenant, now, what, source)
-        edge.outbox.put(self._tenant, key.session, line)
-
-    def _line(self, report: Report, base: Base, now: float) -> bytes:
-        """A report as a change, if who reads the log knows of what, and the client's own words may stand there."""
-        told: Told = base.told or Told(next(self._edge.idents))
-        base.told = told
-        is_next = told.number + 1 == base.number and told.key == report.key and now - told.whole < WHOLE
-        told.number, told.key = base.number, report.key
-        if is_next and base.newest and (delta := numbers_alone(base.newest)):
-            return entries.change(self._tenant, now, report, self._edge.source, told.ident, delta)
-        told.whole = now
-        return entries.line(self._tenant, now, report._replace(stats=base.stats), self._edge.source, told.ident)
-
     def feed(self, record: Record, now: float) -> bool:
         """Put one record into the log; a report only while there is room to spare, and not if it can come again."""
         edge = self._edge
@@ -165,27 +122,97 @@ class Passing:
         if edge.outbox.is_full or (isinstance(record, Report) and edge.outbox.is_scarce and edge.source is None):
             edge.shed(self._tenant, now)
             return False
+        if isinstance(record, Report):
+            self._report(record, self._reports(key, record.key.peer_connection, now), now)
+            return True
+        self._flush(key, now)
         if isinstance(record, Left):
             self.sessions.drop(key, edge.room)
+        elif isinstance(record, Event) and record.key.peer_connection:
+            self._reports(key, record.key.peer_connection, now).event(record, now, edge.gathers)
         else:
-            present = self.sessions.find(key, edge.room, now)
-            if isinstance(record, Event | Report) and record.key.peer_connection:
-                event = record.name if isinstance(record, Event) else ""
-                present.hear(record.key.peer_connection, event, edge.limits.peer_connections)
-        self._put(record.key, record, now)
+            self.sessions.find(key, edge.room, now)
+        self._put(key, record, now)
         return True
+
+    def _put(self, key: ParticipantKey, what: Record | Presence, now: float) -> None:
+        source = None if isinstance(what, Attached | Detached | Departed) else self._edge.source
+        self._edge.outbox.put(self._tenant, key.session, entries.line(self._tenant, now, what, source))
+
+    # ── reports
+
+    def _reports(self, key: ParticipantKey, name: str, now: float) -> Reports:
+        """Those of a peer connection of a participant, both of which may be new."""
+        edge = self._edge
+        known = self.sessions.find(key, edge.room, now).connections
+        reports = known.get(name)
+        if reports is None:
+            if len(known) >= edge.limits.peer_connections:
+                self._flush(key, now)
+                del known[next(iter(known))]
+            reports = known[name] = Reports()
+        return reports
+
+    def _report(self, report: Report, reports: Reports, now: float) -> None:
+        edge, base = self._edge, report.stats
+        if reports.arrivals and report.time <= reports.time:
+            self.write(reports, now)  # this one is dropped by who reads the log, and those before it are not
+        if (
+            reports.add(report, edge.interval, now)
+            and edge.gathers
+            and isinstance(base, Base)
+            and base.told is not None
+            and base.told.can_wait(base, report.key, now)
+        ):
+            edge.waiting.setdefault(reports, self)
+            return
+        self.write(reports, now, edge.source)
+        reports.read(report)
+
+    def write(self, reports: Reports, now: float, source: Source | None = None) -> None:
+        """Write what waits of a peer connection."""
+        edge = self._edge
+        edge.waiting.pop(reports, None)
+        report, arrivals = reports.take(now)
+        base, ident, delta = report.stats, 0, ""
+        if isinstance(base, Base):
+            base.told = told = base.told or Told(next(edge.idents))
+            ident, delta = told.ident, told.change(base, report.key, now)
+        if delta:
+            line = entries.change(self._tenant, now, report, source, ident, arrivals, delta)
+        else:
+            whole = report._replace(stats=base.stats) if isinstance(base, Base) else report
+            line = entries.line(self._tenant, now, whole, source, ident, arrivals)
+        edge.outbox.put(self._tenant, report.key.session, line)
+
+    def forget(self, since: float, now: float) -> None:
+        """Who has no socket here, and was not heard of after ``since``, is not here any more."""
+        for key in self.sessions.silent(since):
+            self._flush(key, now)
+            self.sessions.drop(key, self._edge.room)
+
+    def _flush(self, key: ParticipantKey, now: float) -> None:
+        """Write what waits of a participant, before anything else is told of it."""
+        present = self.sessions.participants.get(key)
+        for reports in () if present is None else present.connections.values():
+            if reports.arrivals:
+                self.write(reports, now)
+
+    # ── sockets
 
     def attach(self, key: ParticipantKey, now: float) -> int:
         """See ``Taker``: pages are numbered here."""
         present = self.sessions.find(key, self._edge.room, now)
         present.sockets += 1
         present.pages += 1
+        self._flush(key, now)
         self._put(key, Attached(key), now)
         return present.pages
 
     def detach(self, key: ParticipantKey, now: float) -> int:
         """See ``Taker``."""
         present = self.sessions.participants.get(key)
+        self._flush(key, now)
         self._put(key, Detached(key), now)
         if present is None:
             return 0
@@ -197,6 +224,7 @@ class Passing:
         present = self.sessions.participants.get(key)
         if present is not None and (present.sockets or (present.is_connected and not even_connected)):
             return False
+        self._flush(key, now)
         self.sessions.drop(key, self._edge.room)
         self._put(key, Departed(key, reason, even_connected), now)
         return True
@@ -209,8 +237,12 @@ class Passing:
 class Edge:
     """Everything that goes into the log here, by tenant."""
 
-    def __init__(self, tenants: Tenants, outbox: Outbox, limits: Limits, expiry: float) -> None:
-        """``expiry``: seconds of silence after which a participant without a socket is no longer here."""
+    def __init__(self, tenants: Tenants, outbox: Outbox, limits: Limits, expiry: float, interval: float = 0.0) -> None:
+        """
+        ``expiry``: seconds of silence after which a participant without a socket is no longer here.
+
+        ``interval``: how often the reports of a peer connection are judged; those in between wait for that.
+        """
         self.tenants, self.outbox = tenants, outbox
         self.limits = limits
         self.room = Room(limits.participants)
@@ -218,6 +250,10 @@ class Edge:
         self.source: Source | None = None
         #: Numbers of bases that reports build on.
         self.idents = count(1)
+        #: Peer connections of which reports wait, longest first; and whether what is being taken may.
+        self.waiting: dict[Reports, Passing] = {}
+        self.gathers = False
+        self.interval = interval
         self._expiry = expiry
         self._passing = {tenant: Passing(self, tenant) for tenant in tenants}
 
@@ -239,12 +275,19 @@ class Edge:
         self.tenants.configure(limits)
 
     def telling(self, decoder: Decoder, take: Callable[[], object]) -> None:
-        """Take what one frame tells; who reads the log has to know which frame it is, where its client numbers them."""
-        self.source = decoder.source if isinstance(decoder, acknowledged.Decoder) else None
+        """
+        Take what one frame tells.
+
+        Who reads the log has to know which frame it is, where its client numbers them: that waits for an answer.
+        """
+        if isinstance(decoder, acknowledged.Decoder):
+            self.source = decoder.source
+        else:
+            self.gathers = self.interval > 0
         try:
             take()
         finally:
-            self.source = None
+            self.source, self.gathers = None, False
 
     def hold(self, speaker: Speaker, replies: list[str]) -> list[str]:
         """Keep replies until all that came before them is stored; returns those that may be sent now."""
@@ -268,17 +311,25 @@ class Edge:
         self.tenants[tenant].count("rtc.exporter.reports.dropped", (Reason.NO_ENGINE.value,), now=now)
 
     def tick(self, now: float) -> None:
-        """Once a second: forget who is not here any more, and be heard of."""
+        """Once a second: write what has waited long enough, forget who is not here any more, and be heard of."""
+        longest = min(self.interval, LONGEST)
+        while self.waiting and not self.outbox.is_full:
+            reports, passing = next(iter(self.waiting.items()))
+            if now - reports.arrivals[0][0] < longest:
+                break
+            passing.write(reports, now)
         for passing in self._passing.values():
-            for key in passing.sessions.silent(now - self._expiry):
-                passing.sessions.drop(key, self.room)
+            passing.forget(now - self._expiry, now)
         self.outbox.beat()
         store = self.tenants.own.store
         store.set("rtc.exporter.engine.waiting", (), self.outbox.held, now)
         store.set("rtc.exporter.engine.partitions", ("configured",), self.outbox.partitions, now)
 
     def shutdown(self, now: float) -> None:
-        """The process ends: who was connected here comes back elsewhere."""
+        """The process ends: who was connected here comes back elsewhere; what waits is written."""
+        self.interval = 0.0
+        for reports, passing in list(self.waiting.items()):
+            passing.write(reports, now)
 
     def status(self) -> Status:
         """Who is connected here."""

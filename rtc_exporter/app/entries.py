@@ -2,8 +2,10 @@
 What edges write into the log and aggregators read out of it: records, and who is connected, as lines of JSON.
 
 A batch is a head and entries, compressed; what stands in an entry is what the pipeline is told, with the time at
-which the edge took it.  A report is whole, or what its client wrote of a change, behind a tab: to read that at the edge
-and write it anew would cost more than all else.
+which the edge took it.  An entry about reports tells when each of them was taken, what time it was of, and when it was
+sent; and of the last of them what it said, for nobody asks what those before it did (``between``).  That is whole, or a
+change of the last one that was written, behind a tab: as its client wrote it where it is one, since to read it and
+write it anew would cost more than all else.
 """
 
 import zlib
@@ -15,7 +17,7 @@ import orjson
 from rtc_exporter.model import NOTHING, Event, Joined, Left, ParticipantKey, PeerConnectionKey, Record, Report
 
 #: Grows with what stands in a batch.
-FORM = 2
+FORM = 3
 #: Level 1 takes a third of the time of level 6, for a few bytes more (measured on recorded calls).
 LEVEL = 1
 #: Bytes that a batch unpacks to at most: many times what an edge puts into one.
@@ -23,6 +25,8 @@ LARGEST = 64 << 20
 
 #: Which frame of a client that numbers them: whose, what the page is called, and the number; 0 for a base.
 Source: TypeAlias = tuple[str, str, str, int]
+#: When an edge took a report, the time of its stats, and when its client sent it.
+Arrival: TypeAlias = tuple[float, float, float]
 
 
 class Attached(NamedTuple):
@@ -52,6 +56,7 @@ class Entry(NamedTuple):
     """One thing that an edge tells."""
 
     tenant: str
+    #: When it was written.
     now: float
     what: Record | Presence
     source: Source | None
@@ -59,6 +64,8 @@ class Entry(NamedTuple):
     base: int = 0
     #: The change that a report is, as its client wrote it; empty where it is whole.
     delta: bytes = b""
+    #: The reports that it tells of, the one that it holds last.
+    arrivals: Sequence[Arrival] = ()
 
 
 class Head(NamedTuple):
@@ -69,13 +76,25 @@ class Head(NamedTuple):
     time: float
 
 
-def line(tenant: str, now: float, what: Record | Presence, source: Source | None, base: int = 0) -> bytes:
-    """An entry, as it is at this moment: a report's stats change with the next."""
+def line(
+    tenant: str,
+    now: float,
+    what: Record | Presence,
+    source: Source | None,
+    base: int = 0,
+    arrivals: Sequence[Arrival] = (),
+) -> bytes:
+    """
+    An entry, as it is at this moment: a report's stats change with the next.
+
+    ``arrivals`` are those of a report and the ones before it; where there are none, it has just come.
+    """
     key = tuple(what.key)
     rest: Sequence[object]
     match what:
         case Report():
-            name, rest = "report", (what.time, what.sent, what.heard, base, what.stats, what.removed)
+            arrivals = arrivals or ((now, what.time, what.sent),)
+            name, rest = "report", (what.heard, base, arrivals, what.stats, what.removed)
         case Event():
             name, rest = "event", (what.time, what.name, what.facts)
         case Joined():
@@ -91,9 +110,17 @@ def line(tenant: str, now: float, what: Record | Presence, source: Source | None
     return orjson.dumps((name, tenant, now, key, source, *rest), default=_plain)
 
 
-def change(tenant: str, now: float, what: Report, source: Source | None, base: int, delta: str) -> bytes:
-    """An entry about a report, as a change of the one before; ``delta`` is one line that holds nothing private."""
-    head = orjson.dumps(("change", tenant, now, tuple(what.key), source, what.time, what.sent, what.heard, base))
+def change(
+    tenant: str,
+    now: float,
+    what: Report,
+    source: Source | None,
+    base: int,
+    arrivals: Sequence[Arrival],
+    delta: str,
+) -> bytes:
+    """An entry about a report, as a change of one before; ``delta`` is one line that holds nothing private."""
+    head = orjson.dumps(("change", tenant, now, tuple(what.key), source, what.heard, base, arrivals))
     return b"%b\t%b" % (head, delta.encode())
 
 
@@ -130,13 +157,11 @@ def read(text: bytes) -> Entry:
     head, _, delta = text.partition(b"\t")  # JSON has no tab in a string
     name, tenant, now, key, source, *rest = orjson.loads(head)
     source = None if source is None else (*source,)
-    if name == "change":
-        time, sent, heard, base = rest
-        what = Report(PeerConnectionKey(*key), time, sent, NOTHING, NOTHING, heard)
-        return Entry(tenant, now, what, source, base, delta)
-    if name == "report":
-        time, sent, heard, base, stats, removed = rest
-        return Entry(tenant, now, Report(PeerConnectionKey(*key), time, sent, stats, removed, heard), source, base)
+    if name in ("change", "report"):
+        heard, base, arrivals, stats, removed = rest if name == "report" else (*rest, NOTHING, NOTHING)
+        _, time, sent = arrivals[-1]
+        what = Report(PeerConnectionKey(*key), time, sent, stats, removed, heard)
+        return Entry(tenant, now, what, source, base, delta, arrivals)
     return Entry(tenant, now, _what(name, key, rest), source)
 
 

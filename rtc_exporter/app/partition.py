@@ -15,7 +15,7 @@ from rtc_exporter.app import entries
 from rtc_exporter.app.bases import Bases
 from rtc_exporter.app.entries import Attached, Departed, Detached, Entry, Source
 from rtc_exporter.errors import ClientError
-from rtc_exporter.model import Event, ParticipantKey, Record, Report
+from rtc_exporter.model import NOTHING, Event, ParticipantKey, Record, Report
 from rtc_exporter.pipeline import PipelineSettings
 from rtc_exporter.snapshot import fingerprint, freeze, thaw
 from rtc_exporter.tenants import Tenants
@@ -109,7 +109,10 @@ class Partition:
                 edge.seen, edge.is_gone = self.now, False
                 self._take(entry, edge)
             except ClientError as exc:
-                self.tenants[entry.tenant].count("rtc.exporter.reports.dropped", (exc.reason.value,), now=self.now)
+                number = len(entry.arrivals) or 1
+                self.tenants[entry.tenant].count(
+                    "rtc.exporter.reports.dropped", (exc.reason.value,), number, now=self.now
+                )
             except Exception as exc:
                 self._fault(exc, self.now)
         if not lines:
@@ -142,10 +145,20 @@ class Partition:
                 if isinstance(what, Report) and entry.base:
                     # Whether it counts or not: what comes next builds on it.
                     what = edge.bases.report(entry, what, self._limits, self.now)
-                if entry.source is None or self._is_new(entry.tenant, what, entry.source, edge):
-                    pipeline.feed(what, self.now)
-                else:
+                if entry.source is not None and not self._is_new(entry.tenant, what, entry.source, edge):
                     pipeline.count("rtc.exporter.reports.dropped", ("duplicate",), now=self.now)
+                elif isinstance(what, Report):
+                    self._report(entry, what)
+                else:
+                    pipeline.feed(what, self.now)
+
+    def _report(self, entry: Entry, report: Report) -> None:
+        """What was reported since the last that was written: of all but the newest it is only known that they came."""
+        feed, ahead = self.tenants[entry.tenant].feed, self.now - entry.now
+        *interim, (taken, _, _) = entry.arrivals
+        for came, time, sent in interim:
+            feed(Report(report.key, time, sent, NOTHING, NOTHING, heard=True, is_interim=True), came + ahead)
+        feed(report, taken + ahead)
 
     def _is_new(self, tenant: str, what: Record, source: Source, edge: EdgeState) -> bool:
         """Whether a frame that a client has numbered was not here before, perhaps by way of another edge."""

@@ -142,7 +142,17 @@ class Base(Mapping[str, Members]):
         if len(self._laid_by) >= LAID_BY:
             self._settle()
 
-    def _settle(self) -> None:
+    @property
+    def laid_by(self) -> int:
+        """How many deltas wait to be merged."""
+        return len(self._laid_by)
+
+    def unite(self) -> dict[str, object]:
+        """Merge what was laid by, and give it as one delta; nothing where it does more than change what was there."""
+        self.newest = ""
+        return self._settle()
+
+    def _settle(self) -> dict[str, object]:
         frames, self._laid_by = self._laid_by, []
         newest = self.time
         several: list[dict[str, object]] = []
@@ -163,21 +173,27 @@ class Base(Mapping[str, Members]):
                 self._merge_all([row[2]])
             else:
                 several.append(row[2])
-        self._merge_all(several)
+        whole = self._merge_all(several)
         self.time = newest
         try:
             self.weigh()
         except LimitError as exc:
             self.refused.append(exc.with_traceback(None))
+            return {}
+        return whole if len(several) == len(frames) else {}
 
-    def _merge_all(self, several: list[dict[str, object]]) -> None:
-        """Merge deltas that were laid by; more than one only where all are plain."""
+    def _merge_all(self, several: list[dict[str, object]]) -> dict[str, object]:
+        """Merge deltas that were laid by, more than one only where all are plain; returns what they are as one."""
         if not several:
-            return
+            return {}
+        whole = several[0] if len(several) == 1 else self._united(several)
+        stamp = whole.get("t")
         try:
-            self._merge(several[0] if len(several) == 1 else self._united(several))
+            self._merge(whole)
         except ClientError as exc:
             self._refuse(exc)
+            return {}
+        return {**whole, "t": stamp}
 
     def _refuse(self, exc: Exception) -> None:
         error = exc if isinstance(exc, ClientError) else FrameError(Reason.BAD_JSON, "not JSON")
