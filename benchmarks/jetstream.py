@@ -79,7 +79,9 @@ def connected(intake: Intake, user_agent: str, participants: int, now: float) ->
     return [intake.open(Identity(key, True, {}), wire.by_name("rtcstats"), user_agent, now) for key in keys]
 
 
-async def written(log: JetStream, config: Config, participants: int, now: float) -> tuple[int, Cost, Cost, Cost]:
+async def written(
+    log: JetStream, config: Config, participants: int, now: float, interval: float
+) -> tuple[int, Cost, Cost, Cost]:
     """
     Let participants tell their events, and then their reports, into the log.
 
@@ -88,7 +90,7 @@ async def written(log: JetStream, config: Config, participants: int, now: float)
     """
     tenants = Tenants(pipeline_settings(config), (), 0.0)
     outbox = Outbox(log, "edge", time.time, 1 << 30, lambda outcome: None)
-    edge = Edge(tenants, outbox, config.bounds, 60.0)
+    edge = Edge(tenants, outbox, config.bounds, 60.0, interval)
     intake = Intake(config, edge, edge)
     outbox.start()
     recording = recorded()
@@ -120,7 +122,9 @@ async def written(log: JetStream, config: Config, participants: int, now: float)
                 orjson.loads(text)
         with reports.counting(participants):
             await tell(text, now + number + 1)
+            edge.tick(now + number + 1)
     with reports.counting(0):
+        edge.shutdown(now + len(rest) + 1)
         await drained()
     await outbox.stop(60.0)
     return end, events, reports, floor
@@ -144,13 +148,13 @@ def counted(config: Config, participants: int, now: float) -> Cost:
     return reports
 
 
-async def measure(url: str, participants: int) -> None:
-    """Everything, in one partition."""
-    config = Config.load({}, {})
+async def measure(url: str, participants: int, interval: float, gathers: bool) -> None:
+    """Everything, in one partition, with so many seconds between two folds."""
+    config = Config.load({"metrics.fold-interval": str(interval)}, {})
     log = JetStream(Settings((url,), partitions=1), "benchmark")
     await log.start()
     now = time.time()
-    end, events, reports, floor = await written(log, config, participants, now)
+    end, events, reports, floor = await written(log, config, participants, now, interval if gathers else 0.0)
     floor.show("orjson alone, a report", floor)
     reports.show("edge, a report", floor, GOAL_IN)
     events.show("edge, as calls begin", floor)
@@ -187,10 +191,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--participants", type=int, default=300)
     parser.add_argument("--server", choices=SERVERS, default=SERVERS[0])
+    parser.add_argument("--interval", type=float, default=5.0, help="seconds between folds; 0: each report is folded")
+    parser.add_argument("--at-once", action="store_true", help="write each report at once (engine.gather = false)")
     args = parser.parse_args()
     collect_less()
     with engine(args.server) as servers:
-        asyncio.run(measure(servers[0].url, args.participants))
+        asyncio.run(measure(servers[0].url, args.participants, args.interval, not args.at_once))
 
 
 if __name__ == "__main__":
