@@ -77,7 +77,7 @@ class People:
         return None
 
     def is_folded(self, key: PeerConnectionKey) -> bool:
-        """Nothing waits here to be counted."""
+        """Of clients that ask for it nothing waits here."""
         return True
 
     def find(self, key: ParticipantKey, room: Room, now: float) -> Present:
