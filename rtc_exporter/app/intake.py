@@ -102,8 +102,10 @@ class Connection:
                 return False
             if self.decoder is not None:
                 edge, records = self._intake.edge, self.decoder.receive(frame, now)
-                take = partial(self.take, records, now)
-                take() if edge is None else edge.telling(self.decoder, take)
+                if edge is None:
+                    self.take(records, now)
+                else:
+                    edge.telling(self.decoder, partial(self.take, records, now))
                 if isinstance(self.decoder, acknowledged.Decoder):
                     self._intake.acknowledgements.note(self.decoder, records, self.calls)
         except ClientError as exc:
