@@ -177,8 +177,10 @@ class Pipeline:
         return self._sessions.get(key) or self._join(key, now, None)
 
     def _join(self, key: ParticipantKey, now: float, joined: Joined | None) -> Participant:
+        if self._room.is_closed:
+            raise BusyError(Reason.NO_MEMORY, "nobody comes who is not here")
         if self._room.is_full:
-            raise BusyError(Reason.NO_MEMORY if self._room.is_closed else Reason.TOO_MANY, "participants")
+            raise BusyError(Reason.TOO_MANY, "participants")
         participant = Participant(key, now)
         participant.describe(joined.attributes if joined else {}, self._labels, now)
         session = self._sessions.join(participant, now)
