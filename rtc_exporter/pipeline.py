@@ -108,18 +108,12 @@ class Pipeline:
     def _event(self, event: Event, now: float) -> None:
         if event.name == "other":
             self.store.add("rtc.exporter.events.unknown", (), 1, now)
-        if not event.key.peer_connection:
+        connection: PeerConnection | None = None
+        if event.key.peer_connection:
+            created = event.time if event.name == "create" else None
+            participant, connection = self._find(event.key, created, now)
+        else:
             participant = self._participant(ParticipantKey(event.key.session, event.key.participant), now)
-            participant.seen, participant.sent = now, event.time
-            if self._tracer:
-                participant.clock.update(event.time, now)
-                self._tracer.event(participant, None, event, now)
-            self._draw(participant, None, self._verdicts.event(participant, None, event, now), now)
-            self._events.record(participant, None, event, now)
-            self._voice.event(participant, event, now)
-            return
-        created = event.time if event.name == "create" else None
-        participant, connection = self._find(event.key, created, now)
         participant.seen, participant.sent = now, event.time
         if self._tracer:
             participant.clock.update(event.time, now)
@@ -127,6 +121,8 @@ class Pipeline:
         self._draw(participant, connection, self._verdicts.event(participant, connection, event, now), now)
         self._events.record(participant, connection, event, now)
         self._voice.event(participant, event, now)
+        if connection is None:
+            return
         self._steps(participant, connection, connection.setup.on(event.name, event.facts, event.time, now), now)
         if event.name == "connectionstatechange":
             self._show_state(participant, connection, now)

@@ -102,10 +102,7 @@ class Connection:
                 return False
             if self.decoder is not None:
                 edge, records = self._intake.edge, self.decoder.receive(frame, now)
-                if edge is None:
-                    self.take(records, now)
-                else:
-                    edge.telling(self.decoder, partial(self.take, records, now))
+                edge.telling(self.decoder, partial(self.take, records, now)) if edge else self.take(records, now)
                 if isinstance(self.decoder, acknowledged.Decoder):
                     self._intake.acknowledgements.note(self.decoder, records, self.calls)
         except ClientError as exc:
