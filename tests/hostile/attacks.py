@@ -5,7 +5,6 @@ Memory stays bounded, the process stays, and twenty clients that are well lose n
 are threads of a process of their own; what they did is in its ledger, which is held against the exporter's metrics.
 """
 
-import argparse
 import contextlib
 import gzip
 import json
@@ -18,9 +17,11 @@ import time
 import zlib
 from collections import Counter
 from collections.abc import Callable
+from functools import cache
+from typing import Self
 
 from benchmarks.children import Place
-from benchmarks.load import Load, recorded
+from benchmarks.load import Load, Recording, recorded
 from tests.hostile import raw
 from tests.hostile.kit import Exporter, Ledger, accepted, drops, exporter, main
 from tests.hostile.raw import BINARY, CONTINUATION, PAGE, PING, frame, source, upgrade
@@ -31,15 +32,24 @@ MEMORY, DELAY = 512 << 20, 0.25
 #: Address space of the exporter: a backstop, so that a leak ends in an error and not in the machine.
 SPACE = 4 << 30
 
+#: The flag of the process that attacks.
+ATTACK = "--attack"
+
 #: One attack from one address until ``is_over``; returns what it sent, by name.
 Attack = Callable[[Place, str, Callable[[], bool]], Counter[str]]
 
 
 def _posts(head: bytes, chunk: bytes, times: int) -> Attack:
     """A request, and the same bytes of a body again and again."""
+    return _made(lambda: head, chunk, times)
+
+
+def _made(make: Callable[[], bytes], chunk: bytes, times: int) -> Attack:
+    """The same, of a request that is made when it is first wanted."""
 
     def attack(place: Place, address: str, is_over: Callable[[], bool]) -> Counter[str]:
         sent: Counter[str] = Counter()
+        head = make()
         while not is_over():
             with contextlib.suppress(OSError), raw.connect(place, address, 5.0) as sock:
                 sent["requests"] += 1
@@ -104,10 +114,14 @@ CHUNKED = f"{POST}Transfer-Encoding: chunked\r\n\r\n".encode()
 CHUNK = b"10000\r\n" + b" " * 65536 + b"\r\n"
 PAGE_FRAME = frame(PAGE.encode())
 DEFLATED = zlib.compress(b"[" * (16 << 20), 9)[2:-4]
-BOMB = gzip.compress(b" " * (256 << 20), 9)
-
-
 OBJECTS = {str(n): {"type": 1, "14": n} for n in range(1900)}
+
+
+@cache
+def bomb() -> bytes:
+    """A quarter of a gigabyte as a small body; it takes seconds to make."""
+    body = gzip.compress(b" " * (256 << 20), 9)
+    return f"{POST}Content-Encoding: gzip\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode() + body
 
 
 def _body(text: str) -> bytes:
@@ -131,10 +145,7 @@ ATTACKS: dict[str, Attack] = {
     "heads of ten megabytes": _posts(f"{POST}X: ".encode(), b"x" * 65536, 160),
     "bodies of two hundred megabytes": _posts(CHUNKED, CHUNK, 3200),
     "a length and chunks": _posts(_body("{}").replace(b"\r\n\r\n", b"\r\nTransfer-Encoding: chunked\r\n\r\n"), b"", 0),
-    "gzip of a quarter of a gigabyte": _posts(
-        f"{POST}Content-Encoding: gzip\r\nContent-Length: {len(BOMB)}\r\nConnection: close\r\n\r\n".encode() + BOMB,
-        b"", 0
-    ),
+    "gzip of a quarter of a gigabyte": _made(bomb, b"", 0),
     "bodies of very many arrays": _posts(_body("[" + "[]," * 1_000_000 + "[]]"), b"", 0),
     "frames of very many arrays": _frames(PAGE_FRAME, _node("[" + "[]," * 300_000 + "[]]"), 50),
     "frames of very many keys": _frames(
@@ -155,9 +166,13 @@ def run(is_long: bool = False) -> Ledger:
     ledger = Ledger("attacks: what brought stock servers down")
     seconds = 300.0 if is_long else 2.0
     space = lambda: resource.setrlimit(resource.RLIMIT_AS, (SPACE, SPACE))  # noqa: E731
-    with exporter("--limits.address-connections", "200", before=space) as running:
+    recording = recorded()
+    with (
+        exporter("--limits.address-connections", "200", before=space) as running,
+        Attackers(running.ingest) as attackers,
+    ):
         for name in ATTACKS:
-            _one(ledger, running, name, seconds)
+            _one(ledger, running, attackers, recording, name, seconds)
         metrics = running.metrics("self")
         alive = running.process.poll() is None
     ledger.claim("the process stays", alive)
@@ -169,34 +184,20 @@ def run(is_long: bool = False) -> Ledger:
     return ledger
 
 
-def _one(ledger: Ledger, running: Exporter, name: str, seconds: float) -> None:
-    """One attack, and twenty clients that are well; what they have sent is all counted."""
+def _one(
+    ledger: Ledger, running: Exporter, attackers: "Attackers", recording: Recording, name: str, seconds: float
+) -> None:
+    """One attack, and twenty clients that are well all the while; what they have sent is all counted."""
     before = running.metrics("self")
-    attackers = subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "tests.hostile.attacks",
-            "--attack",
-            name,
-            "--seconds",
-            str(seconds),
-            *map(str, running.ingest),
-        ],
-        stdout=subprocess.PIPE,
-    )
-    try:
-        with Load(running.ingest, PROBES, recorded()) as load:
-            load.open()
-            load.begin()
-            watch = Watch(running)
-            watch.start()
-            sent = load.run(seconds, 2.0)
-            resident = watch.end()
-        output, _ = attackers.communicate(timeout=60)
-    finally:
-        attackers.kill()
-    told = json.loads(output)
+    with Load(running.ingest, PROBES, recording) as load:
+        load.open()
+        load.begin()
+        watch = Watch(running)
+        watch.start()
+        attackers.begin(name, seconds)
+        sent = load.run(seconds, 2.0)
+        resident = watch.end()
+    told = attackers.told()
     after = running.metrics("self")
     lost = load.reports - (accepted(after) - accepted(before)) + told.get("reports", 0)
     reasons = {reason: number - drops(before).get(reason, 0) for reason, number in drops(after).items()}
@@ -243,6 +244,34 @@ class Watch(threading.Thread):
         return sorted(self._delays)[int(len(self._delays) * 0.99)]
 
 
+class Attackers:
+    """The process that attacks: it is told the attacks line by line, and tells of each what it did."""
+
+    def __init__(self, place: Place) -> None:
+        command = [sys.executable, "-m", "tests.hostile.attacks", ATTACK, *map(str, place)]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._orders, self._answers = self._process.stdin, self._process.stdout
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+    def begin(self, name: str, seconds: float) -> None:
+        """Attack; returns when the first byte is about to be sent."""
+        print(json.dumps([name, seconds]), file=self._orders, flush=True)
+        assert self._answers.readline() == "begun\n"
+
+    def told(self) -> dict[str, int]:
+        """What was sent, once the attack is over."""
+        answer: dict[str, int] = json.loads(self._answers.readline())
+        return answer
+
+
 def attack(name: str, place: Place, seconds: float) -> Counter[str]:
     """One attack from all addresses."""
     end = time.monotonic() + seconds
@@ -259,14 +288,17 @@ def attack(name: str, place: Place, seconds: float) -> Counter[str]:
     return sum(results, Counter())
 
 
+def serve(place: Place) -> None:
+    """Be the process that attacks."""
+    bomb()
+    for line in sys.stdin:
+        name, seconds = json.loads(line)
+        print("begun", flush=True)
+        print(json.dumps(attack(name, place, seconds)), flush=True)
+
+
 if __name__ == "__main__":
-    if "--attack" in sys.argv:
-        parser = argparse.ArgumentParser()
-        parser.add_argument("--attack")
-        parser.add_argument("--seconds", type=float)
-        parser.add_argument("host")
-        parser.add_argument("port", type=int)
-        args = parser.parse_args()
-        print(json.dumps(attack(args.attack, Place(args.host, args.port), args.seconds)))
+    if ATTACK in sys.argv:
+        serve(Place(sys.argv[2], int(sys.argv[3])))
     else:
         main(run)
