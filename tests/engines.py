@@ -53,6 +53,11 @@ class Nats:
             time.sleep(0.05)
         raise SystemExit(f"the NATS server does not listen:\n{Path(f'{self._folder}.log').read_text()[-2000:]}")
 
+    def inside(self, name: str) -> Path:
+        """A file of its folder as it sees it: the folder may be mounted for nobody else."""
+        assert self.process is not None, "it runs"
+        return Path(f"/proc/{self.process.pid}/root{self._folder}", name)
+
     def kill(self) -> None:
         """As a power button does it, to the process."""
         if self.process is not None:

@@ -5,6 +5,7 @@ What was answered with 202 is counted, whatever happened; what could not be stor
 grows without end meanwhile.
 """
 
+import contextlib
 import http.client
 import json
 import os
@@ -14,16 +15,19 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from benchmarks.children import Place
 from tests.engines import engine
 from tests.hostile.engines import aggregators, settings, until
-from tests.hostile.kit import Ledger, exporter, main, total
+from tests.hostile.kit import Ledger, exporter, main, together, total
 
 #: Bytes that an edge may need more while the engine is gone.
 MEMORY = 64 << 20
-#: Bytes of the disk that becomes full.
-DISK = 16 << 20
+#: Bytes of the disk that becomes full, and of what somebody else has there until they make room.
+DISK, ELSE = 17 << 20, 1 << 20
+OTHER = "other"
 #: Stats objects of a document, with names that cannot be compressed: 100 kB of the disk.
 STREAMS = 1000
 
@@ -41,36 +45,45 @@ def document(number: int) -> bytes:
 
 
 class Poster:
-    """Posts documents of one participant each, one after the other."""
+    """Posts documents of one participant each."""
 
     def __init__(self, place: Place) -> None:
         self._place = place
         self.answers: Counter[int] = Counter()
         self.taken: set[str] = set()
         self.refused: set[str] = set()
-        self.slowest = 0.0
         self._number = 0
 
-    def post(self, number: int, until_refused: bool = False) -> None:
-        """So many, or fewer where one is refused."""
+    def post(self, number: int, at_once: int = 1) -> None:
+        """So many, and so many of them at the same time."""
+        with ThreadPoolExecutor(at_once) as pool:
+            self._note(pool.map(self._post, self._names(number)))
+
+    def post_until_refused(self, most: int) -> None:
+        """One after the other, until one is refused; so many at most."""
+        for number in self._names(most):
+            self._note([self._post(number)])
+            if self.refused:
+                return
+
+    def _names(self, number: int) -> Iterator[int]:
         for _ in range(number):
             self._number += 1
-            name = f"p{self._number}"
-            began = time.monotonic()
-            connection = http.client.HTTPConnection(*self._place, timeout=60)
+            yield self._number
+
+    def _post(self, number: int) -> tuple[str, int]:
+        """Post one; its participant, and the status of the answer."""
+        name, connection = f"p{number}", http.client.HTTPConnection(*self._place, timeout=60)
+        with contextlib.closing(connection):
             connection.request(
-                "POST",
-                f"/v1/reports/s{self._number}/{name}",
-                document(self._number),
-                {"content-type": "application/json"},
+                "POST", f"/v1/reports/s{number}/{name}", document(number), {"content-type": "application/json"}
             )
-            status = connection.getresponse().status
-            connection.close()
-            self.slowest = max(self.slowest, time.monotonic() - began)
+            return name, connection.getresponse().status
+
+    def _note(self, answered: Iterable[tuple[str, int]]) -> None:
+        for name, status in answered:
             self.answers[status] += 1
             (self.taken if status == 202 else self.refused).add(name)
-            if until_refused and status != 202:
-                return
 
 
 def joins(metrics: dict[str, float]) -> int:
@@ -113,8 +126,8 @@ def gone(ledger: Ledger, seconds: float) -> None:
     )
 
 
-def full(ledger: Ledger, disk: list[str], what: str) -> None:
-    """The disk of the engine becomes full while nobody reads, and is read then."""
+def full(ledger: Ledger, disk: Sequence[str], what: str) -> None:
+    """The stream or the disk of the engine becomes full while nobody reads; it is read then, on a disk with room."""
     small = ["--engine.log-bytes", "100MiB" if disk else "1MiB", "--engine.partitions", "2"]
     with (
         engine(before=disk) as servers,
@@ -122,10 +135,13 @@ def full(ledger: Ledger, disk: list[str], what: str) -> None:
         aggregators([*settings(servers, "aggregate"), *small]) as start,
     ):
         poster = Poster(edge.ingest)
-        poster.post(500, until_refused=True)
-        poster.post(2)
+        poster.post_until_refused(500)
+        poster.post(2, at_once=2)
         refused = total(edge.metrics("self"), "rtc_exporter_engine_batches_total", '"refused"')
         failed = total(edge.metrics("self"), "rtc_exporter_engine_batches_total", '"failed"')
+        if disk:
+            # Who begins to read writes that they do: on a disk without any room nobody could.
+            servers[0].inside(OTHER).unlink()
         aggregator = start()
         aggregator.wait()
         until(lambda: joins(aggregator.metrics()) >= len(poster.taken), 60.0)
@@ -148,21 +164,25 @@ def tmpfs() -> list[str]:
         tried = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script]
         if shutil.which("unshare") is None or subprocess.run(tried, capture_output=True, check=False).returncode:
             return []
-    # The folder is the server's last argument but what follows -sd.
-    make = f'mkdir -p "$last" && mount -t tmpfs -o size={DISK} tmpfs "$last"'
+    # The folder is the server's last argument.
+    make = (
+        f'mkdir -p "$last" && mount -t tmpfs -o size={DISK} tmpfs "$last" && head -c {ELSE} /dev/zero > "$last/{OTHER}"'
+    )
     mount = f'for last in "$@"; do :; done; {make} && exec "$@"'
     return ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", mount, "sh"]
 
 
 def run(is_long: bool = False) -> Ledger:
-    """30 s without the engine, as the goal has it; in CI 8."""
+    """30 s without the engine, as the goal has it; in CI 8.  Each engine has an edge and an aggregator of its own."""
     ledger = Ledger("engine: gone, and full")
-    gone(ledger, 30.0 if is_long else 8.0)
-    full(ledger, [], "stream")
+    parts: list[Callable[[Ledger], None]] = [
+        lambda part: gone(part, 30.0 if is_long else 8.0), lambda part: full(part, (), "stream"),
+    ]  # fmt: skip
     if disk := tmpfs():
-        full(ledger, disk, "disk")
+        parts.append(lambda part: full(part, disk, "disk"))
     else:
         print("engine: nothing can be mounted here, so no disk was filled", file=sys.stderr)
+    together(ledger, parts)
     return ledger
 
 

@@ -9,15 +9,17 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from benchmarks import children
 from benchmarks.children import EXPORTER_READY, ONE_ADDRESS, ROOT, Place
 from rtc_exporter.sources import PREFIX
 
 PATIENCE = 60.0
+T = TypeVar("T")
 
 
 class Row(NamedTuple):
@@ -93,6 +95,18 @@ class Ledger:
                 f"  {'LATE ' if seen > goal else 'in   '}  {text}: {seen:.3g} {unit}, wanted at most {goal:.3g}"
             )
         return "\n".join(lines)
+
+
+def together(ledger: Ledger, parts: Sequence[Callable[[Ledger], T]]) -> list[T]:
+    """Run parts of a program that mostly wait at the same time, each with what it needs of its own; what they return."""
+    seen = [Ledger(ledger.title) for _ in parts]
+    with ThreadPoolExecutor(len(parts)) as pool:
+        results = list(pool.map(lambda part, its: part(its), parts, seen))
+    for each in seen:
+        ledger.rows += each.rows
+        ledger.claims += each.claims
+        ledger.figures += each.figures
+    return results
 
 
 def main(run: Callable[[bool], Ledger]) -> None:
