@@ -33,7 +33,8 @@ class Nats:
     ) -> None:
         self.port = free_port()
         self.url = f"nats://127.0.0.1:{self.port}"
-        self._folder = folder
+        #: Where it keeps everything.
+        self.folder = folder
         # A server reserves what streams may hold, by default of three quarters of the disk; here it believes in more.
         file = Path(f"{folder}.conf")
         file.write_text(f"jetstream {{ max_file_store: 32GB }}\n{config}\n", encoding="utf-8")
@@ -44,19 +45,14 @@ class Nats:
 
     def start(self) -> None:
         """Start it, and wait until it listens."""
-        with open(f"{self._folder}.log", "ab") as log:
+        with open(f"{self.folder}.log", "ab") as log:
             self.process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 0.2):
                 return
             time.sleep(0.05)
-        raise SystemExit(f"the NATS server does not listen:\n{Path(f'{self._folder}.log').read_text()[-2000:]}")
-
-    def inside(self, name: str) -> Path:
-        """A file of its folder as it sees it: the folder may be mounted for nobody else."""
-        assert self.process is not None, "it runs"
-        return Path(f"/proc/{self.process.pid}/root{self._folder}", name)
+        raise SystemExit(f"the NATS server does not listen:\n{Path(f'{self.folder}.log').read_text()[-2000:]}")
 
     def kill(self) -> None:
         """As a power button does it, to the process."""

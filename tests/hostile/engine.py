@@ -12,22 +12,24 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from benchmarks.children import Place
-from tests.engines import engine
+from tests.engines import Nats, engine
 from tests.hostile.engines import aggregators, settings, until
 from tests.hostile.kit import Ledger, exporter, main, together, total
 
 #: Bytes that an edge may need more while the engine is gone.
 MEMORY = 64 << 20
 #: Bytes of the disk that becomes full, and of what somebody else has there until they make room.
-DISK, ELSE = 17 << 20, 1 << 20
+DISK, ELSE = 48 << 20, 32 << 20
 OTHER = "other"
+#: Documents that are more than there is room for, and are not sent.
+MOST = 500
 #: Stats objects of a document, with names that cannot be compressed: 100 kB of the disk.
 STREAMS = 1000
 
@@ -56,20 +58,12 @@ class Poster:
 
     def post(self, number: int, at_once: int = 1) -> None:
         """So many, and so many of them at the same time."""
+        numbers = range(self._number, self._number + number)
+        self._number += number
         with ThreadPoolExecutor(at_once) as pool:
-            self._note(pool.map(self._post, self._names(number)))
-
-    def post_until_refused(self, most: int) -> None:
-        """One after the other, until one is refused; so many at most."""
-        for number in self._names(most):
-            self._note([self._post(number)])
-            if self.refused:
-                return
-
-    def _names(self, number: int) -> Iterator[int]:
-        for _ in range(number):
-            self._number += 1
-            yield self._number
+            for name, status in pool.map(self._post, numbers):
+                self.answers[status] += 1
+                (self.taken if status == 202 else self.refused).add(name)
 
     def _post(self, number: int) -> tuple[str, int]:
         """Post one; its participant, and the status of the answer."""
@@ -79,11 +73,6 @@ class Poster:
                 "POST", f"/v1/reports/s{number}/{name}", document(number), {"content-type": "application/json"}
             )
             return name, connection.getresponse().status
-
-    def _note(self, answered: Iterable[tuple[str, int]]) -> None:
-        for name, status in answered:
-            self.answers[status] += 1
-            (self.taken if status == 202 else self.refused).add(name)
 
 
 def joins(metrics: dict[str, float]) -> int:
@@ -110,7 +99,7 @@ def gone(ledger: Ledger, seconds: float) -> None:
         after = edge.child.resident
         servers[0].start()
         poster.post(20)
-        until(lambda: joins(aggregator.metrics()) >= len(poster.taken | poster.refused), 60.0)
+        until(lambda: joins(aggregator.metrics()) >= len(poster.taken | poster.refused), 120.0)
         found = joins(aggregator.metrics())
         logs = edge.log + aggregator.log
         alive = edge.process.poll() is None and aggregator.process.poll() is None
@@ -126,25 +115,69 @@ def gone(ledger: Ledger, seconds: float) -> None:
     )
 
 
-def full(ledger: Ledger, disk: Sequence[str], what: str) -> None:
-    """The stream or the disk of the engine becomes full while nobody reads; it is read then, on a disk with room."""
+class Disk:
+    """A small disk for one server, of which somebody else has a part; it stays when the server ends."""
+
+    def __init__(self, holder: subprocess.Popen[bytes]) -> None:
+        self._holder = holder
+        # The folder is the server's last argument.
+        mount = f'mkdir -p "$1" && mount -t tmpfs -o size={DISK} tmpfs "$1" && head -c {ELSE} /dev/zero > "$1/{OTHER}"'
+        script = (
+            f'for last in "$@"; do :; done; room() {{ {mount}; }}; mountpoint -q "$last" || room "$last"; exec "$@"'
+        )
+        enter = ("nsenter", "--target", str(holder.pid), "--user", "--mount", "--preserve-credentials")
+        #: What gives it to the command that follows.
+        self.before = (*enter, "sh", "-c", script, "sh")
+
+    def make_room(self, server: Nats) -> None:
+        """What somebody else had there goes."""
+        Path(f"/proc/{self._holder.pid}/root{server.folder}", OTHER).unlink()
+
+
+@contextlib.contextmanager
+def small_disk() -> Iterator[Disk | None]:
+    """One, to the end of the block; None where this machine lets nobody mount one."""
+    command = [
+        "unshare",
+        "--user",
+        "--map-root-user",
+        "--mount",
+        "sh",
+        "-c",
+        "mount -t tmpfs tmpfs /mnt && echo && exec cat",
+    ]
+    if shutil.which("unshare") is None or shutil.which("nsenter") is None:
+        yield None
+        return
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as holder:
+        assert holder.stdout is not None
+        yield Disk(holder) if holder.stdout.readline() else None
+        holder.communicate()
+
+
+def full(ledger: Ledger, disk: Disk | None, what: str) -> None:
+    """The stream or the disk of the engine becomes full while nobody reads; it is read then, once the disk has room."""
     small = ["--engine.log-bytes", "100MiB" if disk else "1MiB", "--engine.partitions", "2"]
     with (
-        engine(before=disk) as servers,
+        engine(before=disk.before if disk else ()) as servers,
         exporter(*settings(servers, "edge"), *small, "--engine.waiting-bytes", "4MiB") as edge,
         aggregators([*settings(servers, "aggregate"), *small]) as start,
     ):
         poster = Poster(edge.ingest)
-        poster.post_until_refused(500)
+        while not poster.refused and poster.answers.total() < MOST:
+            poster.post(4, at_once=4)
         poster.post(2, at_once=2)
         refused = total(edge.metrics("self"), "rtc_exporter_engine_batches_total", '"refused"')
         failed = total(edge.metrics("self"), "rtc_exporter_engine_batches_total", '"failed"')
         if disk:
-            # Who begins to read writes that they do: on a disk without any room nobody could.
-            servers[0].inside(OTHER).unlink()
+            # A server that could not write may have to be started again; and who reads writes snapshots, until which
+            # nothing goes from the log: for these there has to be room.
+            disk.make_room(servers[0])
+            servers[0].kill()
+            servers[0].start()
         aggregator = start()
         aggregator.wait()
-        until(lambda: joins(aggregator.metrics()) >= len(poster.taken), 60.0)
+        until(lambda: joins(aggregator.metrics()) >= len(poster.taken), 120.0)
         found = joins(aggregator.metrics())
         alive = edge.process.poll() is None and aggregator.process.poll() is None
         logs = edge.log + aggregator.log
@@ -157,32 +190,18 @@ def full(ledger: Ledger, disk: Sequence[str], what: str) -> None:
     ledger.claim(f"{what} full: nothing ended, and no log has a fault", alive and "Traceback" not in logs)
 
 
-def tmpfs() -> list[str]:
-    """What gives a server a small disk of its own; nothing where this machine lets nobody mount one."""
-    with tempfile.TemporaryDirectory() as folder:
-        script = f"mount -t tmpfs -o size={DISK} tmpfs {folder}"
-        tried = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script]
-        if shutil.which("unshare") is None or subprocess.run(tried, capture_output=True, check=False).returncode:
-            return []
-    # The folder is the server's last argument.
-    make = (
-        f'mkdir -p "$last" && mount -t tmpfs -o size={DISK} tmpfs "$last" && head -c {ELSE} /dev/zero > "$last/{OTHER}"'
-    )
-    mount = f'for last in "$@"; do :; done; {make} && exec "$@"'
-    return ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", mount, "sh"]
-
-
 def run(is_long: bool = False) -> Ledger:
     """30 s without the engine, as the goal has it; in CI 8.  Each engine has an edge and an aggregator of its own."""
     ledger = Ledger("engine: gone, and full")
-    parts: list[Callable[[Ledger], None]] = [
-        lambda part: gone(part, 30.0 if is_long else 8.0), lambda part: full(part, (), "stream"),
-    ]  # fmt: skip
-    if disk := tmpfs():
-        parts.append(lambda part: full(part, disk, "disk"))
-    else:
-        print("engine: nothing can be mounted here, so no disk was filled", file=sys.stderr)
-    together(ledger, parts)
+    with small_disk() as disk:
+        parts: list[Callable[[Ledger], None]] = [
+            lambda part: gone(part, 30.0 if is_long else 8.0), lambda part: full(part, None, "stream"),
+        ]  # fmt: skip
+        if disk is not None:
+            parts.append(lambda part: full(part, disk, "disk"))
+        else:
+            print("engine: nothing can be mounted here, so no disk was filled", file=sys.stderr)
+        together(ledger, parts)
     return ledger
 
 
