@@ -65,7 +65,8 @@ def template(*values: Path | Values, version: str = VERSION, program: str = "", 
 
 def render(*values: Path | Values, **told: Any) -> list[Object]:
     """The objects that the chart renders to."""
-    return [found for found in yaml.safe_load_all(template(*values, **told)) if found]
+    # The loader in C: the dashboards alone are a megabyte, and the chart is rendered a hundred times.
+    return [found for found in yaml.load_all(template(*values, **told), yaml.CSafeLoader) if found]
 
 
 def of(objects: Sequence[Object], kind: str) -> list[Object]:

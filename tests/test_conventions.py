@@ -27,7 +27,7 @@ ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / docs.CONVENTIONS
 MADE = conventions.files()
 #: The files as another library reads them.
-READ: dict[str, Any] = {name: yaml.safe_load(text) for name, text in MADE.items()}
+READ: dict[str, Any] = {name: yaml.load(text, yaml.CSafeLoader) for name, text in MADE.items()}
 GROUPS: list[dict[str, Any]] = [group for name in READ if name != "manifest.yaml" for group in READ[name]["groups"]]
 BY_ID = {group["id"]: group for group in GROUPS}
 DEFINED: dict[str, dict[str, Any]] = {
