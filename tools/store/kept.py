@@ -2,6 +2,7 @@
 Keeps histories between runs, outside of the checkout, by what they were made of: exporter, recordings, this package.
 """
 
+import fcntl
 import gzip
 import hashlib
 import json
@@ -46,16 +47,18 @@ def history(scenario: Scenario, families: Collection[str] | None = None) -> Hist
     """The history of a scenario, from the cache where it is there."""
     which = "all" if families is None else hashlib.sha256("\n".join(sorted(families)).encode()).hexdigest()[:8]
     path = CACHE / version() / f"{scenario.name}-{which}.json.gz"
-    if path.exists():
-        with gzip.open(path, "rt", encoding="utf-8") as file:
-            return History(*json.load(file))
-    found = play(scenario, families)
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Two may make the same at once: each writes its own, the last one stays.
-    own = path.with_suffix(f".{os.getpid()}")
-    with gzip.open(own, "wt", encoding="utf-8", compresslevel=1) as file:
-        json.dump(found, file)
-    own.replace(path)
+    # Two may want the same at once: the second waits, and reads what the first has made.
+    with path.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if path.exists():
+            with gzip.open(path, "rt", encoding="utf-8") as file:
+                return History(*json.load(file))
+        found = play(scenario, families)
+        part = path.with_suffix(".part")
+        with gzip.open(part, "wt", encoding="utf-8", compresslevel=1) as file:
+            json.dump(found, file)
+        part.replace(path)
     _forget()
     return found
 
