@@ -19,6 +19,7 @@ from rtc_exporter.metric import FOLDS, Kind, Metric, Source, Tier, label
 from rtc_exporter.routes import COMBINE
 from rtc_exporter.spans import EVENTS, SPAN_ATTRIBUTES, SPANS, SpanType
 from tests.boards import BOARDS, panels
+from tests.conftest import SLOWEST
 from tests.traced import carried
 
 ROOT = Path(__file__).parent.parent
@@ -391,3 +392,8 @@ def test_an_attribute_of_spans_is_well_formed(name: str) -> None:
 def test_the_catalogue_knows_the_formats() -> None:
     """The names that exist at 0 from the start are those of the formats."""
     assert set(FORMAT_NAMES) == {form.name for form in wire.FORMATS}
+
+
+def test_modules_that_are_begun_first_are_there() -> None:
+    """A module that was renamed is begun last, and everybody waits for it."""
+    assert [name for name in SLOWEST if not (ROOT / "tests" / f"{name}.py").exists()] == []
