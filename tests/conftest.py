@@ -18,8 +18,8 @@ SLOWEST = (
     "test_jetstream", "test_browser_clients", "test_history", "test_prometheus_server", "test_sessions",
     "test_delta_simulator", "test_sessions_browser", "test_wire_garbage", "test_compose", "test_engine",
 )  # fmt: skip
-#: Workers for each core, where as many as fit are asked for: tests wait for other programs half of their time.
-WORKERS = 2
+#: Workers beyond one for each core: many tests wait for other programs most of their time.
+MORE = 2
 
 
 @pytest.fixture(scope="session")
@@ -37,4 +37,4 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_xdist_auto_num_workers() -> int:
     """How many workers ``-n auto`` stands for."""
-    return WORKERS * len(os.sched_getaffinity(0))
+    return len(os.sched_getaffinity(0)) + MORE
