@@ -48,7 +48,7 @@ class Operator(threading.Thread):
 def run(is_long: bool = False) -> Ledger:
     """Two thousand places, five hundred more who want one, and a report a second from each who has one."""
     ledger = Ledger("isolation: operators while clients do what they can")
-    places, seconds = (5000, 60.0) if is_long else (2000, 6.0)
+    places, seconds = (5000, 50.0) if is_long else (2000, 6.0)
     with exporter("--limits.connections", str(places)) as running:
         for path in PATHS:
             for method in ("GET", "HEAD", "POST"):
