@@ -69,7 +69,7 @@ class Collector:
             time.sleep(PACE)
 
     def stop(self) -> None:
-        """Stop it, if it runs; what it has received is written then."""
+        """Stop it, if it runs; what it received a moment before may not be written."""
         if self._process is None:
             return
         self._process.terminate()
