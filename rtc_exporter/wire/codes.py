@@ -3,7 +3,7 @@ The numbers by which rtcstats-js calls stats types and members (``rtcstats-share
 """
 
 from rtc_exporter.wire import browsers
-from rtc_exporter.wire.stats import W3C, with_codes
+from rtc_exporter.wire.stats import W3C, Names, with_codes
 
 _CODED_TYPES = (
     "inbound-rtp", "outbound-rtp", "remote-inbound-rtp", "remote-outbound-rtp", "transport", "candidate-pair",
@@ -59,3 +59,11 @@ _ARRIVED = ("bytesReceived", "packetsReceived")
 ARRIVED = (*(str(code) for name in _ARRIVED for code, known in MEMBERS.items() if known == name), *_ARRIVED)
 
 NAMES = with_codes(W3C, {str(code): name for code, name in MEMBERS.items()})
+
+
+def others(names: Names) -> frozenset[str]:
+    """Wire names of what is kept and is no number."""
+    return frozenset((*names.words, *names.flags, *names.records, "t"))
+
+
+OTHERS = others(NAMES)

@@ -5,7 +5,7 @@ Compact reports of rtcstats-js: members are numbers, and a report holds only wha
 until somebody reads, and nearly everything in one is a number under a known name, which takes the short way.
 """
 
-from collections.abc import ItemsView, Iterator, Mapping, ValuesView
+from collections.abc import ItemsView, Iterable, Iterator, Mapping, ValuesView
 from typing import Any, NoReturn
 
 import orjson
@@ -13,8 +13,8 @@ import orjson
 from rtc_exporter.errors import ClientError, FrameError, LimitError, Reason
 from rtc_exporter.limits import OBJECT, Limits, Room
 from rtc_exporter.model import Members
-from rtc_exporter.w3c import OWN_CLOCK
-from rtc_exporter.wire.codes import ARRIVED, NAMES, TYPES
+from rtc_exporter.w3c import OWN_CLOCK, STATS
+from rtc_exporter.wire.codes import ARRIVED, NAMES, OTHERS, TYPES, others
 from rtc_exporter.wire.decoder import DEFAULTS, NODES, is_time, mapping, milliseconds, parse, weight
 from rtc_exporter.wire.stats import Names, assign, take_record
 
@@ -27,7 +27,8 @@ _KEPT = ("_dated", "_ghosts", "_laid_by", "_stats", "is_trusted", "limits", "tim
 _ARRIVED_KEYS = frozenset(ARRIVED)
 _NULL = type(None)
 _TYPE = '"type"'
-_STAMP = frozenset("t")
+#: Stats types that have records; one in an object of another type is nobody's.
+_RECORDED = frozenset(name for name, row in STATS.items() if any("." in member for member in row.numbers))
 _OBJECTS = frozenset((dict, _NULL))
 
 
@@ -156,6 +157,7 @@ class Base(Mapping[str, Members]):
         frames, self._laid_by = self._laid_by, []
         newest = self.time
         several: list[dict[str, object]] = []
+        clocked, recorded, known = self._look()
         for frame in frames:
             try:
                 # So short a frame has no more objects than any may, and how deep it is does not matter here: merging
@@ -166,14 +168,14 @@ class Base(Mapping[str, Members]):
             except (ClientError, orjson.JSONDecodeError) as exc:
                 self._refuse(exc)
                 continue
-            # A type means a new object, or an old one that is another now: that has its place in the order.
-            if _TYPE in frame or not self._is_plain(row[2]):
-                self._merge_all(several)
-                several = []
-                self._merge_all([row[2]])
-            else:
+            if self._is_plain(frame, row[2], known):
                 several.append(row[2])
-        whole = self._merge_all(several)
+                continue
+            self._merge_all(several, clocked, recorded)
+            several = []
+            self._merge_all([row[2]], clocked, recorded)
+            clocked, recorded, known = self._look()
+        whole = self._merge_all(several, clocked, recorded)
         self.time = newest
         try:
             self.weigh()
@@ -182,11 +184,13 @@ class Base(Mapping[str, Members]):
             return {}
         return whole if len(several) == len(frames) else {}
 
-    def _merge_all(self, several: list[dict[str, object]]) -> dict[str, object]:
+    def _merge_all(
+        self, several: list[dict[str, object]], clocked: list[str], recorded: list[str]
+    ) -> dict[str, object]:
         """Merge deltas that were laid by, more than one only where all are plain; returns what they are as one."""
         if not several:
             return {}
-        whole = several[0] if len(several) == 1 else self._united(several)
+        whole = several[0] if len(several) == 1 else self._united(several, clocked, recorded)
         stamp = whole.get("t")
         try:
             self._merge(whole)
@@ -200,38 +204,46 @@ class Base(Mapping[str, Members]):
         self.refused.append(error.with_traceback(None))
         self.is_trusted = False
 
-    def _is_plain(self, delta: dict[str, Any]) -> bool:
+    def _look(self) -> tuple[list[str], list[str], set[str]]:
+        """Ids of objects that have a clock of their own, of those that have records, and all that deltas may name."""
+        clocked = [id for id, members in self._stats.items() if members["type"] in OWN_CLOCK]
+        recorded = [id for id, members in self._stats.items() if members["type"] in _RECORDED]
+        return clocked, recorded, {"t", *self._stats}
+
+    @staticmethod
+    def _is_plain(frame: str, delta: dict[str, Any], known: set[str]) -> bool:
         """Whether a delta, whose time is good, does nothing but change objects that are there."""
         stamp = delta.get("t")
-        kinds = set(map(type, delta.values()))
-        return is_time(stamp) and kinds == {dict, type(stamp)} and delta.keys() - _STAMP <= self._stats.keys()
+        # A type means a new object, or an old one that is another now: that has its place in the order.
+        is_good = _TYPE not in frame and is_time(stamp) and delta.keys() <= known
+        return is_good and {*map(type, delta.values())} == {dict, type(stamp)}
 
-    def _united(self, several: list[dict[str, Any]]) -> dict[str, object]:
+    def _united(self, several: list[dict[str, Any]], clocked: list[str], recorded: list[str]) -> dict[str, object]:
         """
         Plain deltas as one, in which each member has its newest value: nearly all of them are in each of five.
 
-        What only holds until the next delta is left out, and what is otherwise known by the delta's time is told.  A
-        value that cannot be meant hides one before it: who sends such a thing loses by it, and nobody else.
+        What has a clock of its own is told when it was heard: with its delta, where that does not say otherwise.  Of
+        a record each delta tells what has changed.  A value that cannot be meant hides one before it: who sends such
+        a thing loses by it, and nobody else.
         """
-        clocked = [id for id, members in self._stats.items() if members["type"] in OWN_CLOCK]
         whole: dict[str, Any] = {}
-        newest = several[-1]
         for delta in several:
             stamp = delta.pop("t")
             for id in clocked:
                 if id in delta:
                     delta[id].setdefault("t", stamp)
+            for id in recorded:
+                if id in delta and id in whole:
+                    _join_records(whole[id], delta[id], self.names.records)
             for id, changes in delta.items():
-                if delta is not newest and "t" in changes and id not in clocked:
-                    del changes["t"]
-                known = whole.get(id)
-                if known is None:
+                if id in whole:
+                    whole[id].update(changes)
+                else:
                     whole[id] = changes
-                    continue
-                for key in self.names.records:
-                    if key in changes and key in known:
-                        changes[key] = _both(known[key], changes[key])
-                known.update(changes)
+        # A time that another object has holds until the next delta alone.
+        for id, changes in whole.items():
+            if "t" in changes and id not in clocked and "t" not in delta.get(id, ()):
+                del changes["t"]
         whole["t"] = stamp
         return whole
 
@@ -365,17 +377,11 @@ class Base(Mapping[str, Members]):
         return removed
 
 
-def _both(older: object, newer: object) -> object:
-    """A record of which two deltas tell what has changed."""
-    return {**older, **newer} if isinstance(older, dict) and isinstance(newer, dict) else newer
-
-
-def others(names: Names) -> frozenset[str]:
-    """Wire names of what is kept and is no number."""
-    return frozenset((*names.words, *names.flags, *names.records, "t"))
-
-
-OTHERS = others(NAMES)
+def _join_records(older: dict[str, Any], newer: dict[str, Any], records: Iterable[str]) -> None:
+    """Of a record two deltas tell what has changed; the newer one is to tell both."""
+    for key in records:
+        if key in newer and isinstance(older.get(key), dict) and isinstance(newer[key], dict):
+            newer[key] = {**older[key], **newer[key]}
 
 
 def _kind(changes: object, types: Mapping[object, str]) -> str | None:
