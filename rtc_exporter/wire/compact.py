@@ -222,9 +222,8 @@ class Base(Mapping[str, Members]):
         """
         Plain deltas as one, in which each member has its newest value: nearly all of them are in each of five.
 
-        What has a clock of its own is told when it was heard: with its delta, where that does not say otherwise.  Of
-        a record each delta tells what has changed.  A value that cannot be meant hides one before it: who sends such
-        a thing loses by it, and nobody else.
+        What has a clock of its own was heard with its delta, where that does not say otherwise; of a record each delta
+        tells what has changed.  A value that cannot be meant hides one before it: its sender alone loses by that.
         """
         whole: dict[str, Any] = {}
         for delta in several:
