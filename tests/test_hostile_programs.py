@@ -75,7 +75,7 @@ def test_every_program_is_run_and_told_of() -> None:
 #: Programs that mostly wait, longest first; ``scripts/test`` runs two at a time.  The others load an exporter with all
 #: that the machine has, and what they measure is true of an exporter that nobody else disturbs.
 WAITING = (
-    "takeover", "engine", "outage", "leaders", "shards", "crash", "clocks", "slow", "drain", "tokens", "api", "canary",
+    "takeover", "engine", "outage", "leaders", "shards", "clocks", "slow", "drain", "tokens", "api", "canary",
 )  # fmt: skip
 ALONE = [pytest.param(name, marks=pytest.mark.alone) for name in PROGRAMS if name not in WAITING]
 
