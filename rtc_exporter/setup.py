@@ -155,9 +155,8 @@ class Setup:
     def report(self, stats: Stats, time: float) -> list[Step]:
         """What a report proves; called until both ``first_packet`` and ``first_frame`` are seen."""
         if self._connected is not None and time - self._connected > DECISION:
-            self._seen = _with(
-                self._seen, "first_packet", "first_frame"
-            )  # what has not come by now is not part of setup
+            # What has not come by now is not part of setup.
+            self._seen = _with(self._seen, "first_packet", "first_frame")
             return []
         steps: list[Step] = []
         for members in stats.values():

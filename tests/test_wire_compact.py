@@ -116,6 +116,10 @@ def test_deltas_read_together(deltas: list[dict[str, Any]], expected: dict[str, 
 @given(_deltas(**_MEANT), st.lists(_TIMES, min_size=LAID_BY, max_size=LAID_BY))
 def test_any_deltas_read_together(deltas: list[dict[str, Any]], times: list[float]) -> None:
     """New objects, others under an old id, of unknown type; times of an object alone, and of each that is laid by."""
+    # Of what has no records one that is told in two deltas is nobody's (``compact._RECORDED``).
+    for changes in (changes for delta in deltas for id, changes in delta.items() if id != "7"):
+        changes.pop("96", None)
+        changes.pop("qualityLimitationDurations", None)
     _assert_same(
         *_both(FIRST, [{**delta, "t": time} for delta, time in zip(deltas, times[: len(deltas)], strict=True)])
     )

@@ -156,7 +156,7 @@ class Base(Mapping[str, Members]):
     def _settle(self) -> dict[str, object]:
         frames, self._laid_by = self._laid_by, []
         newest = self.time
-        several: list[dict[str, object]] = []
+        several: list[dict[str, Any]] = []
         clocked, recorded, known = self._look()
         for frame in frames:
             try:
@@ -184,9 +184,7 @@ class Base(Mapping[str, Members]):
             return {}
         return whole if len(several) == len(frames) else {}
 
-    def _merge_all(
-        self, several: list[dict[str, object]], clocked: list[str], recorded: list[str]
-    ) -> dict[str, object]:
+    def _merge_all(self, several: list[dict[str, Any]], clocked: list[str], recorded: list[str]) -> dict[str, object]:
         """Merge deltas that were laid by, more than one only where all are plain; returns what they are as one."""
         if not several:
             return {}
@@ -197,7 +195,8 @@ class Base(Mapping[str, Members]):
         except ClientError as exc:
             self._refuse(exc)
             return {}
-        return {**whole, "t": stamp}
+        whole["t"] = stamp  # which merging takes out
+        return whole
 
     def _refuse(self, exc: Exception) -> None:
         error = exc if isinstance(exc, ClientError) else FrameError(Reason.BAD_JSON, "not JSON")
