@@ -64,5 +64,5 @@ NOTED: dict[str, Callable[[Facts], str]] = {
     "battery": lambda facts: "charging" if facts.get("flag") is True else "on battery",
     "restartIce": lambda _: "ICE restart",
     "feedback": _stars,
-    "baseless": lambda _: "reports cannot be read: they build on others that came before a restart",
+    "baseless": lambda _: "reports cannot be read, or not whole: they build on others that never came",
 }

@@ -184,7 +184,7 @@ EVENTS: dict[str, tuple[str, tuple[str, ...]]] = {
     "rtc.network_change": ("The network changed.", ("network.connection.type",)),
     "rtc.visibility_change": ("The page was hidden, or shown again.", ("rtc.page.hidden",)),
     "rtc.candidate_error": ("A STUN or TURN server refused, or was not reached.", ("error.type", "rtc.ice.server.scheme", "rtc.ice.transport")),
-    "rtc.reports_lost": ("Reports of a peer connection could not be read: what they build on went to another process, or to this one before it was started again.", ()),
+    "rtc.reports_lost": ("Reports of a peer connection could not be read, or not whole: what they build on never came, or went to another process, or to this one before it was started again.", ()),
     "rtc.report_gap": ("No report came for a while: the page or the machine slept.", ()),
     "rtc.client_issue": ("A library at the client found something wrong, or over.", ("rtc.client.issue", "rtc.client.issue_begins")),
     "rtc.feedback": ("The user gave a rating.", ("rtc.feedback.rating", "rtc.feedback.issue")),

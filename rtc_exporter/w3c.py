@@ -213,7 +213,7 @@ EVENTS = frozenset({
     *VOICE_EVENTS,
     # calls, of which a page may have many: the application says where one begins and ends
     "callstart", "callend",
-    # the connection to us; reports that nobody can read, since what they build on went to another process
+    # the connection to us; reports that cannot be read whole, since what they build on never came here
     "websocket", "baseless", "other",
 })  # fmt: skip
 

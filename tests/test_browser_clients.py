@@ -34,7 +34,7 @@ def clients(browser: Chromium, tmp_path_factory: pytest.TempPathFactory) -> str:
 CLIENTS = {
     # The library of 2017 takes a browser without webkitGetUserMedia for Safari, and only then asks in today's way.
     "legacy": (
-        "delete Navigator.prototype.webkitGetUserMedia; globalThis.client = startLegacy(url);",
+        "delete Navigator.prototype.webkitGetUserMedia; globalThis.client = await startLegacy(url);",
         "",
         "rtcstats-legacy",
     ),
@@ -93,7 +93,7 @@ def test_the_library_of_2017_tells_chromium_s_events_alone(browser: Chromium, cl
             await page.run(f"""
                 const {{startLegacy}} = await import('{clients}');
                 const {{Call}} = await import('/call.js');
-                globalThis.client = startLegacy('{exporter.ingest("", "ws")}');
+                globalThis.client = await startLegacy('{exporter.ingest("", "ws")}');
                 globalThis.call = new Call();
                 await call.start();""")
             await exporter.until(lambda: exporter.participants == {("room", "alice")})

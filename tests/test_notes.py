@@ -26,7 +26,7 @@ CASES: list[tuple[str, dict[str, Member], str]] = [
     ("feedback", {"value": float("nan")}, "rated"),
     ("feedback", {"value": 1e300}, "rated"),
     ("feedback", {"value": "5<b>"}, "rated"),
-    ("baseless", {"kind": "<script>"}, "reports cannot be read: they build on others that came before a restart"),
+    ("baseless", {"kind": "<script>"}, "reports cannot be read, or not whole: they build on others that never came"),
     ("mute", {"kind": "<script>"}, "track muted"),
 ]
 

@@ -77,6 +77,17 @@ def test_what_is_not_mentioned_has_not_changed() -> None:
     assert stats([three])[0]["RI"]["timestamp"] == 0.4, "what the other side told is as old as before"
 
 
+def test_a_first_report_that_never_came_is_told_once() -> None:
+    """A client of rtcstats 5 drops reports until its socket is open, and sends what changed since: no type, ever."""
+    decoder = legacy.Decoder(KEY)
+    delta = {"IT1": {"timestamp": 0, "packetsReceived": 20}, "P": {"type": "peer-connection", "timestamp": 0}}
+
+    records = send(decoder, *[["getstats", "PC_0", {**delta, "timestamp": 1000 + n}, T] for n in range(3)])
+
+    assert [record.name for record in records if isinstance(record, Event)] == ["baseless"]
+    assert stats(records) == [{"P": {"type": "peer-connection"}}] * 3
+
+
 def test_reports_that_say_nothing_yet_are_none() -> None:
     """Before there is anything to tell, the client says so; it also wraps reports, on Android."""
     decoder = legacy.Decoder(KEY)

@@ -154,6 +154,23 @@ def test_ghosts_are_not_used_but_known() -> None:
     assert base.stats == {"0": {"type": "inbound-rtp", "packetsReceived": 1, "packetsLost": 0}}
 
 
+@pytest.mark.parametrize(
+    ("delta", "has_strangers"),
+    [
+        ({"0": {"14": 1}}, True),
+        ({"0": {"type": 1, "14": 1}}, False),
+        ({"0": {"type": "newthing", "14": 1}}, False),
+        ({"0": {"t": 1000}}, False),
+    ],
+    ids=["changes alone", "with its type", "of a type that is not known", "what is left of a certificate"],
+)
+def test_objects_that_count_and_have_no_type_are_strangers(delta: dict[str, object], has_strangers: bool) -> None:
+    """What they count is lost, which is told; what has no use to us, or a type of its own, is not missed."""
+    base = Base()
+    base.merge({**delta, "t": 1000})
+    assert base.has_strangers is has_strangers
+
+
 KEPT: Members = {
     "type": "outbound-rtp", "kind": "video", "targetBitrate": 1, "nackCount": 1, "active": True,
     "qualityLimitationDurations.cpu": 1, "qualityLimitationDurations.other": 5,
@@ -515,6 +532,12 @@ def test_without_a_base_only_known_types_are_used() -> None:
     (report,) = reports(play(decoder, ["g", "PC_0", {"2": {"type": 1, "14": 5}, "t": T0 + 7000}, 5]))
 
     assert dict(report.stats) == {"2": {"type": "inbound-rtp", "packetsReceived": 5}}
+
+    # Where some objects are known and others are not, the session is told of that too, once.
+    decoder = Decoder(KEY)
+    told = play(decoder, *[["g", "PC_0", {"0": {"14": 3}, "2": {"type": 1, "14": 5}, "t": T0 + n}, 5] for n in (1, 2)])
+    assert [event.name for event in events(told)] == ["baseless"]
+    assert len(reports(told)) == 2
 
 
 @pytest.mark.parametrize(

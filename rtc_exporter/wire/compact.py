@@ -5,7 +5,7 @@ Compact reports of rtcstats-js: members are numbers, and a report holds only wha
 until somebody reads, and nearly everything in one is a number under a known name, which takes the short way.
 """
 
-from collections.abc import ItemsView, Iterable, Iterator, Mapping, ValuesView
+from collections.abc import ItemsView, Iterator, Mapping, ValuesView
 from typing import Any, NoReturn
 
 import orjson
@@ -17,6 +17,7 @@ from rtc_exporter.w3c import OWN_CLOCK, STATS
 from rtc_exporter.wire.codes import ARRIVED, NAMES, OTHERS, TYPES, others
 from rtc_exporter.wire.decoder import DEFAULTS, NODES, is_time, mapping, milliseconds, parse, weight
 from rtc_exporter.wire.stats import Names, assign, take_record
+from rtc_exporter.wire.united import is_plain, united
 
 #: Frames that are laid by at most: what a client reports in one fold interval, and a bound for who never is read.
 LAID_BY = 8
@@ -26,7 +27,6 @@ _KEPT = ("_dated", "_ghosts", "_laid_by", "_stats", "is_trusted", "limits", "tim
 
 _ARRIVED_KEYS = frozenset(ARRIVED)
 _NULL = type(None)
-_TYPE = '"type"'
 #: Stats types that have records; one in an object of another type is nobody's.
 _RECORDED = frozenset(name for name, row in STATS.items() if any("." in member for member in row.numbers))
 _OBJECTS = frozenset((dict, _NULL))
@@ -135,6 +135,11 @@ class Base(Mapping[str, Members]):
         """Whether it was told of changes alone, of objects whose types it never saw."""
         return not self._stats and bool(self._ghosts)
 
+    @property
+    def has_strangers(self) -> bool:
+        """Whether an object counts whose type never came, so that it is lost; of certificates nothing is kept."""
+        return any(ghost and "type" not in ghost for ghost in self._ghosts.values())
+
     def lay_by(self, frame: str, time: float) -> None:
         """Keep a frame whose delta removes nothing; ``time`` is what it says."""
         self._laid_by.append(frame)
@@ -168,7 +173,7 @@ class Base(Mapping[str, Members]):
             except (ClientError, orjson.JSONDecodeError) as exc:
                 self._refuse(exc)
                 continue
-            if self._is_plain(frame, row[2], known):
+            if is_plain(frame, row[2], known):
                 several.append(row[2])
                 continue
             self._merge_all(several, clocked, recorded)
@@ -188,7 +193,7 @@ class Base(Mapping[str, Members]):
         """Merge deltas that were laid by, more than one only where all are plain; returns what they are as one."""
         if not several:
             return {}
-        whole = several[0] if len(several) == 1 else self._united(several, clocked, recorded)
+        whole = several[0] if len(several) == 1 else united(several, clocked, recorded, self.names.records)
         stamp = whole.get("t")
         try:
             self._merge(whole)
@@ -208,42 +213,6 @@ class Base(Mapping[str, Members]):
         clocked = [id for id, members in self._stats.items() if members["type"] in OWN_CLOCK]
         recorded = [id for id, members in self._stats.items() if members["type"] in _RECORDED]
         return clocked, recorded, {"t", *self._stats}
-
-    @staticmethod
-    def _is_plain(frame: str, delta: dict[str, Any], known: set[str]) -> bool:
-        """Whether a delta, whose time is good, does nothing but change objects that are there."""
-        stamp = delta.get("t")
-        # A type means a new object, or an old one that is another now: that has its place in the order.
-        is_good = _TYPE not in frame and is_time(stamp) and delta.keys() <= known
-        return is_good and {*map(type, delta.values())} == {dict, type(stamp)}
-
-    def _united(self, several: list[dict[str, Any]], clocked: list[str], recorded: list[str]) -> dict[str, object]:
-        """
-        Plain deltas as one, in which each member has its newest value: nearly all of them are in each of five.
-
-        What has a clock of its own was heard with its delta, where that does not say otherwise; of a record each delta
-        tells what has changed.  A value that cannot be meant hides one before it: its sender alone loses by that.
-        """
-        whole: dict[str, Any] = {}
-        for delta in several:
-            stamp = delta.pop("t")
-            for id in clocked:
-                if id in delta:
-                    delta[id].setdefault("t", stamp)
-            for id in recorded:
-                if id in delta and id in whole:
-                    _join_records(whole[id], delta[id], self.names.records)
-            for id, changes in delta.items():
-                if id in whole:
-                    whole[id].update(changes)
-                else:
-                    whole[id] = changes
-        # A time that another object has holds until the next delta alone.
-        for id, changes in whole.items():
-            if "t" in changes and id not in clocked and "t" not in delta.get(id, ()):
-                del changes["t"]
-        whole["t"] = stamp
-        return whole
 
     def weigh(self) -> None:
         """Take room for what has come, or give everything up and raise ``LimitError`` where there is none."""
@@ -359,6 +328,8 @@ class Base(Mapping[str, Members]):
                 continue
             kind = _kind(changes, self.types)
             if kind is None:
+                if "type" in mapping(changes):
+                    ghost["type"] = ""  # it has one, that we do not know
                 assign(ghost, mapping(changes), self.names, self.limits.text_length)
                 self._ghosts[id] = ghost
             else:
@@ -373,13 +344,6 @@ class Base(Mapping[str, Members]):
             if self.time is not None:
                 members.setdefault("timestamp", self.time)
         return removed
-
-
-def _join_records(older: dict[str, Any], newer: dict[str, Any], records: Iterable[str]) -> None:
-    """Of a record two deltas tell what has changed; the newer one is to tell both."""
-    for key in records:
-        if key in newer and isinstance(older.get(key), dict) and isinstance(newer[key], dict):
-            newer[key] = {**older[key], **newer[key]}
 
 
 def _kind(changes: object, types: Mapping[object, str]) -> str | None:

@@ -76,11 +76,13 @@ class Delta:
 class _Connection:
     """What is known of one RTCPeerConnection."""
 
-    __slots__ = ("delta", "is_closed")
+    __slots__ = ("delta", "is_baseless", "is_closed")
 
     def __init__(self, delta: Delta) -> None:
         self.delta = delta
         self.is_closed = False
+        #: Whether it was said that some of its reports never came.
+        self.is_baseless = False
 
 
 class Page:
@@ -130,7 +132,13 @@ class Page:
         is_first = base.time is None
         removed, arrived = connection.delta.merge(value)
         time = sent if base.time is None else base.time
-        return [Report(self._named(key, peer), time, sent, base, removed or NOTHING, None if is_first else arrived)]
+        news: list[Record] = []
+        if base.has_strangers and not connection.is_baseless:
+            # These clients drop a report while their socket is not open, and send what changed since all the same.
+            connection.is_baseless = True
+            news = [Event(PeerConnectionKey(*key, ""), time, "baseless", {})]
+        heard_of = None if is_first else arrived
+        return [*news, Report(self._named(key, peer), time, sent, base, removed or NOTHING, heard_of)]
 
     def _named(self, key: ParticipantKey, peer: str) -> PeerConnectionKey:
         return PeerConnectionKey(*key, paged(self.number, peer))

@@ -219,13 +219,16 @@ class Decoder(Stream):
         arrived = None if base.time is None else heard(value)
         removed = base.merge(value)
         base.weigh()
+        # What it changes went to another process, or to this one before its restart: nobody can say what it is.
+        news: list[Record] = []
+        if (base.is_orphan or base.has_strangers) and not connection.is_baseless:
+            connection.is_baseless = True
+            news = [Event(PeerConnectionKey(*self.key, ""), sent, "baseless", {})]
         if base.is_orphan:
-            # What it changes went to another process, or to this one before its restart: nobody can say what it is.
             base.is_trusted = False
             self.refused.append(FrameError(Reason.NO_BASE, "a change of a report that never came"))
-            is_news, connection.is_baseless = not connection.is_baseless, True
-            return [Event(PeerConnectionKey(*self.key, ""), sent, "baseless", {})] if is_news else []
-        return [Report(connection.key, base.time or sent, sent, base, removed or NOTHING, arrived)]
+            return news
+        return [*news, Report(connection.key, base.time or sent, sent, base, removed or NOTHING, arrived)]
 
     def _event(self, method: str, peer: str | None, value: object, extra: list[object], sent: float) -> list[Record]:
         name, facts = told(method, peer, value, extra)

@@ -10,9 +10,19 @@ import {ClientMonitor} from '@observertc/client-monitor-js';
 /** Seconds go by faster here. */
 const INTERVAL = 300;
 
-/** rtcstats 5: wraps RTCPeerConnection, and asks for statistics the way that the browser seems to want. */
-export function startLegacy(url) {
+/**
+ * rtcstats 5: wraps RTCPeerConnection, and asks for statistics the way that the browser seems to want.
+ *
+ * It drops a report while its socket is not open, and later sends only what changed since: on a busy machine a call that
+ * began at once would be without its first report for ever.
+ */
+export async function startLegacy(url) {
+  const Real = globalThis.WebSocket;
+  const sockets = [];
+  globalThis.WebSocket = class extends Real { constructor(...args) { super(...args); sockets.push(this); } };
   const trace = legacyTrace(url);
+  globalThis.WebSocket = Real;
+  await new Promise((done, failed) => { sockets[0].addEventListener('open', done); sockets[0].addEventListener('error', failed); });
   legacy(trace, INTERVAL, ['']);
   trace('identity', null, {user: 'alice', conference: 'room'});
   return {trace, end: () => trace.close()};
