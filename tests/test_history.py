@@ -2,6 +2,7 @@
 
 import gc
 import tracemalloc
+from collections import Counter
 from collections.abc import Iterable
 
 import pytest
@@ -247,6 +248,32 @@ def test_who_hears_whom_has_a_share_of_the_bound() -> None:
     assert 10 < len(world.archive.pairs("", "room")) <= 25
     assert world.archive.held <= 40_000
     assert world.archive.listener().stays
+
+
+def test_sessions_are_looked_at_in_turn() -> None:
+    """Each once in five seconds, and not all in the same one; a late second is made up for."""
+    world = World(Keep(memory=PLENTY))
+    rooms = [f"room {number}" for number in range(40)]
+    for count in (1, 2):
+        for room in rooms:
+            sent: Members = {"type": "outbound-rtp", "kind": "audio", "ssrc": 1, "packetsSent": 50 * count}
+            heard: Members = {"type": "inbound-rtp", "kind": "audio", "ssrc": 1, "packetsReceived": 50 * count}
+            for name, stats in (("ann", {"out": sent}), ("bob", {"in": heard})):
+                key = PeerConnectionKey(room, name, "pc")
+                world.pipeline.feed(Report(key, world.now, world.now, stats, NOTHING), world.now)
+        world.wait(6)
+
+    def seconds() -> Counter[float]:
+        return Counter(sum(pair.seconds for pair in world.archive.pairs("", room).values()) for room in rooms)
+
+    (before,) = seconds()
+    for passed in (1, 1, 1):
+        world.wait(passed)
+        assert 0 < seconds()[before + 5] < 40
+    world.wait(2)
+    assert seconds() == {before + 5: 40}
+    world.wait(-3600)
+    assert seconds() == {before + 10: 40}, "a clock that is set back does not stop it"
 
 
 def test_short_memory_of_the_process_halves_what_is_held() -> None:
