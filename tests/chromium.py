@@ -10,13 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from tests.patience import PATIENCE
 from tests.peers import packages, peer
 
 HERE = Path(__file__).parent
 CLIENT = HERE.parent / "clients" / "js"
 DRIVER = HERE / "browser" / "driver.mjs"
-#: Seconds in which the browser ends.
-PATIENCE = 20.0
 
 
 class Chromium:

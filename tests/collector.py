@@ -16,11 +16,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from tests.patience import PATIENCE
 from tests.peers import peer
 from tests.received import TYPES, Attributes, Metric, Span, attributes_of, read_metric, read_point, read_span
 
-#: Longer than the collector takes for anything here, its start included.
-PATIENCE = 20.0
 #: Seconds between two looks.
 PACE = 0.02
 

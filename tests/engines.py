@@ -10,9 +10,9 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from tests.patience import PATIENCE
 from tests.peers import peer
 
-PATIENCE = 20.0
 #: The current server, and Debian's.
 SERVERS = ("nats-server-2", "nats-server")
 

@@ -12,10 +12,8 @@ from typing import Any
 
 import httpx2
 
+from tests.patience import PATIENCE
 from tests.running import samples
-
-#: Longer than anything takes, shorter than anybody waits.
-PATIENCE = 30.0
 
 #: What the page sums, and the counters that have to be equal to it.
 COUNTERS = {

@@ -6,8 +6,8 @@ import os
 import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 
+from tests.patience import PATIENCE
 from tests.peers import libraries
-from tests.running import PATIENCE
 
 
 def free_port() -> int:

@@ -14,9 +14,8 @@ from websockets.typing import Origin, Subprotocol
 
 from rtc_exporter.app.server import Server
 from rtc_exporter.config import Config
+from tests.patience import PATIENCE
 
-#: Longer than anything here takes, shorter than anybody waits.
-PATIENCE = 10.0
 RTCSTATS = "rtcstats#5.0"
 #: What the exporter's clock says at first, Unix seconds.
 START = 1_795_171_686.0

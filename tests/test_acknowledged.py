@@ -14,7 +14,8 @@ from rtc_exporter.errors import ClientError, Reason
 from rtc_exporter.model import Event, Joined, ParticipantKey, PeerConnectionKey, Report
 from rtc_exporter.wire import acknowledged, rtcstats
 from rtc_exporter.wire.acknowledged import Clients, Decoder
-from tests.running import PATIENCE, Running, running, with_exporter
+from tests.patience import PATIENCE
+from tests.running import Running, running, with_exporter
 
 KEY = ParticipantKey("room", "ann")
 PEER = PeerConnectionKey("room", "ann", "PC_0")

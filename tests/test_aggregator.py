@@ -11,10 +11,10 @@ from rtc_exporter.app.eventlog import InProcess
 from rtc_exporter.app.memory import Pressure
 from rtc_exporter.config import Config
 from rtc_exporter.model import Event, ParticipantKey, PeerConnectionKey
+from tests.patience import PATIENCE
 
 NOW = 1_795_171_686.0
 MIB = 1 << 20
-PATIENCE = 20.0
 SETTINGS = {"engine.role": "aggregate", "engine.servers": "nats://nobody:1", "admin.listen": "127.0.0.1:0"}
 
 

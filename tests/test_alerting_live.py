@@ -21,12 +21,12 @@ import pytest
 import yaml
 
 from rtc_exporter.player import Plan, Tally, play
+from tests.patience import PATIENCE
 from tests.peers import peer
 from tests.running import Running, running
 from tests.test_alertmanager import CONFIG, FOLDER
 from tools.rules import groups
 
-PATIENCE = 40.0
 PACE = 0.2
 
 

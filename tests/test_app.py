@@ -27,7 +27,8 @@ from rtc_exporter.app.intake import PATIENCE as REFUSALS
 from rtc_exporter.app.scrapes import Rhythm
 from rtc_exporter.config import Config
 from rtc_exporter.errors import ConfigError
-from tests.running import PATIENCE, Running, closed, with_exporter
+from tests.patience import PATIENCE
+from tests.running import Running, closed, with_exporter
 
 SECRET = "0123456789abcdef0123456789abcdef"
 DATA = Path(__file__).parent / "data"

@@ -19,7 +19,8 @@ from websockets.typing import Subprotocol
 
 from rtc_exporter.wire import choose
 from tests import clients
-from tests.running import PATIENCE, RTCSTATS, Running, running, with_exporter
+from tests.patience import PATIENCE
+from tests.running import RTCSTATS, Running, running, with_exporter
 from tests.test_facts import COUNTED, SLACK, Scrape, mismatches, totals
 from tests.test_wire_rtcstats import TRANSCRIPT
 

@@ -21,7 +21,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from rtc_exporter.catalog import METRICS
 from rtc_exporter.metric import Kind, Metric
-from tests.collector import PATIENCE, Collector, collector
+from tests.collector import Collector, collector
+from tests.patience import PATIENCE
 from tests.received import Attributes, Buckets, Event, Exemplar, Exponential, Link, Point, Span
 
 #: A request of opentelemetry.proto; the generated classes have no types.

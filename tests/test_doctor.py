@@ -25,8 +25,9 @@ from rtc_exporter.doctor.patient import Patient
 from tests.broken import Canned, answering, nobody, relay, silent
 from tests.certificates import certificates
 from tests.collector import collector
+from tests.patience import PATIENCE
 from tests.running import Running, running
-from tests.test_prometheus_server import PATIENCE, prometheus
+from tests.test_prometheus_server import prometheus
 
 SECRET = "0123456789abcdef0123456789abcdef"
 #: Check -> what it found: the level, what was said, what to do.

@@ -13,13 +13,12 @@ import pytest
 
 from rtc_exporter.cli import main
 from tests.captures import DATA, oracle, rows
+from tests.patience import PATIENCE
 from tests.peers import peer
 
 CASES = sorted(path.name.removesuffix(".facts.json") for path in DATA.glob("*.facts.json"))
 #: Wide enough for any table.
 WIDTH = "300"
-#: Seconds that a program may take.
-PATIENCE = 60.0
 
 
 @pytest.fixture(autouse=True)

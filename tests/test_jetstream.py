@@ -18,6 +18,7 @@ from rtc_exporter.errors import ConfigError
 from tests.certificates import certificates
 from tests.engines import SERVERS, engine
 from tests.operators import Operator, nkey
+from tests.patience import PATIENCE
 from tests.receivers import OK, Receiver, http_receiver
 from tests.replayed import play, start
 from tests.running import running
@@ -25,7 +26,6 @@ from tests.test_engine import counts, near
 from tests.test_otlp_delivery import environ as otlp
 
 CALLS = ("healthy-cr.p1.frames", "healthy-cr.p2.frames")
-PATIENCE = 30.0
 
 
 def settings(url: str, role: str) -> dict[str, str]:

@@ -28,12 +28,11 @@ from rtc_exporter.tracing import SessionTrace, TraceSettings
 from rtc_exporter.wire.rtcstats import Decoder
 from tests import replayed
 from tests.captures import frames, names, oracle, rows
+from tests.patience import PATIENCE
 from tests.peers import peer
 from tests.receivers import OK, http_receiver
 from tests.running import Running, running
 
-#: Longer than Prometheus takes for anything here, its start included.
-PATIENCE = 20.0
 #: Seconds between two questions to Prometheus.
 PACE = 0.1
 CALL = ("degraded-cr.p1.frames", "degraded-cr.p2.frames")

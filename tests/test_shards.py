@@ -39,8 +39,8 @@ from rtc_exporter.shards.front import Connection, Front
 from tests.hostile import calls
 from tests.hostile.balancers import balancer
 from tests.hostile.kit import Exporter, exporter, parse, total
+from tests.patience import PATIENCE
 from tests.peers import peer
-from tests.running import PATIENCE
 from tests.test_prometheus import METRICS
 from tests.test_prometheus_server import scraping
 from tests.test_protobuf import read

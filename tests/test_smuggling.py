@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE
 from tests.peers import peer
 from tests.proxies import free_port, started
-from tests.running import PATIENCE, Running, with_exporter
+from tests.running import Running, with_exporter
 
 BODY = b'{"app":{"name":"x"}}'
 HIDDEN = (

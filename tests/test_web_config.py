@@ -18,7 +18,8 @@ from rtc_exporter.config import Config
 from rtc_exporter.errors import ConfigError
 from rtc_exporter.webconfig import WebConfig
 from tests.certificates import certificates
-from tests.running import PATIENCE, running
+from tests.patience import PATIENCE
+from tests.running import running
 
 PASSWORD = "correct horse"
 HASH = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
