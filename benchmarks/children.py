@@ -56,6 +56,12 @@ class Child:
         return time.clock_gettime_ns((~self.pid << 3) | 2) / 1e9
 
     @property
+    def cpu_of_loop(self) -> float:
+        """Seconds of processor time of its main thread alone, which is where its event loop runs."""
+        with open(f"/proc/{self.pid}/task/{self.pid}/schedstat") as file:
+            return int(file.read().split()[0]) / 1e9
+
+    @property
     def resident(self) -> int:
         """Bytes of its memory that are resident."""
         with open(f"/proc/{self.pid}/statm") as file:

@@ -29,7 +29,7 @@ SCRAPE_INTERVAL = 15.0
 MOST_RATIO, MOST_RATIO_SFU = 1.8, 2.2
 LEAST_REPORTS = 12_000
 #: What spans and OTLP may add.
-MOST_MORE = 0.15
+MOST_MORE = 0.03
 #: Milliseconds between two snapshots: OpenTelemetry's own is a minute, which a short run would not see.
 INTERVAL = "15000"
 
@@ -40,6 +40,8 @@ class Round(NamedTuple):
     sent: Sent
     #: Seconds of processor time of a report.
     cost: float
+    #: The same on the thread of the event loop alone, which everybody waits for.
+    on_loop: float
     #: Bytes.
     resident: int
     #: Reports that it should have counted and has not; None for the floor, which does not count.
@@ -81,7 +83,7 @@ def measure(
         if admin:
             children.scrape(admin, children.GZIP)  # the first one renders every label
         child.rest()
-        before = child.cpu
+        before, before_on_loop = child.cpu, child.cpu_of_loop
         begin()
         if scraper:
             scraper.start()
@@ -90,8 +92,9 @@ def measure(
             scraper.end()
         child.rest()
         cost = (child.cpu - before) / sent.reports
+        on_loop = (child.cpu_of_loop - before_on_loop) / sent.reports
         lost = load.reports - counted(admin) if admin else None
-        return Round(sent, cost, child.resident, lost, scraper.times if scraper else [])
+        return Round(sent, cost, on_loop, child.resident, lost, scraper.times if scraper else [])
 
 
 def counted(admin: Place) -> int:
@@ -186,8 +189,10 @@ def main() -> None:
     most = MOST_RATIO_SFU if args.recording == SFU else MOST_RATIO
     console.print(f"ratio {ratio:.2f} (goal: at most {most}); {each:,.0f} reports a second (goal: {LEAST_REPORTS:,})")
     if pushed:
-        more = median(push.cost / exporter.cost for push, exporter in zip(pushed, exporters, strict=True)) - 1
-        console.print(f"spans and OTLP add {more:.0%} (goal: at most {MOST_MORE:.0%})")
+        pairs = list(zip(pushed, exporters, strict=True))
+        more = median(push.cost / exporter.cost for push, exporter in pairs) - 1
+        on_loop = median(push.on_loop / exporter.on_loop for push, exporter in pairs) - 1
+        console.print(f"spans and OTLP add {more:.1%}, {on_loop:.1%} on the loop (goal: at most {MOST_MORE:.0%})")
     if lacked:
         more = median(exporter.cost / lack.cost for lack, exporter in zip(lacked, exporters, strict=True)) - 1
         console.print(f"{args.without} adds {more:.1%}")
