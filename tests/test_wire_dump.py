@@ -13,6 +13,7 @@ from rtc_exporter.errors import ClientError, LimitError, Reason
 from rtc_exporter.limits import Limits
 from rtc_exporter.model import Event, Joined, Left, ParticipantKey, Record, Report
 from rtc_exporter.wire import dump
+from rtc_exporter.wire.compact import Base
 from rtc_exporter.wire.decoder import Description
 from tests import captures
 
@@ -54,6 +55,28 @@ def gist(records: Iterable[Record]) -> list[tuple[object, ...]]:
         for record in records
         if isinstance(record, Event | Report)
     ]
+
+
+def test_what_a_file_lacks_is_counted() -> None:
+    """A file that begins in the middle of a call has changes of reports that are not in it."""
+    head = "\n".join(("RTCStatsDump", json.dumps(HEAD), "[39,null,{},1758602115670]"))
+    delta = '["g","PC_0",{{"0":{{"80":{0}}},"t":17586021180{0:02}}},100]'
+    records, refused = read("\n".join((head, *(delta.format(number) for number in range(3)))))
+
+    assert refused == {Reason.NO_BASE: 3}
+    assert [record.name for record in records if isinstance(record, Event)] == ["createPage", "baseless"]
+
+
+def test_reports_of_a_file_wait_until_they_are_read() -> None:
+    """As those of a connection do: five at once cost less than one after the other."""
+    delta = '["g","PC_0",{{"0":{{"80":{0}}},"t":17586021190{0:02}}},100]'
+    raw = "\n".join((SERVER, *(delta.format(number) for number in range(3)))).encode()
+    reader = iter(wire.detect_file(raw)(io.BytesIO(raw), KEY, NOW, Limits()))
+    base = [record.stats for record in reader if isinstance(record, Report)][-1]
+
+    assert isinstance(base, Base)
+    assert base.laid_by == 3
+    assert base["0"] == {"type": "transport", "bytesSent": 2}
 
 
 @pytest.mark.parametrize("pack", [str.encode, lambda text: gzip.compress(text.encode())], ids=["plain", "gzip"])

@@ -59,13 +59,15 @@ class Reader(File):
                 code = self._close_code(line)
                 continue
             try:
-                for record in decoder.receive(line, last):
+                for record in decoder.receive(_frame(line), last):
                     yield record
                     idle.end()
             except ClientError as refusal:
                 self.refused[refusal.reason] += 1
             last = last if decoder.time is None else decoder.time / 1000
         yield Left(self._key, last, leave_reason(code))
+        # Frames that were taken unread have been read by now.
+        self.refused.update(refusal.reason for refusal in decoder.refused)
 
     def _close_code(self, line: bytes) -> object:
         try:
@@ -88,6 +90,14 @@ class Reader(File):
             user_agent=text(told.get("userAgent"), DEFAULTS.text_length) or "",
             started=milliseconds(start) if is_time(start) else None,
         )
+
+
+def _frame(line: bytes) -> str | bytes:
+    """A report as the decoder takes it unread, which it does with text alone."""
+    try:
+        return line.decode() if line.startswith(b'["g",') else line
+    except UnicodeDecodeError:
+        return line
 
 
 #: How the server's own last line begins; a client's ``close`` is about a peer connection.
