@@ -3,12 +3,15 @@
 import asyncio
 import contextlib
 import json
+import select
+import socket
 from typing import Any
 
 import pytest
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
+from rtc_exporter.app import listener, protocols
 from rtc_exporter.app.acknowledgements import UNREAD
 from rtc_exporter.errors import ClientError, Reason
 from rtc_exporter.model import Event, Joined, ParticipantKey, PeerConnectionKey, Report
@@ -352,6 +355,64 @@ async def test_what_a_scrape_has_read_is_acknowledged(exporter: Running) -> None
         await exporter.samples()
         assert await told(client) == {"ack": 8, "but": {}}
         assert packets(exporter) == 310
+
+
+@pytest.mark.parametrize("name", ["text", "gzip"])
+def test_what_is_acknowledged_is_out_of_the_process_s_hands(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Were it killed as soon as a client is told, the scraper would still get its answer to the end."""
+    monkeypatch.setattr(listener, "UNREAD", 4096)  # so that the kernel does not hold all of it anyway
+
+    @with_exporter()
+    async def scenario(exporter: Running) -> None:
+        async with exporter.client(PATH, PROTOCOL) as client:
+            await sent(client, HELLO, create(1))
+            assert await told(client) == {"last": 0, "base": True}
+            await exporter.until(lambda: exporter.participants)
+            address = exporter.server.admin_address
+            with socket.socket() as scraper:
+                scraper.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                scraper.connect((address.host, address.port))
+                encoding = "accept-encoding: gzip\r\n" if name == "gzip" else ""
+                scraper.sendall(f"GET /metrics HTTP/1.1\r\nhost: here\r\n{encoding}\r\n".encode())
+                waiting = asyncio.create_task(told(client))
+                answer = b""
+                while not waiting.done():
+                    await asyncio.sleep(0)
+                    if select.select([scraper], [], [], 0)[0]:
+                        answer += scraper.recv(512)
+                # From here on the exporter, which shares this thread, does nothing any more.
+                while not answer.endswith(b"\r\n0\r\n\r\n") and select.select([scraper], [], [], 1.0)[0]:
+                    answer += scraper.recv(1 << 16)
+
+            assert answer.endswith(b"\r\n0\r\n\r\n")
+            assert waiting.result() == {"ack": 1, "but": {}}
+
+    scenario()
+
+
+def test_who_stops_reading_has_read_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A scraper that is cut off with its answer half sent is no reason to tell clients anything."""
+    monkeypatch.setattr(listener, "UNREAD", 4096)
+    monkeypatch.setattr(protocols, "UNREAD_SECONDS", 0.2)
+
+    @with_exporter()
+    async def scenario(exporter: Running) -> None:
+        async with exporter.client(PATH, PROTOCOL) as client:
+            await sent(client, HELLO, create(1))
+            assert await told(client) == {"last": 0, "base": True}
+            await exporter.until(lambda: exporter.participants)
+            address = exporter.server.admin_address
+            with socket.socket() as scraper:
+                scraper.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                scraper.connect((address.host, address.port))
+                scraper.sendall(b"GET /metrics HTTP/1.1\r\nhost: here\r\n\r\n")
+                await exporter.until(lambda: exporter.value("rtc.exporter.scrapes", "cut") == 1)
+            assert exporter.value("rtc.exporter.scrapes", "rendered") == 0
+
+            await exporter.samples()
+            assert await told(client) == {"ack": 1, "but": {}}
+
+    scenario()
 
 
 @with_exporter()

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from math import inf
 
 from starlette.applications import Starlette
+from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
@@ -17,7 +18,8 @@ from starlette.types import Receive, Scope, Send
 from rtc_exporter.app import landing, openapi
 from rtc_exporter.app.eventlog import LostError
 from rtc_exporter.app.intake import Intake
-from rtc_exporter.app.scrapes import SHARED, Key, Rhythm, Scrapes
+from rtc_exporter.app.protocols import FLUSHED
+from rtc_exporter.app.scrapes import SHARED, Key, Rendering, Rhythm, Scrapes
 from rtc_exporter.app.taking import Published
 from rtc_exporter.export import prometheus, protobuf
 from rtc_exporter.metric import Tier
@@ -104,20 +106,19 @@ class Admin:
             return PlainTextResponse(f"tier is none of {wanted}\n", 400)
         exposition = prometheus.choose(request.headers.get("accept"))
         headers = {"content-type": exposition.content_type, "vary": "accept, accept-encoding"}
-        chunks = self._read(request, Tier(name) if name else None, exposition)
+        reading = _Reading(Tier(name) if name else None)
+        chunks = self._read(request, reading, exposition)
         if request.method == "HEAD":
             return Response(headers=headers)
         if takes_gzip(request.headers.get("accept-encoding", "")):
             headers["content-encoding"] = "gzip"
             chunks = gzipped(chunks)
-        return StreamingResponse(chunks, headers=headers)
+        return StreamingResponse(chunks, headers=headers, background=BackgroundTask(self._sent, request, reading))
 
     async def _read(
-        self, request: Request, tier: Tier | None, exposition: prometheus.Exposition
+        self, request: Request, reading: "_Reading", exposition: prometheus.Exposition
     ) -> AsyncIterator[bytes]:
-        rendering, is_shared = await self._scrapes.get(Key(tier, exposition))
-        store = self._intake.pipeline.store
-        outcome = "cut"
+        rendering, reading.is_shared = await self._scrapes.get(Key(reading.tier, exposition))
         try:
             async for chunk in rendering:
                 if not rendering.is_ours():
@@ -125,13 +126,27 @@ class Admin:
                 yield chunk
             # What is written to a connection that is gone goes nowhere, without a word.
             if not await request.is_disconnected():
-                outcome = "shared" if is_shared else "rendered"
+                reading.whole = rendering
         finally:
-            now = self._clock()
-            store.add("rtc.exporter.scrapes", (outcome,), 1, now)
-        if outcome == "cut":
+            if reading.whole is None:
+                self._count("cut")
+
+    async def _sent(self, request: Request, reading: "_Reading") -> None:
+        """
+        The answer has gone out, to its last byte.
+
+        Not before: were this process killed, what clients have been told is counted would be in no scrape.
+        """
+        rendering, tier = reading.whole, reading.tier
+        if rendering is None:
             return
-        store.set("rtc.exporter.last_scrape.timestamp", (), now, now)
+        flushed = request.scope.get("extensions", {}).get(FLUSHED)
+        if flushed is not None and not await flushed():
+            self._count("cut")
+            return
+        self._count("shared" if reading.is_shared else "rendered")
+        now = self._clock()
+        self._intake.pipeline.store.set("rtc.exporter.last_scrape.timestamp", (), now, now)
         if tier in (None, Tier.PARTICIPANT):
             self._published.scraped(rendering.started)  # who left while the chunks went out may not be in them
         if tier not in (None, Tier.COHORT):
@@ -143,6 +158,9 @@ class Admin:
         self.rhythm.note(time.monotonic())
         if rendering.started >= self._final:
             self.was_scraped.set()
+
+    def _count(self, outcome: str) -> None:
+        self._intake.pipeline.store.add("rtc.exporter.scrapes", (outcome,), 1, self._clock())
 
     def _owed(self, key: Key) -> list[tuple[Client, str]]:
         return self._intake.acknowledgements.owed() if key.tier in (None, Tier.COHORT) else []
@@ -160,6 +178,16 @@ class Admin:
             yield exposition.end
         now = self._clock()
         store.observe("rtc.exporter.render.duration", (exposition.name,), now - started, now)
+
+
+class _Reading:
+    """What one scraper is given."""
+
+    def __init__(self, tier: Tier | None) -> None:
+        self.tier = tier
+        self.is_shared = False
+        #: What was rendered, once all of it has been written.
+        self.whole: Rendering | None = None
 
 
 def process_metrics(exposition: prometheus.Exposition, shard: str) -> bytes:

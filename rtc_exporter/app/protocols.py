@@ -29,6 +29,10 @@ UNREAD_SECONDS = 10.0
 #: What is not worth a line, since any client can cause it.
 NOISE = ("Invalid UTF-8 sequence", "Invalid HTTP request")
 
+#: The extension of ASGI by which an application waits until its answer is with the kernel: ``await it()`` is False
+#: where the connection was lost before.
+FLUSHED = "rtc_exporter.flushed"
+
 _END = b"connection: close\r\ncontent-length: 0\r\n\r\n"
 
 
@@ -38,7 +42,7 @@ class Http(HttpToolsProtocol):
     _head = 0
     _unread: asyncio.TimerHandle | None = None
     _peer = ""
-    _is_inside = _is_over = False
+    _is_inside = _is_over = _is_broken = False
 
     def __init__(self, *args: Any, gate: Gate | None = None, first: bytes = b"", **kwargs: Any) -> None:
         """``gate`` counts who is inside; ``first`` was read already, by whoever took the connection."""
@@ -49,7 +53,11 @@ class Http(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        if self._gate is not None:
+        if self._gate is None:
+            # For operators: what is written goes to the kernel at once, and who waits for that is not told too early.
+            # Of zero TLS makes a pause without an end.  What TLS has encrypted, up to 64 KiB, is not waited for.
+            transport.set_write_buffer_limits(high=1)
+        else:
             self._peer = self.client[0] if self.client else ""
             self._is_inside = self._gate.arrive(self._peer)
             if not self._is_inside:
@@ -71,6 +79,7 @@ class Http(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self.scope["extensions"] = {FLUSHED: self._flushed}  # type: ignore[dict-item]  # ours
         if self._head < 0:
             self._head = 0
             self._deadline.set(HEAD_SECONDS, self._give_up)
@@ -124,7 +133,13 @@ class Http(HttpToolsProtocol):
         if self._is_inside and self._gate is not None:
             self._is_inside = False
             self._gate.depart(self._peer)
+        self._is_broken = exc is not None or self.flow.write_paused
         super().connection_lost(exc)
+
+    async def _flushed(self) -> bool:
+        if self.flow.write_paused:
+            await self.flow.drain()
+        return not self._is_broken
 
     def pause_writing(self) -> None:
         """The client does not read as fast as we write: it has a while to begin."""
