@@ -73,7 +73,7 @@ OF_TENANTS = frozenset((
     "rtc.exporter.spans", "rtc.exporter.spans.buffered",
 ))  # fmt: skip
 #: What a tenant's series are of: of the process it has none, not even at 0.
-_TENANTS = tuple(
+METRICS_OF_TENANTS = tuple(
     metric if metric.tier is not Tier.SELF or metric.name in OF_TENANTS else replace(metric, zeros=())
     for metric in catalog.METRICS
 )
@@ -83,7 +83,7 @@ def store_of(settings: PipelineSettings, now: float) -> SeriesStore:
     """The series of one tenant, or of everybody where there are none."""
     limits, tenant = settings.limits, settings.tenant
     return SeriesStore(
-        _TENANTS if tenant else catalog.METRICS,
+        METRICS_OF_TENANTS if tenant else catalog.METRICS,
         profile=settings.profile,
         budget=settings.budget,
         total=series_of(limits, tenant),

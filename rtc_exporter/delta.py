@@ -19,6 +19,8 @@ from rtc_exporter.plans import BURST, LARGEST, PLANS, Plan, Plans, differ, is_mo
 
 #: Folds for which an object that is no longer reported keeps its counters: candidate pairs come back.
 KEPT = 24
+#: Of those at most so many: a client may take away in each report all that it told in the one before.
+VANISHED = 256
 #: Objects forgotten after that whose ids are still known, so that one which returns is not counted again.
 REMEMBERED = 256
 #: A counter that falls by less is rounding and no restart.
@@ -164,7 +166,7 @@ class Deltas:
         if seen != len(alive):
             for thing in [thing for thing in alive.values() if thing._seen != self._number]:
                 _rest(alive.pop(thing.id), _NO_MEMBERS)
-                self._vanished[thing.id] = thing
+                self._vanish(thing)
         fold.objects = alive
         self._time = report.time
         self._is_counted = True
@@ -202,7 +204,12 @@ class Deltas:
             _sample(thing, members, fold)
             thing.elapsed = None
         thing._seen = self._number
-        self._vanished[ident] = thing
+        self._vanish(thing)
+
+    def _vanish(self, thing: MonitoredObject) -> None:
+        self._vanished[thing.id] = thing
+        if len(self._vanished) > VANISHED:
+            self._forget(self._vanished.pop(next(iter(self._vanished))))
 
     def _age(self) -> None:
         for thing in list(self._vanished.values()):

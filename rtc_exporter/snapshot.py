@@ -21,6 +21,7 @@ from types import FunctionType, MethodType
 from typing import Any
 
 from rtc_exporter import __version__, catalog, rules, signals
+from rtc_exporter.choices import METRICS_OF_TENANTS
 from rtc_exporter.errors import Reason
 from rtc_exporter.limits import Limits
 from rtc_exporter.metric import Kind, Profile, Tier
@@ -55,10 +56,17 @@ METHODS = frozenset(("add", "observe", "offer", "set"))
 LEVEL = 1
 
 
-def fingerprint(settings: PipelineSettings) -> str:
-    """What must be the same for a snapshot to be read: our version, and all that is counted by.  Bounds may change."""
-    counted = replace(settings, limits=Limits(), room=None, series_room=None)
-    return blake2b(f"{FORM} {__version__} {counted}".encode(), digest_size=12).hexdigest()
+def fingerprint(settings: PipelineSettings, tenants: Iterable[str] = ()) -> str:
+    """
+    What must be the same for a snapshot to be read: our version, all that is counted by, and for whom.
+
+    Bounds may change.
+    """
+    traces, pinned = settings.traces, sorted(settings.traces.pinned) if settings.traces else []
+    traces = replace(traces, pinned=frozenset()) if traces else None  # in whose text each process has its own order
+    counted = replace(settings, traces=traces, limits=Limits(), room=None, series_room=None)
+    made_by = f"{FORM} {__version__} {counted} {pinned} {sorted(tenants)}"
+    return blake2b(made_by.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
 
 
 def freeze(state: object, tenants: Tenants) -> bytes:
@@ -80,6 +88,8 @@ def thaw(data: bytes, tenants: Tenants) -> Any:
 def _things(tenants: Tenants) -> list[tuple[str, object]]:
     """What goes by name."""
     things: list[tuple[str, object]] = [(f"metric {metric.name}", metric) for metric in catalog.METRICS]
+    of_tenants = [metric for metric in METRICS_OF_TENANTS if metric is not catalog.BY_NAME[metric.name]]
+    things += [(f"metric {metric.name} of tenants", metric) for metric in of_tenants]
     things += [(f"rule {number}", rule) for number, rule in enumerate(rules.RULES)]
     things += [(f"formula {signal.stats} {signal.name}", signal.formula) for signal in signals.SIGNALS]
     for tenant in tenants:

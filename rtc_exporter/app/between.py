@@ -11,6 +11,7 @@ a peer connection that is being set up, of which the first packet and the first 
 order.  What waits is few: the texts are those that a ``Base`` lays by, and beside each stand three numbers.
 """
 
+import contextlib
 from math import inf
 
 import orjson
@@ -109,7 +110,8 @@ class Told:
         if self.number + 1 == base.number and base.newest:
             delta = base.newest if self._is_fresh(key, now) else ""
         elif self._is_known(base, key, now) and (united := base.unite()):
-            delta = orjson.dumps(("g", "", united, 0)).decode()
+            with contextlib.suppress(orjson.JSONEncodeError):  # nested deeper than it writes: whole, then
+                delta = orjson.dumps(("g", "", united, 0)).decode()
         delta = numbers_alone(delta)
         self.number, self.key = base.number, key
         if not delta:

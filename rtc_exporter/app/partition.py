@@ -15,7 +15,7 @@ from rtc_exporter.app import entries
 from rtc_exporter.app.bases import Bases
 from rtc_exporter.app.entries import Attached, Departed, Detached, Entry, Source
 from rtc_exporter.errors import ClientError
-from rtc_exporter.model import NOTHING, Event, ParticipantKey, Record, Report
+from rtc_exporter.model import NOTHING, Event, Left, ParticipantKey, Record, Report
 from rtc_exporter.pipeline import PipelineSettings
 from rtc_exporter.snapshot import fingerprint, freeze, thaw
 from rtc_exporter.tenants import Tenants
@@ -71,9 +71,9 @@ class Partition:
         fault: Callable[[BaseException, float], None],
     ) -> None:
         """``make`` makes the pipelines of new partitions; ``fault`` is told of bugs, which cost an entry each."""
-        self.made_by = fingerprint(settings)
         self._limits = settings.limits
         self.tenants = make(settings, now)
+        self.made_by = fingerprint(settings, self.tenants)
         self.edges: OrderedDict[str, EdgeState] = OrderedDict()
         self.clients: OrderedDict[tuple[str, str, str, str], int] = OrderedDict()
         #: The newest batch that was taken.
@@ -151,6 +151,9 @@ class Partition:
                     self._report(entry, what)
                 else:
                     pipeline.feed(what, self.now)
+                    if isinstance(what, Left):  # whoever comes by this name is somebody new: no socket is theirs
+                        for other in self.edges.values():
+                            other.sockets.pop((entry.tenant, what.key), None)
 
     def _report(self, entry: Entry, report: Report) -> None:
         """What was reported since the last that was written: of all but the newest it is only known that they came."""
@@ -166,7 +169,9 @@ class Partition:
         last = self.clients.get(client)
         if not number:
             # A base says what the next report builds on, to an edge that did not know: it is news to who has forgot.
-            return last is None or not self._holds(tenant, what)
+            if isinstance(what, Report) or edge.frame != (client, 0):
+                edge.frame, edge.is_new = (client, 0), last is None or not self._holds(tenant, what)
+            return edge.is_new
         # What is made of one frame stands together, and has one fate.
         if edge.frame != (client, number):
             edge.frame, edge.is_new = (client, number), last is None or number > last
@@ -198,7 +203,10 @@ class Partition:
         if whole > self.ticked:
             step = ceil((whole - self.ticked) / TICKS)
             for second in (*range(self.ticked + step, whole, step), whole):
-                self.tenants.tick(second)
+                try:
+                    self.tenants.tick(second)
+                except Exception as exc:  # what is due at one costs nobody else an entry
+                    self._fault(exc, second)
                 self._look(second)
             self.ticked = whole
         self.now = now

@@ -22,6 +22,9 @@ from rtc_exporter.wire.united import is_plain, united
 #: Frames that are laid by at most: what a client reports in one fold interval, and a bound for who never is read.
 LAID_BY = 8
 
+#: Characters of such a frame that take as much room as a member: 48 bytes, of up to two bytes each and some slack.
+CHARACTERS = 32
+
 #: What a snapshot has of a base.
 _KEPT = ("_dated", "_ghosts", "_laid_by", "_stats", "is_trusted", "limits", "time")
 
@@ -145,7 +148,11 @@ class Base(Mapping[str, Members]):
         self._laid_by.append(frame)
         self.time, self.newest = time, frame
         self.number += 1
-        if len(self._laid_by) >= LAID_BY:
+        # The text counts for what it takes until it is read, and then for what it says.
+        taken = len(frame) // CHARACTERS
+        self._weight += taken
+        self._room.taken += taken
+        if len(self._laid_by) >= LAID_BY or self._room.taken > self._room.limit:
             self._settle()
 
     @property

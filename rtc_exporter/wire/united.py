@@ -13,7 +13,7 @@ def is_plain(frame: str, delta: dict[str, Any], known: set[str]) -> bool:
     stamp = delta.get("t")
     # A type means a new object, or an old one that is another now: that has its place in the order.
     is_good = _TYPE not in frame and is_time(stamp) and delta.keys() <= known
-    return is_good and {*map(type, delta.values())} == {dict, type(stamp)}
+    return is_good and [*map(type, delta.values())].count(dict) == len(delta) - 1
 
 
 def united(
