@@ -133,10 +133,14 @@ def test_an_idle_partition_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
         poisoned(dead.intake)
         await log.publish(0, "dead:1", dead.batch())
         async with asyncio.timeout(PATIENCE):
-            await _until(lambda: any(held.partition and held.partition.number for held in aggregator.holdings.held))
+            await _until(
+                lambda: any(held.partition and held.partition.number for held in aggregator.holdings.held.values())
+            )
             now[0] = START + 200
             await _until(
-                lambda: any(held.partition and held.partition.now > START + 100 for held in aggregator.holdings.held)
+                lambda: any(
+                    held.partition and held.partition.now > START + 100 for held in aggregator.holdings.held.values()
+                )
             )
         faults = aggregator.pipeline.store.counter("rtc.exporter.errors.internal", (), 0).value
         aggregator.stop()
