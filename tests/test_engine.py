@@ -523,13 +523,22 @@ def test_a_full_edge_sheds_what_cannot_come_again_and_closes_on_who_can() -> Non
         intake = Intake(CONFIG, edge, edge)
         numbered = intake.open(Identity(KEY, True, {}), wire.by_name("rtc-exporter"), "", 1.0)
         assert numbered.receive('{"client":"page"}', 1.0)
+        stream = wire.by_name("rtcstats").decoder(KEY, page=1, claimed=True, limits=CONFIG.bounds)
+
+        def told(record: Record) -> bool:
+            """By a client that is told nothing of it."""
+            taken: list[bool] = []
+            edge.telling(stream, lambda: taken.append(edge.own.feed(record, 1.0)))
+            return taken == [True]
+
         while not outbox.is_scarce:
-            assert edge.own.feed(Event(PC, 1.0, "other", {}), 1.0)
-        assert not edge.own.feed(report(1.0, 1), 1.0)
-        assert edge.own.feed(Event(PC, 1.0, "other", {}), 1.0)
+            assert told(Event(PC, 1.0, "other", {}))
+        assert not told(report(1.0, 1))
+        assert told(Event(PC, 1.0, "other", {}))
         assert numbered.receive('[1,"create","PC_0",{},1000]', 1.0)
         while not outbox.is_full:
-            edge.own.feed(Event(PC, 1.0, "other", {}), 1.0)
+            assert told(Event(PC, 1.0, "other", {}))
+        assert not told(Event(PC, 1.0, "other", {}))
         assert not numbered.receive('[2,"other","PC_0",{},1000]', 1.0)
         assert (numbered.verdict, numbered.decoder.client.last) == (1013, 1)  # type: ignore[union-attr]
         with pytest.raises(Exception, match="no_engine"):

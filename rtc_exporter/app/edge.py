@@ -22,7 +22,7 @@ from rtc_exporter.model import Event, Left, ParticipantKey, PeerConnectionKey, R
 from rtc_exporter.series import SeriesStore
 from rtc_exporter.sessions import Participant
 from rtc_exporter.tenants import Tenants
-from rtc_exporter.wire import acknowledged
+from rtc_exporter.wire import acknowledged, jitsi
 from rtc_exporter.wire.compact import Base
 from rtc_exporter.wire.decoder import Decoder
 
@@ -116,10 +116,10 @@ class Passing:
         return self._pipeline.store
 
     def feed(self, record: Record, now: float) -> bool:
-        """Put one record into the log; a report only while there is room to spare, and not if it can come again."""
+        """Put one record into the log; a report that nobody waits for only while there is room to spare."""
         edge = self._edge
         key = ParticipantKey(*record.key[:2])
-        if edge.outbox.is_full or (isinstance(record, Report) and edge.outbox.is_scarce and edge.source is None):
+        if edge.leaves_out(isinstance(record, Report)):
             edge.shed(self._tenant, now)
             return False
         if isinstance(record, Report):
@@ -248,6 +248,8 @@ class Edge:
         self.room = Room(limits.participants)
         #: Which frame of a client that numbers them is being taken; None for all others.
         self.source: Source | None = None
+        #: Whether somebody is told that it is stored, as who posts is: then it is, or is refused before it is begun.
+        self.is_awaited = True
         #: Numbers of bases that reports build on.
         self.idents = count(1)
         #: Peer connections of which reports wait, longest first; and whether what is being taken may.
@@ -280,14 +282,20 @@ class Edge:
 
         Who reads the log has to know which frame it is, where its client numbers them: that waits for an answer.
         """
-        if isinstance(decoder, acknowledged.Decoder):
-            self.source = decoder.source
-        else:
-            self.gathers = self.interval > 0
+        self.source = decoder.source if isinstance(decoder, acknowledged.Decoder) else None
+        self.is_awaited = isinstance(decoder, acknowledged.Decoder | jitsi.Decoder)
+        self.gathers = self.interval > 0 and not self.is_awaited
         try:
             take()
         finally:
-            self.source, self.gathers = None, False
+            self.source, self.gathers, self.is_awaited = None, False, True
+
+    def leaves_out(self, is_report: bool) -> bool:
+        """Whether there is no room for a record, of which a report can be done without."""
+        outbox = self.outbox
+        if self.is_awaited:
+            return outbox.is_over
+        return outbox.is_full or (is_report and outbox.is_scarce)
 
     def hold(self, speaker: Speaker, replies: list[str]) -> list[str]:
         """Keep replies until all that came before them is stored; returns those that may be sent now."""

@@ -23,8 +23,9 @@ BATCH = 256 << 10
 BEAT = 10.0
 #: Seconds until a batch is sent again, at first and at most.
 PAUSE, LONGEST = 0.1, 1.0
-#: Share of the room with which what can be done without is left out.
-SCARCE = 0.5
+#: Shares of the room with which what can be done without is left out, and what somebody waits for too: of what is
+#: taken while there is room, nothing is left out midway.
+SCARCE, MOST = 0.5, 2.0
 
 
 class Closed(NamedTuple):
@@ -90,11 +91,20 @@ class Outbox:
         """Whether nothing has room."""
         return self.held >= self._most
 
+    @property
+    def is_over(self) -> bool:
+        """Whether there is more than should ever be."""
+        return self.held >= self._most * MOST
+
     # ── what comes in
 
     def put(self, tenant: str, session: str, line: bytes) -> None:
         """Take an entry about a session: what is about the same goes in order."""
         lane = self._lanes[partition_of(tenant, session, len(self._lanes))]
+        if lane.lines and lane.size + len(line) > BATCH:
+            # What is too large for the engine has a batch of its own, and is nobody else's loss.
+            self._close(lane)
+            lane.is_full.set()
         self.taken += 1
         if not lane.lines:
             lane.first = self.taken
