@@ -576,6 +576,26 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "an address in the settings": ({"config.ingest.listen": ":1"}, "listen"),
     "a file from no Secret": ({"secretFiles.ingest.token_secret_file": {"key": "x"}}, "name"),
     "no key": ({"auth": {"create": False, "existingSecret": ""}}, "nothing would check who sends"),
+    "an update that replaces nothing": (
+        {"updateStrategy.maxSurge": 0, "updateStrategy.maxUnavailable": 0},
+        "no pod could ever be replaced",
+    ),
+    "another job than that of the rules": (
+        {"job": "calls", "prometheusRule.enabled": True, "assumeCRDs": True},
+        "job is not rtc-exporter",
+    ),
+    "a label that selects": (
+        {"podLabels": {"app.kubernetes.io/name": "x"}},
+        "podLabels has app.kubernetes.io/name",
+    ),
+    "a label of all that selects": (
+        {"commonLabels": {"app.kubernetes.io/instance": "x"}},
+        "commonLabels has app.kubernetes.io/instance",
+    ),
+    "a key twice": (
+        {"auth.existingSecret": "a", "secretFiles.ingest.token_secret_file": {"name": "b", "key": "c"}},
+        "auth.existingSecret and secretFiles.ingest.token_secret_file are both set",
+    ),
     "settings twice": (
         {"config.log.level": "info", "configFrom.secret": "x"},
         "config and configFrom are both set",
@@ -661,6 +681,53 @@ def test_notes_say_what_is_missing() -> None:
     assert "wss://rtc.example/" in full
     assert "Nothing scrapes it yet" not in full
     assert "There are several pods" in full
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"ingress.enabled": True, "ingress.hosts": [{"host": "rtc.example"}]}, "  ws://rtc.example/"),
+        (
+            {"ingress.enabled": True, "ingress.hosts": [{"host": "rtc.example"}],
+             "ingress.tls": [{"hosts": ["rtc.example"], "secretName": "x"}]},
+            "  wss://rtc.example/",
+        ),
+        ({"service.type": "LoadBalancer"}, "get svc rtc-rtc-exporter"),
+        (
+            {"httpRoute.enabled": True, "httpRoute.parentRefs": [{"name": "x"}], "assumeCRDs": True},
+            "by every host name of the Gateway",
+        ),
+    ],
+)  # fmt: skip
+def test_notes_say_where_clients_come_in(values: dict[str, Any], said: str) -> None:
+    """With TLS where there is TLS, and not that nothing leads there where something does."""
+    args = ["install", "rtc", str(CHART), "--namespace", "calls", "--dry-run=client"]
+    args += [
+        word for name, value in {**BASE, **values}.items() for word in ("--set-json", f"{name}={json.dumps(value)}")
+    ]
+    notes = helm(*args, program=peer("helm")).partition("NOTES:")[2]
+
+    assert said in notes
+    assert "Nothing leads to them" not in notes
+
+
+BEHIND: dict[str, Any] = {"ingress.enabled": True, "ingress.hosts": [{"host": "rtc.example"}]}
+ROUTED: dict[str, Any] = {"httpRoute.enabled": True, "httpRoute.parentRefs": [{"name": "x"}], "assumeCRDs": True}
+
+
+@pytest.mark.parametrize(
+    ("values", "hops"),
+    [
+        ({}, 0),
+        (BEHIND, 1),
+        (ROUTED, 1),
+        ({**BEHIND, "config.ingest.trusted_hops": 2}, 2),
+        ({**ROUTED, "config.ingest.trusted_hops": 0}, 0),
+    ],
+)
+def test_a_proxy_in_front_is_believed(values: dict[str, Any], hops: int, tmp_path: Path) -> None:
+    """Else all clients would have its address, and share the 200 places of one."""
+    assert program_of(render(BASE, values), tmp_path).ingest.trusted_hops == hops
 
 
 def test_extra_manifests_are_rendered() -> None:

@@ -105,6 +105,22 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- if and (not (include "rtc-exporter.tokenSecret" .)) (not (include "rtc-exporter.hasOtherAuth" .)) }}
 {{- fail "nothing would check who sends: set auth.create, auth.existingSecret, or a file of keys under secretFiles.ingest" }}
 {{- end }}
+{{- if and (eq (toString .Values.updateStrategy.maxSurge) "0") (eq (toString .Values.updateStrategy.maxUnavailable) "0") }}
+{{- fail "updateStrategy.maxSurge and updateStrategy.maxUnavailable are both 0: no pod could ever be replaced" }}
+{{- end }}
+{{- range $name, $labels := dict "commonLabels" .Values.commonLabels "podLabels" .Values.podLabels }}
+{{- range $label := list "app.kubernetes.io/name" "app.kubernetes.io/instance" }}
+{{- if hasKey ($labels | default dict) $label }}
+{{- fail (printf "%s has %s, by which the chart selects its pods: leave it out" $name $label) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- if and .Values.prometheusRule.enabled (ne .Values.job "rtc-exporter") }}
+{{- fail "job is not rtc-exporter, by which the rules of prometheusRule.enabled find the exporter: leave one of them out" }}
+{{- end }}
+{{- if and .Values.auth.existingSecret (dig "ingest" "token_secret_file" "" .Values.secretFiles) }}
+{{- fail "auth.existingSecret and secretFiles.ingest.token_secret_file are both set, wanted one of them" }}
+{{- end }}
 {{- if and .Values.configFrom.configMap .Values.configFrom.secret }}
 {{- fail "configFrom.configMap and configFrom.secret are both set, wanted one of them" }}
 {{- end }}

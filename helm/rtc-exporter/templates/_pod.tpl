@@ -9,6 +9,12 @@
 - name: RTC_EXPORTER_CONFIG
   value: /etc/rtc-exporter/config/rtc-exporter.toml
 {{- end }}
+{{- /* Behind an Ingress or a Gateway there is one proxy, or all clients would share the places of its one address. */}}
+{{- $knows := or .Values.configFrom.configMap .Values.configFrom.secret (hasKey (get .Values.config "ingest" | default dict) "trusted_hops") }}
+{{- if and (or .Values.ingress.enabled .Values.httpRoute.enabled) (not $knows) }}
+- name: RTC_EXPORTER_INGEST__TRUSTED_HOPS
+  value: "1"
+{{- end }}
 {{- if include "rtc-exporter.tokenSecret" . }}
 - name: RTC_EXPORTER_INGEST__TOKEN_SECRET_FILE
   value: /etc/rtc-exporter/token/token-secret
