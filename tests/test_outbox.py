@@ -12,7 +12,8 @@ from rtc_exporter.app.outbox import Outbox
 from rtc_exporter.auth import Identity
 from rtc_exporter.errors import BusyError
 from rtc_exporter.model import ParticipantKey
-from tests.test_between import START, Place, Told, told
+from rtc_exporter.wire.codes import NAMES
+from tests.test_between import START, Client, Place, Told, told
 
 ANN = Identity(ParticipantKey("room", "ann"), True, {})
 STREAM = {"id": "1", "type": "inbound-rtp", "kind": "audio", "ssrc": 1, "packetsReceived": 5, "timestamp": START * 1000}
@@ -71,6 +72,23 @@ def test_jitsi_is_told_what_is_written() -> None:
         entry(number, number, {"1": STREAM, "timestamp": (START + number) * 1000})
 
     assert [each.times for each in told(place.lines) if isinstance(each, Told)] == [[2], [3], [4]]
+
+
+def test_small_frames_of_one_client_do_not_fill_an_edge() -> None:
+    """Of a report of megabytes each change of a word would be written whole: it is let go."""
+    place = Place(most=32 << 20)
+    evil = Client(place.intake, "evil")
+    evil.tell(0, "create")
+    words = sorted({name: code for code, name in NAMES.words.items()}.values())
+    for begin in range(0, 200, 20):
+        large = {word: f"{begin}{word}".rjust(250, "\U0001f300") for word in words}
+        evil.report(begin / 100, {str(number): {"type": 1, **large} for number in range(begin, begin + 20)})
+    held = place.outbox.held
+    for number in range(60):
+        evil.report(3 + number / 10, {"0": {"118": f"x{number}"}})
+
+    assert place.edge.own.store.counter("rtc.exporter.reports.dropped", ("too_large",), START).value > 0
+    assert place.outbox.held - held < 4 << 20
 
 
 def test_a_frame_is_taken_whole() -> None:

@@ -31,6 +31,8 @@ PATIENCE = 10.0
 #: Seconds that a report waits at most for the next one that is judged: of a participant that is silent for ten nobody
 #: knows whether its clock goes on (``verdicts.SILENT``).
 LONGEST = 5.0
+#: Bytes of a report that is written whole: more than one frame may bring.
+LONGEST_LINE = 2 << 20
 #: What clients are told while the engine takes nothing and no more can be held.
 NO_ROOM = BusyError(Reason.NO_ENGINE, "the engine takes nothing")
 
@@ -183,6 +185,14 @@ class Passing:
         else:
             whole = report._replace(stats=base.stats) if isinstance(base, Base) else report
             line = entries.line(self._tenant, now, whole, source, ident, arrivals)
+            if len(line) > LONGEST_LINE:
+                if isinstance(base, Base):
+                    base.clear()  # else each small change would be as dear as this
+                    base.is_trusted = False
+                self._pipeline.count(
+                    "rtc.exporter.reports.dropped", (Reason.TOO_LARGE.value,), len(arrivals) or 1, now=now
+                )
+                return
         edge.outbox.put(self._tenant, report.key.session, line)
 
     def forget(self, since: float, now: float) -> None:
