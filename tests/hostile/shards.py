@@ -66,7 +66,7 @@ def _played(front: Place, exporters: Sequence[Exporter], calls: Mapping[str, str
     """Play the calls, and say what was counted once everybody has gone."""
     asyncio.run(play(front, calls))
     end = time.monotonic() + PATIENCE
-    while sum(total(one.metrics("cohort"), "rtc_participants_active") for one in exporters) and time.monotonic() < end:
+    while _present(exporters) and time.monotonic() < end:
         time.sleep(0.1)
     return cohorts(one.metrics("cohort") for one in exporters)
 
@@ -125,6 +125,10 @@ async def _until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.05)
 
 
+def _present(exporters: Sequence[Exporter]) -> int:
+    return int(sum(total(one.metrics("cohort"), "rtc_participants_active") for one in exporters))
+
+
 async def _lose(ledger: Ledger, front: Place, four: Sequence[Exporter], number: int) -> None:
     """Kill one of four behind the balancer."""
     names = [f"live-{index}" for index in range(number)]
@@ -147,8 +151,11 @@ async def _lose(ledger: Ledger, front: Place, four: Sequence[Exporter], number: 
     ledger.account("sessions of the one that was killed", len(dead), moved=moved)
     ledger.claim("no other session has moved", all(was <= now for now, was in zip(after, rest, strict=True)))
     ledger.claim("every session is whole again", Counter(x for now in after for x in now) == Counter(names))
-    everybody = [total(one.metrics("cohort"), "rtc_participants_active") for one in four[1:]]
-    ledger.account("participants", number * (PEOPLE + 1), counted=int(sum(everybody)))
+    # A scrape is given to others for a second: the first may be from before all this.
+    wanted = number * (PEOPLE + 1)
+    with contextlib.suppress(TimeoutError):
+        await _until(lambda: _present(four[1:]) == wanted)
+    ledger.account("participants", wanted, counted=_present(four[1:]))
     for client in (*clients.values(), *back, *new):
         await client.close()
 
