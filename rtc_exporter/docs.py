@@ -58,7 +58,10 @@ REASONS = {
     Reason.BAD_REQUEST: ("It is not HTTP, or can be read in two ways.", "Look for a proxy between."),
     Reason.BAD_ORIGIN: ("The page comes from an origin that is not allowed.", "Set `ingest.allowed_origins`."),
     Reason.UNKNOWN_FORMAT: ("Neither subprotocol nor first frame is of a known format.", "See the formats."),
-    Reason.TOO_LARGE: ("A frame, body or file is over its limit.", "Raise the limit, if the client is honest."),
+    Reason.TOO_LARGE: (
+        "A frame, body or file is over its limit; or a report of which an edge would have to write 2 MiB each time.",
+        "Raise the limit, if the client is honest.",
+    ),
     Reason.TOO_MANY: ("Too many connections, participants or stats objects.", "Raise the limit, or add a process."),
     Reason.TOO_FAST: (
         "One connection goes on sending more frames or bytes than a second may have.",

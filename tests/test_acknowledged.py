@@ -5,6 +5,7 @@ import contextlib
 import json
 import select
 import socket
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -357,7 +358,18 @@ async def test_what_a_scrape_has_read_is_acknowledged(exporter: Running) -> None
         assert packets(exporter) == 310
 
 
-@pytest.mark.parametrize("name", ["text", "gzip"])
+@contextlib.contextmanager
+def scraping(exporter: Running, encoding: str) -> Iterator[socket.socket]:
+    """A scraper that has asked, has room for little, and has read nothing yet."""
+    address = exporter.server.admin_address
+    with socket.socket() as scraper:
+        scraper.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        scraper.connect((address.host, address.port))
+        scraper.sendall(f"GET /metrics HTTP/1.1\r\nhost: here\r\naccept-encoding: {encoding}\r\n\r\n".encode())
+        yield scraper
+
+
+@pytest.mark.parametrize("name", ["identity", "gzip"])
 def test_what_is_acknowledged_is_out_of_the_process_s_hands(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """Were it killed as soon as a client is told, the scraper would still get its answer to the end."""
     monkeypatch.setattr(listener, "UNREAD", 4096)  # so that the kernel does not hold all of it anyway
@@ -368,12 +380,7 @@ def test_what_is_acknowledged_is_out_of_the_process_s_hands(monkeypatch: pytest.
             await sent(client, HELLO, create(1))
             assert await told(client) == {"last": 0, "base": True}
             await exporter.until(lambda: exporter.participants)
-            address = exporter.server.admin_address
-            with socket.socket() as scraper:
-                scraper.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-                scraper.connect((address.host, address.port))
-                encoding = "accept-encoding: gzip\r\n" if name == "gzip" else ""
-                scraper.sendall(f"GET /metrics HTTP/1.1\r\nhost: here\r\n{encoding}\r\n".encode())
+            with scraping(exporter, name) as scraper:
                 waiting = asyncio.create_task(told(client))
                 answer = b""
                 while not waiting.done():
@@ -401,11 +408,7 @@ def test_who_stops_reading_has_read_nothing(monkeypatch: pytest.MonkeyPatch) -> 
             await sent(client, HELLO, create(1))
             assert await told(client) == {"last": 0, "base": True}
             await exporter.until(lambda: exporter.participants)
-            address = exporter.server.admin_address
-            with socket.socket() as scraper:
-                scraper.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-                scraper.connect((address.host, address.port))
-                scraper.sendall(b"GET /metrics HTTP/1.1\r\nhost: here\r\n\r\n")
+            with scraping(exporter, "identity"):
                 await exporter.until(lambda: exporter.value("rtc.exporter.scrapes", "cut") == 1)
             assert exporter.value("rtc.exporter.scrapes", "rendered") == 0
 

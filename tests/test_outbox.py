@@ -4,6 +4,7 @@ import asyncio
 import os
 
 import orjson
+import pytest
 
 from rtc_exporter import wire
 from rtc_exporter.app import entries
@@ -13,7 +14,7 @@ from rtc_exporter.auth import Identity
 from rtc_exporter.errors import BusyError
 from rtc_exporter.model import ParticipantKey
 from rtc_exporter.wire.codes import NAMES
-from tests.test_between import START, Client, Place, Told, told
+from tests.test_between import FIRST, START, Client, Place, Told, heard, told
 
 ANN = Identity(ParticipantKey("room", "ann"), True, {})
 STREAM = {"id": "1", "type": "inbound-rtp", "kind": "audio", "ssrc": 1, "packetsReceived": 5, "timestamp": START * 1000}
@@ -52,6 +53,38 @@ def test_a_post_is_stored_or_refused() -> None:
         return
 
     assert any(isinstance(each, Told) for each in told(place.lines))
+
+
+def test_a_post_that_outgrows_the_room_is_refused() -> None:
+    """Whoever is told that there is no room sends it again; nobody is told that half of it is stored."""
+    place = Place(most=10_000)
+    rows = [{**STREAM, "id": str(number), "ssrc": number} for number in range(100)]
+    several = [{"time": START * 1000 + at, "peer_connection": "a", "stats": rows} for at in range(0, 9000, 1000)]
+    with pytest.raises(BusyError):
+        place.intake.post(ANN, wire.by_name("json"), "", orjson.dumps({"reports": several}), START)
+
+
+@pytest.mark.parametrize("end", ["tick", "shutdown"])
+def test_a_fault_at_one_is_in_nobody_else_s_way(monkeypatch: pytest.MonkeyPatch, end: str) -> None:
+    """What waits of others is written, and what is wrong with us is counted."""
+    place = Place()
+    for name in ("ann", "bob"):
+        client = Client(place.intake, name)
+        client.tell(0, "create")
+        for number in range(4):
+            client.report(number, heard(number) if number else FIRST)
+    place.lines.clear()
+    put = place.outbox.put
+
+    def without_ann(tenant: str, session: str, line: bytes) -> None:
+        assert b'"ann"' not in line
+        put(tenant, session, line)
+
+    monkeypatch.setattr(place.outbox, "put", without_ann)
+    getattr(place.edge, end)(START + 20)
+
+    assert [each.times for each in told(place.lines) if isinstance(each, Told)] == [[2, 3]]
+    assert place.edge.own.store.counter("rtc.exporter.errors.internal", (), START).value == 1
 
 
 def test_jitsi_is_told_what_is_written() -> None:

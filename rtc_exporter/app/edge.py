@@ -118,10 +118,16 @@ class Passing:
         return self._pipeline.store
 
     def feed(self, record: Record, now: float) -> bool:
-        """Put one record into the log; a report that nobody waits for only while there is room to spare."""
+        """
+        Put one record into the log; a report that nobody waits for only while there is room to spare.
+
+        Raises ``BusyError`` where there is no room for what somebody waits for.
+        """
         edge = self._edge
         key = ParticipantKey(*record.key[:2])
-        if edge.leaves_out(isinstance(record, Report)):
+        if edge.is_awaited and edge.outbox.is_over:
+            raise NO_ROOM
+        if not edge.is_awaited and edge.leaves_out(isinstance(record, Report)):
             edge.shed(self._tenant, now)
             return False
         if isinstance(record, Report):
@@ -198,7 +204,7 @@ class Passing:
     def forget(self, since: float, now: float) -> None:
         """Who has no socket here, and was not heard of after ``since``, is not here any more."""
         for key in self.sessions.silent(since):
-            self._flush(key, now)
+            self._edge.alone(partial(self._flush, key, now), now)
             self.sessions.drop(key, self._edge.room)
 
     def _flush(self, key: ParticipantKey, now: float) -> None:
@@ -222,12 +228,11 @@ class Passing:
     def detach(self, key: ParticipantKey, now: float) -> int:
         """See ``Taker``."""
         present = self.sessions.participants.get(key)
+        if present is not None:
+            present.sockets = max(0, present.sockets - 1)
         self._flush(key, now)
         self._put(key, Detached(key), now)
-        if present is None:
-            return 0
-        present.sockets = max(0, present.sockets - 1)
-        return self.sessions.find(key, self._edge.room, now).sockets
+        return 0 if present is None else self.sessions.find(key, self._edge.room, now).sockets
 
     def depart(self, key: ParticipantKey, reason: str, now: float, even_connected: bool = True) -> bool:
         """See ``Taker``; whoever reads the log may know of sockets at other edges."""
@@ -258,7 +263,7 @@ class Edge:
         self.room = Room(limits.participants)
         #: Which frame of a client that numbers them is being taken; None for all others.
         self.source: Source | None = None
-        #: Whether somebody is told that it is stored, as who posts is: then it is, or is refused before it is begun.
+        #: Whether somebody is told that it is stored, as who posts is: then it is, or is refused.
         self.is_awaited = True
         #: Numbers of bases that reports build on.
         self.idents = count(1)
@@ -266,6 +271,8 @@ class Edge:
         self.waiting: dict[Reports, Passing] = {}
         self.gathers = False
         self.interval = interval
+        #: Told of bugs of ours, which are in nobody else's way; raised where nobody is.
+        self.fault: Callable[[BaseException, float], None] = _raise
         self._expiry = expiry
         self._passing = {tenant: Passing(self, tenant) for tenant in tenants}
 
@@ -301,11 +308,8 @@ class Edge:
             self.source, self.gathers, self.is_awaited = None, False, True
 
     def leaves_out(self, is_report: bool) -> bool:
-        """Whether there is no room for a record, of which a report can be done without."""
-        outbox = self.outbox
-        if self.is_awaited:
-            return outbox.is_over
-        return outbox.is_full or (is_report and outbox.is_scarce)
+        """Whether there is no room for a record that nobody waits for; a report can be done without before others."""
+        return self.outbox.is_full or (is_report and self.outbox.is_scarce)
 
     def hold(self, speaker: Speaker, replies: list[str]) -> list[str]:
         """Keep replies until all that came before them is stored; returns those that may be sent now."""
@@ -335,7 +339,7 @@ class Edge:
             reports, passing = next(iter(self.waiting.items()))
             if now - reports.arrivals[0][0] < longest:
                 break
-            passing.write(reports, now)
+            self.alone(partial(passing.write, reports, now), now)
         for passing in self._passing.values():
             passing.forget(now - self._expiry, now)
         self.outbox.beat()
@@ -347,7 +351,14 @@ class Edge:
         """The process ends: who was connected here comes back elsewhere; what waits is written."""
         self.interval = 0.0
         for reports, passing in list(self.waiting.items()):
-            passing.write(reports, now)
+            self.alone(partial(passing.write, reports, now), now)
+
+    def alone(self, act: Callable[[], object], now: float) -> None:
+        """Do what is due of one, so that a fault in it is nobody else's."""
+        try:
+            act()
+        except Exception as exc:
+            self.fault(exc, now)
 
     def status(self) -> Status:
         """Who is connected here."""
@@ -355,6 +366,10 @@ class Edge:
         sessions = {(index, key.session) for index, keys in enumerate(people) for key in keys}
         connections = sum(len(present.connections) for keys in people for present in keys.values())
         return Status(len(sessions), sum(map(len, people)), connections, self.tenants.status().series)
+
+
+def _raise(exc: BaseException, now: float) -> None:
+    raise exc
 
 
 def _release(speaker: Speaker, replies: list[str]) -> None:

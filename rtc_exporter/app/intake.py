@@ -211,6 +211,8 @@ class Intake:
         self._names: OrderedDict[ParticipantKey, ParticipantKey] = OrderedDict()
         self.books = Books(tenants)
         self.tallies, self.refuse, self.fault = self.books.tallies, self.books.refuse, self.books.fault
+        if edge is not None:
+            edge.fault = self.fault
         self.is_closing = False
         self._parked: OrderedDict[Place, Parked] = OrderedDict()
         self._newest: dict[Place, Connection] = {}

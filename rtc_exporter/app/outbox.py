@@ -23,8 +23,8 @@ BATCH = 256 << 10
 BEAT = 10.0
 #: Seconds until a batch is sent again, at first and at most.
 PAUSE, LONGEST = 0.1, 1.0
-#: Shares of the room with which what can be done without is left out, and what somebody waits for too: of what is
-#: taken while there is room, nothing is left out midway.
+#: Shares of the room with which what can be done without is left out, and with which what somebody waits for, and was
+#: begun while there was room, is refused midway.
 SCARCE, MOST = 0.5, 2.0
 
 
